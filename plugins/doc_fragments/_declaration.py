@@ -1,0 +1,70 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options of everything that takes a declaration. Private to the collection; may change at any time.
+
+In step with ``plugins/module_utils/_module.py``.
+"""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  services:
+    description:
+      - The services, as in the schema reference of the collection. Checked as a whole, with every problem at once.
+      - Exactly one of O(services) and O(layers) must be given, unless a module says that neither is needed.
+    type: list
+    elements: raw
+  layers:
+    description:
+      - Several lists of services that are merged by name. A later entry overrides field by field.
+      - The order is C(superserver_services) first, then the others in alphabetical order.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description:
+          - Name of the variable that the list comes from. Error messages begin with it.
+        type: str
+        required: true
+      services:
+        description:
+          - The list.
+        type: raw
+        required: true
+  defaults:
+    description:
+      - Fields that every service has unless it sets them itself.
+    type: dict
+  backend:
+    description:
+      - Super-server of every service that does not name one.
+      - V(auto) is systemd where it is PID 1, else s6 where a scan directory is running, else xinetd.
+    type: str
+    choices: [auto, systemd, xinetd, s6]
+    default: auto
+  on_unsupported:
+    description:
+      - What happens to a field that a service's backend cannot honour on this host.
+      - V(fail) refuses the declaration. V(warn) leaves the field out with a warning, where the service makes sense
+        without it.
+    type: str
+    choices: [fail, warn]
+    default: fail
+  guard:
+    description:
+      - Whether nftables enforces what a backend cannot enforce itself.
+      - V(auto) where it is needed, V(always) also where the backend could, V(never) not at all, so that such a field is
+        refused.
+    type: str
+    choices: [auto, always, never]
+    default: auto
+  s6_bin_dir:
+    description:
+      - Directory of the programs of s6 and s6-networking, where they are not in PATH.
+    type: str
+    default: ''
+"""

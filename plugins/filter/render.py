@@ -1,0 +1,194 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+name: render
+short_description: Show the files that a declaration becomes, without any host
+version_added: 1.0.0
+description:
+  - Turns services into the files of one backend, exactly as M(ondemand.superserver.services) would write them on a host
+    with the given properties.
+  - Fails with every problem of the declaration, and with every field that the backend cannot honour.
+options:
+  _input:
+    description:
+      - The services.
+    type: list
+    elements: dict
+    required: true
+  backend:
+    description:
+      - Super-server of every service that does not name one.
+    type: str
+    choices: [systemd, xinetd, s6]
+    default: systemd
+  defaults:
+    description:
+      - Fields that every service has unless it sets them itself.
+    type: dict
+    default: {}
+  ports:
+    description:
+      - Numbers of the ports that services call by name, as C(/etc/services) on the host has them.
+    type: dict
+    default: {}
+  systemd:
+    description:
+      - Version of systemd on the host.
+    type: int
+    default: 252
+  xinetd:
+    description:
+      - Version of xinetd on the host.
+    type: str
+    default: 2.3.15.4
+  s6_provider:
+    description:
+      - Network servers beside s6 on the host.
+    type: str
+    choices: [ucspi, s6-networking]
+    default: ucspi
+  init:
+    description:
+      - What runs as PID 1 on the host.
+    type: str
+    choices: [systemd, s6, other]
+    default: systemd
+  ipv6:
+    description:
+      - Whether the host has IPv6.
+    type: bool
+    default: true
+  bpf:
+    description:
+      - Whether systemd may load BPF programs on the host, which its address filter needs.
+    type: bool
+    default: true
+  nft:
+    description:
+      - Whether the host has nftables.
+    type: bool
+    default: true
+  guard:
+    description:
+      - As O(ondemand.superserver.services#module:guard).
+    type: str
+    choices: [auto, always, never]
+    default: auto
+author:
+  - Contributors to the ondemand.superserver collection (@ondemand)
+"""
+
+EXAMPLES = r"""
+---
+- name: Show what echo becomes under xinetd
+  ansible.builtin.debug:
+    msg: "{{ item.path }}:\n{{ item.content }}"
+  loop: "{{ services | ondemand.superserver.render(backend='xinetd') }}"
+  loop_control:
+    label: "{{ item.path }}"
+  vars:
+    services:
+      - name: echo
+        listen:
+          - tcp: "7"
+        exec: [/bin/cat]
+        user: nobody
+"""
+
+RETURN = r"""
+---
+_value:
+  description: The files, in the order in which the backend names them.
+  type: list
+  elements: dict
+  contains:
+    path:
+      description: Where the file goes.
+      type: str
+      sample: /etc/systemd/system/echo.socket
+    kind:
+      description: V(file), V(link), V(directory) or V(seed), a file that is only made when it is absent.
+      type: str
+      sample: file
+    content:
+      description: The file's text, of a link its target.
+      type: str
+      sample: "[Socket]\nListenStream=[::]:7\n"
+    mode:
+      description: Its permissions.
+      type: str
+      sample: "0644"
+    owner:
+      description: Its owner.
+      type: str
+      sample: root
+    service:
+      description: The service it belongs to. Empty for files that several share.
+      type: str
+      sample: echo
+"""
+
+import typing as t
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import File
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._offline import render_offline
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import InvalidDeclaration
+
+_NAME = "ondemand.superserver.render"
+_FACTS = {"s6_provider": "s6", "guard": "policy"}
+
+
+def _plain(value: t.Any) -> t.Any:
+    """A template's value without the marks that ansible-core puts on it."""
+    if isinstance(value, dict):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    return value
+
+
+def render(
+    services: t.Any,
+    backend: str = "systemd",
+    defaults: dict[str, t.Any] | None = None,
+    ports: dict[str, int] | None = None,
+    **facts: t.Any,
+) -> list[dict[str, str]]:
+    """The files of a declaration; see DOCUMENTATION."""
+    try:
+        platform = Platform(
+            **{_FACTS.get(name, name): value for name, value in {"xinetd": "2.3.15.4", **facts}.items()}
+        )
+    except TypeError as exc:
+        raise AnsibleFilterError(f"{_NAME}: unknown option: {exc}") from exc
+    try:
+        files = render_offline(_plain(services), backend, _plain(defaults), ports or {}, platform)
+    except InvalidDeclaration as exc:
+        raise AnsibleFilterError(f"{_NAME}: the declaration cannot be rendered:\n{exc}") from exc
+    return [_row(file) for file in files]
+
+
+def _row(file: File) -> dict[str, str]:
+    return {
+        "path": file.path,
+        "kind": file.kind,
+        "content": file.content,
+        "mode": f"{file.mode:04o}",
+        "owner": file.owner,
+        "service": file.service,
+    }
+
+
+class FilterModule:
+    """The collection's filters."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        return {"render": render}

@@ -1,0 +1,175 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The contract of a backend, and what backends share.
+
+Rendering is a pure function of its arguments. Whatever touches the host goes through the :class:`Host` that the caller
+hands in, so a backend only knows what is to be done, never how.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import Problem
+
+HEADER = "Managed by ondemand.superserver"
+
+STATE = "/var/lib/superserver"
+CONFIG = "/etc/superserver"
+LIBRARY = "/usr/local/lib/superserver"
+LOGS = "/var/log/superserver"
+
+
+@dataclass(frozen=True)
+class File:
+    """One thing that a backend wants on the host.
+
+    ``kind``: ``file`` (``content`` and ``mode`` are kept as rendered), ``link`` (``content`` is its target),
+    ``directory`` and ``seed`` (made when absent, with owner and mode; what is inside belongs to somebody else and is
+    never removed). ``service`` is the name of the service it belongs to, empty for what all services of a backend
+    share; ``backend`` is filled in by :func:`_offline.render_all`.
+    """
+
+    path: str
+    content: str = ""
+    mode: int = 0o644
+    kind: str = "file"
+    owner: str = "root"
+    group: str = "root"
+    service: str = ""
+    backend: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command gave back."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Process:
+    """One running process. ``started`` is in clock ticks since boot, so that a reused pid is told apart."""
+
+    pid: int
+    parent: int
+    program: str
+    argv: tuple[str, ...]
+    started: int
+
+
+class SwitchFailed(Exception):
+    """Something that should have worked while listeners were being switched did not; the caller rolls back."""
+
+
+class Host(t.Protocol):
+    """The host, as far as backends need it."""
+
+    def run(self, argv: Sequence[str], check: bool = True, environment: Mapping[str, str] | None = None) -> Result:
+        """Run a command; with ``check`` a code other than 0 raises SwitchFailed with what it printed."""
+
+    def read(self, path: str) -> str | None:
+        """Text of a file, None where there is none."""
+
+    def exists(self, path: str) -> bool:
+        """Whether anything is at ``path``."""
+
+    def processes(self) -> list[Process]:
+        """Every process, in one pass over /proc."""
+
+    def signal(self, pid: int, number: int) -> None:
+        """Send a signal; a process that is gone is no error."""
+
+    def control(self, fifo: str, data: bytes) -> bool:
+        """Write into a FIFO without blocking; False where nobody reads it."""
+
+    def remove_tree(self, path: str) -> None:
+        """Remove a directory with all that is in it; nothing there is no error."""
+
+    def wait(self, happened: Callable[[], bool], seconds: float) -> bool:
+        """Poll until ``happened()``, at most so long."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What changes for one backend, with the new files in place and the obsolete ones gone.
+
+    ``stop``: services as they were, whose listeners must close: removed, disabled, moved away, or about to be bound
+    anew. ``start``: services as they are to be, whose listeners must open. ``refresh``: services whose listeners stay,
+    but whose process or limits changed, with the old and the new declaration. ``kept`` is everything this backend holds
+    afterwards.
+    """
+
+    stop: tuple[Service, ...] = ()
+    start: tuple[Service, ...] = ()
+    refresh: tuple[tuple[Service, Service], ...] = ()
+    kept: tuple[Service, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not (self.stop or self.start or self.refresh)
+
+
+class Backend(t.Protocol):
+    """One super-server."""
+
+    name: str
+    # Whether one reload closes and opens listeners together, so that it runs between the others' release and activate.
+    atomic: bool
+
+    def render(self, services: Sequence[Service], platform: Platform) -> list[File]:
+        """Every file for these services (present and disabled), shared ones included once. Pure."""
+
+    def refuse(self, service: Service, platform: Platform) -> list[Problem]:
+        """What this backend refuses beyond the capability table: raw directives that it does not know or that are the
+        schema's own. Pure."""
+
+    def rebinds(self, old: Service, new: Service, platform: Platform) -> bool:
+        """Whether going from one declaration to the other needs the listeners closed and opened. Pure."""
+
+    def owner(self, service: Service, listener: Listener, platform: Platform) -> tuple[str, str]:
+        """Who must hold a listener: kind (``systemd``, ``xinetd``, ``s6``) and name, as ``_host/_owners.py`` reports.
+        Pure."""
+
+    def service_of(self, owner: tuple[str, str]) -> str:
+        """Name of the service that an owner of a socket belongs to; empty where it is not one of this backend's. A
+        listener for both families may be two sockets with an owner each. Pure."""
+
+    def claims(self, service: Service, platform: Platform) -> list[str]:
+        """Paths where nothing of anybody else's may be when the service is new: a unit of a package that the service's
+        own would hide, say. Pure."""
+
+    def missing(self, platform: Platform, host: Host) -> str:
+        """What of the runtime is not installed, in words; empty where all is there."""
+
+    def check(self, root: str, files: Sequence[File], platform: Platform, host: Host) -> list[str]:
+        """Let the backend's own checker look at files staged below ``root`` (at ``root + file.path``); what it says."""
+
+    def reload(self, platform: Platform, host: Host) -> None:
+        """Make the backend read its files, where that neither opens nor closes listeners (systemd's daemon-reload)."""
+
+    def release(self, change: Change, platform: Platform, host: Host) -> None:
+        """Close the listeners of ``change.stop``. An atomic backend does this in ``activate`` instead."""
+
+    def activate(self, change: Change, platform: Platform, host: Host) -> None:
+        """Open the listeners of ``change.start`` and apply ``change.refresh``, starting the runtime if it does not
+        run."""
+
+    def health(self, services: Sequence[Service], platform: Platform, host: Host) -> dict[str, str]:
+        """By service name, what is wrong though files and socket table are right (a runtime that will not survive a
+        reboot, say). At most one command for any number of services."""
+
+    def log(self, services: Sequence[Service], platform: Platform, host: Host) -> str:
+        """The last lines that were logged for these services, for a failure's message; one command at the most."""
+
+    def retire(self, platform: Platform, host: Host) -> None:
+        """Stop and disable a runtime that holds nothing any more and that this collection installed."""

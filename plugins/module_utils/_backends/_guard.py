@@ -1,0 +1,196 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The guard: one nftables table, ``inet superserver``, for what a backend cannot enforce itself.
+
+Each guarded service has a chain of its own, which all of its endpoints jump to, so that a limit counts the service and
+not each endpoint. The whole table is replaced in one transaction; no other table is ever looked at.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import (
+    CONFIG,
+    HEADER,
+    File,
+    Host,
+    SwitchFailed,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities import enforced_by_guard
+from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_access import AccessList, compile_access
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+
+# What the guard is called beside the backends.
+GUARD = "guard"
+TABLE = "superserver"
+RULES = f"{CONFIG}/guard.nft"
+UNIT = "superserver-guard.service"
+UNIT_FILE = f"/etc/systemd/system/{UNIT}"
+UNIT_LINK = f"/etc/systemd/system/sysinit.target.wants/{UNIT}"
+
+_FAMILIES = {"ipv4": ("ip", "ipv4_addr"), "ipv6": ("ip6", "ipv6_addr")}
+_ACCESS = ("access.allow", "access.deny")
+
+
+def render_guard(services: Sequence[Service], platform: Platform) -> list[File]:
+    """The rules, and on a systemd host the unit that loads them at boot; nothing where nothing needs the guard."""
+    guarded = [(service, enforced_by_guard(service, platform)) for service in services if service.enabled]
+    guarded = [(service, fields) for service, fields in guarded if fields]
+    if not guarded:
+        return []
+    files = [File(RULES, _rules(guarded, platform), 0o600)]
+    if platform.init == "systemd":
+        files.append(File(UNIT_FILE, _unit(platform)))
+        files.append(File(UNIT_LINK, UNIT_FILE, 0o777, "link"))
+    return files
+
+
+def _rules(guarded: Sequence[tuple[Service, frozenset[str]]], platform: Platform) -> str:
+    sets: list[str] = []
+    chains: list[str] = []
+    jumps: list[str] = []
+    for service, fields in guarded:
+        chain = f"service-{service.name}"
+        for listener in service.listeners(platform.ipv6):
+            if listener.transport != "unix":
+                jumps.append(f"\t\t{_match(listener)} jump {chain}")
+        rules = _access_rules(service, fields, sets) + _count_rules(service, fields, sets)
+        chains += [f"\tchain {chain} {{", *(f"\t\t{rule}" for rule in rules), "\t}"]
+    lines = [
+        f"# {HEADER}: changes made here are undone by its next run.",
+        # Adding before deleting makes the replacement work whether the table exists or not.
+        f"table inet {TABLE}",
+        f"delete table inet {TABLE}",
+        f"table inet {TABLE} {{",
+        *sets,
+        *chains,
+        "\tchain input {",
+        "\t\ttype filter hook input priority filter - 10; policy accept;",
+        *jumps,
+        "\t}",
+        "}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _match(listener: Listener) -> str:
+    port = f"{listener.transport} dport {listener.port}"
+    if listener.family == "dual":
+        return port
+    prefix, _type = _FAMILIES[listener.family]
+    if listener.wildcard:
+        return f"meta nfproto {listener.family} {port}"
+    return f"{prefix} daddr {listener.address} {port}"
+
+
+def _access_rules(service: Service, fields: frozenset[str], sets: list[str]) -> list[str]:
+    """Only what opens a connection is looked at, so that sessions outlive a change of the list."""
+    if not fields & set(_ACCESS):
+        return []
+    compiled = compile_access(service.access.allow, service.access.deny)
+    rules = []
+    for transport, refuse in (("tcp", "reject with tcp reset"), ("udp", "drop")):
+        if not service.has(transport):
+            continue
+        opening = "tcp flags & (fin | syn | rst | ack) == syn" if transport == "tcp" else "meta l4proto udp"
+        for family in ("ipv4", "ipv6"):
+            condition = _condition(service, compiled, family, sets)
+            if condition is not None:
+                rules.append(f"{opening} meta nfproto {family} {condition}counter {refuse}")
+    return rules
+
+
+def _condition(service: Service, compiled: AccessList, family: str, sets: list[str]) -> str | None:
+    """What makes a source address unwelcome; None where no address of the family is."""
+    version = 4 if family == "ipv4" else 6
+    networks = [str(network) for network in compiled.networks if network.version == version]
+    if not networks:
+        return "" if compiled.closed else None
+    prefix, kind = _FAMILIES[family]
+    name = f"access-{service.name}-{family}"
+    if not any(line.startswith(f"\tset {name} ") for line in sets):
+        sets += [
+            f"\tset {name} {{",
+            f"\t\ttype {kind}; flags interval;",
+            f"\t\telements = {{ {', '.join(networks)} }}",
+            "\t}",
+        ]
+    return f"{prefix} saddr {'!= ' if compiled.closed else ''}@{name} "
+
+
+def _count_rules(service: Service, fields: frozenset[str], sets: list[str]) -> list[str]:
+    rules = []
+    if "connections.max" in fields:
+        limit = service.connections.max
+        rules.append(f"meta l4proto tcp ct state new ct count over {limit} counter reject with tcp reset")
+    if "connections.per_source" in fields:
+        for family, (prefix, kind) in _FAMILIES.items():
+            name = f"sources-{service.name}-{family}"
+            sets += [f"\tset {name} {{", f"\t\ttype {kind}; size 65535; flags dynamic;", "\t}"]
+            rules.append(
+                f"meta l4proto tcp ct state new add @{name} {{ {prefix} saddr ct count over "
+                f"{service.connections.per_source} }} counter reject with tcp reset"
+            )
+    return rules
+
+
+def _unit(platform: Platform) -> str:
+    nft = platform.program("nft")
+    return f"""# {HEADER}: changes made here are undone by its next run.
+
+[Unit]
+Description=Connection limits and access lists of on-demand services
+DefaultDependencies=no
+After=systemd-modules-load.service local-fs.target
+Before=sockets.target network-pre.target
+Wants=network-pre.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart={nft} -f {RULES}
+ExecReload={nft} -f {RULES}
+
+[Install]
+WantedBy=sysinit.target
+"""
+
+
+def check_guard(root: str, files: Sequence[File], platform: Platform, host: Host) -> list[str]:
+    """What nft says of the staged rules; an empty list when it takes them."""
+    if not any(file.path == RULES for file in files):
+        return []
+    result = host.run([platform.program("nft"), "-c", "-f", f"{root}{RULES}"], check=False)
+    return [] if result.code == 0 else [result.err.replace(root, "").strip()]
+
+
+def apply_guard(wanted: bool, platform: Platform, host: Host) -> None:
+    """Load the installed rules, or remove the table when nothing is guarded any more."""
+    nft = platform.program("nft")
+    if wanted:
+        host.run([nft, "-f", RULES])
+    elif loaded(platform, host):
+        result = host.run([nft, "delete", "table", "inet", TABLE], check=False)
+        if result.code and loaded(platform, host):
+            raise SwitchFailed(f"nft delete table: {result.err.strip()}")
+
+
+def loaded(platform: Platform, host: Host) -> bool:
+    """Whether the kernel has the table."""
+    result = host.run([platform.program("nft"), "-j", "list", "tables", "inet"], check=False)
+    if result.code:
+        return False
+    tables = [entry["table"]["name"] for entry in json.loads(result.out)["nftables"] if "table" in entry]
+    return TABLE in tables
+
+
+def table_problem(wanted: bool, platform: Platform, host: Host) -> str:
+    """What is wrong with the kernel's table compared with what is wanted; the rules themselves are in a file."""
+    if wanted and not loaded(platform, host):
+        return "the nftables table inet superserver is not loaded"
+    return ""

@@ -1,0 +1,262 @@
+# Managed by ondemand.superserver
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Binds sockets, waits until something arrives, starts a program that takes the sockets, and waits again when it ends.
+
+``binder READY WAY SOCKET... -- PROGRAM [ARGUMENT...]``
+
+READY is the number of a descriptor that gets a line once every socket is bound. WAY is how the program gets its share:
+
+* ``listen_fds``: every socket, from fd 3 on; fd 0 is /dev/null.
+* ``stdin``: one socket as fd 0 and 1.
+* ``accept``: there is a program for each connection, which has it as fd 0 and 1. TCPREMOTEIP and TCPREMOTEPORT are set.
+
+LISTEN_PID is always set. When this program is told to end, it ends a program that has the sockets too.
+
+Each SOCKET is one of::
+
+    tcp FAMILY ADDRESS PORT BACKLOG                     FAMILY: ipv4, ipv6 (IPv6 only) or dual
+    udp FAMILY ADDRESS PORT
+    unix TYPE PATH OWNER GROUP MODE BACKLOG             TYPE: stream, datagram or seqpacket
+
+This file is installed on hosts as a program of its own, so it imports nothing but the standard library.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import grp
+import os
+import pwd
+import select
+import signal
+import socket
+import stat
+import sys
+import time
+
+# How long to wait, in seconds, after a program that failed, or that left everything unread, before it is started again.
+PAUSE = 1.0
+# How long a program may take to end when it is told to, in seconds.
+PATIENCE = 5.0
+# How many connections are served at a time.
+MOST = 1000
+# How many words describe a socket of each kind.
+WORDS = {"tcp": 5, "udp": 4, "unix": 7}
+TYPES = {"stream": socket.SOCK_STREAM, "datagram": socket.SOCK_DGRAM, "seqpacket": socket.SOCK_SEQPACKET}
+ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT)
+
+
+def bind_all(words: list[str]) -> list[socket.socket]:
+    """The sockets that the words describe, in their order. Raises OSError."""
+    sockets = []
+    while words:
+        count = WORDS[words[0]]
+        mine, words = words[:count], words[count:]
+        sockets.append(bind_unix(*mine[1:]) if mine[0] == "unix" else bind_network(*mine))
+    return sockets
+
+
+def bind_network(transport: str, family: str, address: str, port: str, backlog: str = "") -> socket.socket:
+    """A TCP socket that listens, or a UDP socket."""
+    kind = socket.SOCK_STREAM if transport == "tcp" else socket.SOCK_DGRAM
+    bound = socket.socket(socket.AF_INET if family == "ipv4" else socket.AF_INET6, kind)
+    if family != "ipv4":
+        bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(family == "ipv6"))
+    if transport == "tcp":
+        # With UDP this would let others take the same port.
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind((address, int(port)))
+    if transport == "tcp":
+        bound.listen(int(backlog))
+    return bound
+
+
+def bind_unix(kind: str, path: str, owner: str, group: str, mode: str, backlog: str) -> socket.socket:
+    """A unix socket; nobody else can reach it before it has its owner and mode."""
+    bound = socket.socket(socket.AF_UNIX, TYPES[kind])
+    make_way(path, TYPES[kind])
+    before = os.umask(0o022)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    os.umask(0o777)
+    bound.bind(path)
+    os.umask(before)
+    os.chown(path, pwd.getpwnam(owner).pw_uid, grp.getgrnam(group).gr_gid)
+    os.chmod(path, int(mode, 8))
+    if kind != "datagram":
+        bound.listen(int(backlog))
+    return bound
+
+
+def make_way(path: str, kind: int) -> None:
+    """Remove a socket that nobody listens on any more. Raises OSError for one that is in use, and for anything else."""
+    try:
+        if not stat.S_ISSOCK(os.lstat(path).st_mode):
+            raise FileExistsError(errno.EEXIST, "exists and is not a socket", path)
+        with socket.socket(socket.AF_UNIX, kind) as client:
+            client.connect(path)
+    except FileNotFoundError:
+        return
+    except ConnectionRefusedError:
+        os.unlink(path)
+        return
+    raise OSError(errno.EADDRINUSE, "is in use", path)
+
+
+class Binder:
+    """Runs one program for the sockets, or one for each connection."""
+
+    def __init__(self, sockets: list[socket.socket], program: list[str]) -> None:
+        self.sockets = sockets
+        self.program = program
+        # Of the program that has the sockets; programs that have a connection are only counted.
+        self.child = 0
+        self.serving = 0
+
+    def serve(self, way: str) -> None:
+        """Start the program whenever something arrives."""
+        poll = select.poll()
+        for bound in self.sockets:
+            poll.register(bound, select.POLLIN)
+        by_number = {bound.fileno(): bound for bound in self.sockets}
+        while True:
+            seen = {number: first(by_number[number]) for number, _event in poll.poll()}
+            failed = self.run(way)
+            unread = any(seen.get(number, ()) == first(by_number[number]) for number, _event in poll.poll(0))
+            if failed or unread:
+                time.sleep(PAUSE)
+
+    def run(self, way: str) -> bool:
+        """Run the program to its end; whether it failed."""
+        numbers = [bound.fileno() for bound in self.sockets]
+        with open("/dev/null", "rb") as nothing:
+            if way == "stdin":
+                passed = {0: numbers[0], 1: numbers[0]}
+            else:
+                passed = {0: nothing.fileno(), **{3 + index: number for index, number in enumerate(numbers)}}
+            self.child = self.start(passed, {})
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+        _pid, status = os.waitpid(self.child, 0)
+        self.child = 0
+        if status:
+            killed = os.WIFSIGNALED(status)
+            how = f"signal {os.WTERMSIG(status)}" if killed else f"exit status {os.WEXITSTATUS(status)}"
+            report(f"the program ended with {how}")
+        return status != 0
+
+    def accept(self) -> None:
+        """Start the program for every connection, as long as there are not too many."""
+        signal.signal(signal.SIGCHLD, self.reap)
+        while True:
+            if self.serving >= MOST:
+                time.sleep(0.05)
+                continue
+            try:
+                connection, peer = self.sockets[0].accept()
+                with connection:
+                    variables = {"TCPREMOTEIP": peer[0], "TCPREMOTEPORT": str(peer[1])}
+                    self.start({0: connection.fileno(), 1: connection.fileno()}, variables)
+                    self.serving += 1
+            except OSError as problem:
+                report(f"a connection was lost: {problem}")
+                time.sleep(0.05)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+
+    def reap(self, *_details: object) -> None:
+        """Count the programs that have ended."""
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                self.serving -= 1
+        except ChildProcessError:
+            return
+
+    def start(self, descriptors: dict[int, int], variables: dict[str, str]) -> int:
+        """Start the program with these descriptors and variables; the caller keeps its id, then unblocks signals."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+        pid = os.fork()
+        if pid:
+            # The child does the same; whoever comes second may be too late for it.
+            with contextlib.suppress(OSError):
+                os.setpgid(pid, pid)
+            return pid
+        try:
+            os.setpgid(0, 0)
+            become(self.program, descriptors, variables)
+        except OSError as problem:
+            report(f"{self.program[0]} could not be started: {problem}")
+        finally:
+            os._exit(127)
+
+    def end(self, *_details: object) -> None:
+        """End, with the program that has the sockets; those that have a connection go on."""
+        for bound in self.sockets:
+            bound.close()
+        if self.child:
+            with contextlib.suppress(ProcessLookupError):
+                self.stop_child()
+        os._exit(0)
+
+    def stop_child(self) -> None:
+        """Tell the program to end, and make it, with all that it has started and that has the sockets too. Raises
+        ProcessLookupError when nothing of it is left."""
+        os.killpg(self.child, signal.SIGTERM)
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline + PAUSE:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(self.child, os.WNOHANG)
+            os.killpg(self.child, signal.SIGKILL if time.monotonic() > deadline else 0)
+            time.sleep(0.005)
+
+
+def first(bound: socket.socket) -> object:
+    """What would be received next, to tell whether somebody received it; connections all look alike."""
+    if bound.type != socket.SOCK_DGRAM:
+        return None
+    try:
+        return bound.recvfrom(64, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except OSError:
+        return None
+
+
+def become(program: list[str], descriptors: dict[int, int], variables: dict[str, str]) -> None:
+    """Replace this process, a child, by the program."""
+    # Python ignores these, and an ignored signal stays ignored.
+    for number in (signal.SIGPIPE, signal.SIGXFSZ, *ENDING):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+    beyond = max(descriptors) + 1
+    copies = [(wanted, fcntl.fcntl(have, fcntl.F_DUPFD_CLOEXEC, beyond)) for wanted, have in descriptors.items()]
+    for wanted, copy in copies:
+        os.dup2(copy, wanted)
+    os.execvpe(program[0], program, {**os.environ, **variables, "LISTEN_PID": str(os.getpid())})
+
+
+def report(what: str) -> None:
+    """Say something in the log."""
+    sys.stderr.write(f"binder: {what}\n")
+    sys.stderr.flush()
+
+
+def main() -> None:
+    ready, way = int(sys.argv[1]), sys.argv[2]
+    end = sys.argv.index("--")
+    try:
+        sockets = bind_all(sys.argv[3:end])
+    except (OSError, KeyError) as problem:
+        report(f"cannot bind {' '.join(sys.argv[3:end])}: {problem}")
+        raise SystemExit(1) from problem
+    binder = Binder(sockets, sys.argv[end + 1 :])
+    for number in ENDING:
+        signal.signal(number, binder.end)
+    os.write(ready, b"\n")
+    os.close(ready)
+    if way == "accept":
+        binder.accept()
+    binder.serve(way)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,256 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rendering of service directories. Pure.
+
+What every connection costs is a few program starts, so that whatever can be done once is done before the server starts.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Sequence
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import LOGS, File
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import RULES, TABLE
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import (
+    BINDER,
+    command,
+    setpriv,
+    shared_programs,
+    variables,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_execline import (
+    block,
+    script,
+    substitution,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_execline import command as line
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_servers import Server, servers
+from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities import enforced_by_guard
+from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_access import parse_network
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Endpoint, Listener
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_schema import BACKSTOP
+
+# Standard output is the logger.
+LOGGED = line("fdmove", "-c", "2", "1")
+# Servers say on this descriptor that they listen.
+READY = "3"
+# What an omitted backlog means: more than any kernel grants.
+BACKLOG = 65535
+# The usual soft limit of open files (systemd.exec(5), getrlimit(2)).
+OPEN_FILES = "1024"
+# Ten old files of a megabyte each.
+ROTATION = ("n10", "s1000000")
+# What s6-linux-init copies onto /run when the host boots.
+RUN_IMAGE = "/etc/s6-linux-init/current/run-image"
+
+
+def render_services(services: Sequence[Service], platform: Platform) -> list[File]:
+    """All files of these services."""
+    files = []
+    argvs: list[tuple[str, ...]] = []
+    for service in services:
+        for server in servers(service, platform):
+            files += _server_files(server, platform)
+            argvs.append(_handler(server, platform))
+            argvs += [(BINDER,)] if server.kind == "binder" else []
+    # The servers of a service share a directory of logs.
+    return list({file.path: file for file in files}.values()) + shared_programs(argvs)
+
+
+def process_lines(server: Server, platform: Platform) -> list[str]:
+    """What a server is and runs: where this changes, it must be started again. Access lists are read by every
+    connection, and the guard is somebody else's."""
+    return [*_preparation(server, platform), *_server(server, platform), *_chain(server, platform)]
+
+
+def links(server: Server, platform: Platform) -> list[str]:
+    """Where the service directory is linked to: the scan directory, and what becomes of it at the next boot."""
+    found = [f"{platform.scan_directory}/{server.name}"]
+    if platform.init == "s6" and platform.scan_directory.startswith("/run/"):
+        found.append(f"{RUN_IMAGE}/{platform.scan_directory[len('/run/') :]}/{server.name}")
+    return found
+
+
+def rules_directory(server: Server) -> str:
+    """Where s6-tcpserver-access looks for the server's access list."""
+    return f"{server.directory}/data/rules"
+
+
+def _server_files(server: Server, platform: Platform) -> list[File]:
+    service = server.service
+    run = script([LOGGED, *_guard(server, platform), *process_lines(server, platform)], platform, service.description)
+    contents = [
+        ("run", run, 0o755),
+        ("notification-fd", f"{READY}\n", 0o644),
+        ("log/run", script([_logger(server, platform)], platform), 0o755),
+        *((name, f"{value}\n", 0o644) for name, value in service.native.s6.items()),
+        *((path, "", 0o644) for path in _rules(server, platform)),
+    ]
+    if not service.enabled:
+        contents.append(("down", "", 0o644))
+    folders = dict.fromkeys((f"{LOGS}/{service.name}", server.logs))
+    return [
+        *(File(folder, "", 0o750, "directory", service=service.name) for folder in folders),
+        *(File(f"{server.directory}/{name}", text, mode, service=service.name) for name, text, mode in contents),
+        # Last, for the service directory to be complete when somebody looks.
+        *(File(path, server.directory, 0o777, "link", service=service.name) for path in links(server, platform)),
+    ]
+
+
+def _logger(server: Server, platform: Platform) -> str:
+    return line(platform.program("s6-log"), *ROTATION, "T", server.logs)
+
+
+def _guard(server: Server, platform: Platform) -> list[str]:
+    """Without its rules a service must not listen, also where nothing else loads them at boot."""
+    if not enforced_by_guard(server.service, platform):
+        return []
+    nft = platform.program("nft")
+    load = f"{nft} -t list table inet {TABLE} >/dev/null 2>&1 || exec {nft} -f {RULES}"
+    return [block("if", line(platform.program("sh"), "-c", load))]
+
+
+def _preparation(server: Server, platform: Platform) -> list[str]:
+    """What is done once. The binder says by itself that it listens; other servers say it on standard output."""
+    made = {posixpath.dirname(listener.path) for _endpoint, listener in server.sockets if server.kind == "unix"}
+    return [
+        *([line("fdmove", "1", READY)] if server.kind != "binder" else []),
+        line("cd", "/"),
+        *(text for path in made for text in (line("umask", "022"), block("if", line("mkdir", "-p", path)))),
+        line("umask", server.service.umask),
+        # The unit gives s6-svscan more, which needs two descriptors for each server.
+        *([line("s6-softlimit", "-o", OPEN_FILES)] if platform.init == "systemd" else []),
+    ]
+
+
+def _server(server: Server, platform: Platform) -> list[str]:
+    if server.kind == "binder":
+        return [_binder(server, platform)]
+    endpoint, listener = server.sockets[0]
+    if server.kind == "unix":
+        return _unix(endpoint, platform)
+    if platform.column("s6") == "s6-networking":
+        return _s6_networking(server, endpoint, listener, platform)
+    return [_ucspi(endpoint, listener, platform)]
+
+
+def _s6_networking(server: Server, endpoint: Endpoint, listener: Listener, platform: Platform) -> list[str]:
+    guarded = enforced_by_guard(server.service, platform)
+    most = server.service.connections.per_source if "connections.per_source" not in guarded else None
+    listening = line(
+        *(platform.program("s6-tcpserver"), "-1", "-Q"),
+        *("-b", _backlog(endpoint), "-c", str(BACKSTOP), "-C", str(most or BACKSTOP)),
+        *(listener.address, str(listener.port)),
+    )
+    if not _rules(server, platform):
+        return [listening]
+    # Without -H, -R and -l it would ask DNS about every client.
+    access = (platform.program("s6-tcpserver-access"), "-v1", "-H", "-R", "-l", "0", "-i", rules_directory(server))
+    return [listening, line(*access)]
+
+
+def _ucspi(endpoint: Endpoint, listener: Listener, platform: Platform) -> str:
+    # Without -H, -R and -l it would ask DNS and the client about every client; "0" is every address of both families.
+    address = "0" if listener.family == "dual" else listener.address
+    return line(
+        *(platform.program("tcpserver"), "-1", "-Q", "-H", "-R", "-l", "0"),
+        *("-b", _backlog(endpoint), "-c", str(BACKSTOP), address, str(listener.port)),
+    )
+
+
+def _unix(endpoint: Endpoint, platform: Platform) -> list[str]:
+    """Bound for root alone until owner and mode are right. The binder leaves a lock file that nobody needs."""
+    path = endpoint.path
+    return [
+        line(platform.program("s6-ipcserver-socketbinder"), "-a", "0700", "-b", _backlog(endpoint), path),
+        block("if", line("rm", "-f", f"{path}.lock")),
+        block("if", line("chown", f"{endpoint.owner}:{endpoint.group}", path)),
+        block("if", line("chmod", endpoint.mode, path)),
+        line(platform.program("s6-ipcserverd"), "-1", "-v1", "-c", str(BACKSTOP), "-C", str(BACKSTOP)),
+    ]
+
+
+def _binder(server: Server, platform: Platform) -> str:
+    words = [word for endpoint, listener in server.sockets for word in _bound(endpoint, listener)]
+    return line(platform.python, "-IS", BINDER, READY, _way(server), *words, "--")
+
+
+def _bound(endpoint: Endpoint, listener: Listener) -> tuple[str, ...]:
+    if listener.transport == "unix":
+        granted = (endpoint.owner, endpoint.group, endpoint.mode)
+        return ("unix", endpoint.type, endpoint.path, *granted, _backlog(endpoint))
+    address = (listener.transport, listener.family, listener.address, str(listener.port))
+    return (*address, _backlog(endpoint)) if listener.transport == "tcp" else address
+
+
+def _backlog(endpoint: Endpoint) -> str:
+    return str(endpoint.backlog or BACKLOG)
+
+
+def _way(server: Server) -> str:
+    if server.accept:
+        return "accept"
+    return "stdin" if server.service.internal else server.service.socket_fd
+
+
+def _chain(server: Server, platform: Platform) -> list[str]:
+    """What runs for a connection, or on the sockets: first as root, then as the service's account, then the handler in
+    its environment.
+
+    env takes everything with "=" for a variable until something has none, so that a program's path must not have one.
+    """
+    service = server.service
+    words = _handler(server, platform)
+    declared = [f"{name}={value}" for name, value in variables(service).items()]
+    passed = _passed(server)
+    importing, references = substitution(passed.values(), [*words, *declared, service.working_directory])
+    lines = [importing] if passed else []
+    if service.stderr == "client" and _way(server) != "listen_fds":
+        lines.append(line("fdmove", "-c", "2", "1"))
+    if service.nice:
+        lines.append(line(platform.program("nice"), "-n", str(service.nice)))
+    lines.append(line(*setpriv(service, platform)))
+    if service.working_directory != "/":
+        lines.append(line("cd", service.working_directory))
+    found = [f"{name}={references[variable]}" for name, variable in passed.items()]
+    if _way(server) == "listen_fds":
+        found.append(f"LISTEN_FDS={len(server.sockets)}")
+    fence = (platform.program("nice"), "-n", "0") if "=" in words[0] else ()
+    return [*lines, line(platform.program("env"), "-i", *declared, *found, *fence), line(*words)]
+
+
+def _passed(server: Server) -> dict[str, str]:
+    """Variables that only the server knows, and how it calls them."""
+    way = _way(server) if server.kind == "binder" else "accept"
+    if way == "listen_fds":
+        return {"LISTEN_PID": "LISTEN_PID"}
+    if way == "accept" and server.kind != "unix":
+        return {"REMOTE_ADDR": "TCPREMOTEIP", "REMOTE_PORT": "TCPREMOTEPORT"}
+    return {}
+
+
+def _handler(server: Server, platform: Platform) -> tuple[str, ...]:
+    return command(server.service, platform, datagram=server.sockets[0][0].datagram)
+
+
+def _rules(server: Server, platform: Platform) -> list[str]:
+    """The access list, as paths below the service directory: a prefix is a directory that holds ``allow`` or ``deny``.
+
+    s6 goes by the longest prefix that matches, as the schema does, so that nothing has to be compiled; one more prefix
+    is for all other addresses.
+    """
+    access = server.service.access
+    guarded = enforced_by_guard(server.service, platform) & {"access.allow", "access.deny"}
+    if server.kind != "tcp" or guarded or not (access.allow or access.deny):
+        return []
+    family, version, others = ("ip4", 4, "0.0.0.0_0") if server.sockets[0][1].family == "ipv4" else ("ip6", 6, "::_0")
+    verdicts = {others: "deny" if access.allow else "allow"}
+    for verdict, networks in (("allow", access.allow), ("deny", access.deny)):
+        for network in map(parse_network, networks):
+            if network.version == version:
+                verdicts[str(network).replace("/", "_")] = verdict
+    return [f"data/rules/{family}/{prefix}/{verdict}" for prefix, verdict in sorted(verdicts.items())]

@@ -1,0 +1,126 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which supervised servers a service is made of, and what each provider of TCP servers can do. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+import re
+import typing as t
+from dataclasses import dataclass, replace
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import CONFIG, LOGS
+from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import ANY, Endpoint, Listener
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+
+# Service directories; scan directories hold links to them.
+SERVICES = f"{CONFIG}/s6-services"
+
+
+@dataclass(frozen=True)
+class Provider:
+    """A package of TCP servers.
+
+    ``dual``: one server takes both families on a wildcard; else there is one for each. ``ipv6_only``: a server on a
+    wildcard can be kept to IPv6.
+    """
+
+    dual: bool
+    ipv6_only: bool
+
+
+# What the servers do was found by running them.
+PROVIDERS = {
+    "s6-networking": Provider(dual=False, ipv6_only=True),
+    "ucspi": Provider(dual=True, ipv6_only=False),
+}
+
+
+Sockets = t.Tuple[t.Tuple[Endpoint, Listener], ...]
+
+
+@dataclass(frozen=True)
+class Server:
+    """One supervised server. ``name`` is that of its service directory.
+
+    ``kind``: ``tcp`` (the provider's server), ``unix`` (s6's own) or ``binder``; ``accept``: whether there is a handler
+    for each connection.
+    """
+
+    name: str
+    service: Service
+    kind: str
+    accept: bool
+    sockets: Sockets
+
+    @property
+    def directory(self) -> str:
+        """The service directory."""
+        return f"{SERVICES}/{self.name}"
+
+    @property
+    def logs(self) -> str:
+        """Where its logger writes."""
+        suffix = self.name[len(self.service.name) + 1 :]
+        return f"{LOGS}/{self.service.name}" + (f"/{suffix}" if suffix else "")
+
+    def holds(self, listener: Listener) -> bool:
+        """Whether a listener of the service, or a socket that is part of one, is this server's."""
+        return any(listener in (own, *_halves(own)) or own in _halves(listener) for _endpoint, own in self.sockets)
+
+
+def servers(service: Service, platform: Platform) -> list[Server]:
+    """The servers of a service, in the order of its endpoints."""
+    sockets: Sockets = tuple(zip(service.listen, service.listeners(platform.ipv6)))
+    groups: list[tuple[str, bool, Sockets]] = [("binder", False, sockets)]
+    if service.accept or service.internal:
+        groups = [
+            (_kind(part, platform), not endpoint.datagram, ((endpoint, part),))
+            for endpoint, listener in sockets
+            for part in _parts(listener, platform)
+        ]
+    return [
+        Server(service.name + (f".{_slug(own[0][1])}" if len(groups) > 1 else ""), service, kind, accept, own)
+        for kind, accept, own in groups
+    ]
+
+
+def _parts(listener: Listener, platform: Platform) -> tuple[Listener, ...]:
+    if listener.transport == "tcp" and listener.family == "dual" and not _provider(platform).dual:
+        return _halves(listener)
+    return (listener,)
+
+
+def _halves(listener: Listener) -> tuple[Listener, ...]:
+    """The two sockets that a listener for both families may be made of; none for any other."""
+    if listener.family != "dual":
+        return ()
+    return tuple(replace(listener, family=family, address=ANY[family]) for family in ("ipv4", "ipv6"))
+
+
+def _kind(listener: Listener, platform: Platform) -> str:
+    if listener.type == "datagram":
+        return "binder"
+    if listener.transport == "unix":
+        return "unix"
+    only_ipv6 = listener.family == "ipv6" and listener.wildcard
+    return "binder" if only_ipv6 and not _provider(platform).ipv6_only else "tcp"
+
+
+def _provider(platform: Platform) -> Provider:
+    return PROVIDERS[platform.column("s6")]
+
+
+def _slug(listener: Listener) -> str:
+    """What tells a server from the service's others, e.g. ``tcp4-7`` or ``tcp-127.0.0.1-7``."""
+    if listener.transport == "unix":
+        digest = hashlib.sha256(listener.path.encode("utf-8")).hexdigest()[:8]
+        plain = re.sub(r"[^A-Za-z0-9_.-]", "_", posixpath.basename(listener.path))
+        return f"unix-{plain}-{digest}"
+    if listener.wildcard:
+        digit = {"ipv4": "4", "ipv6": "6", "dual": ""}[listener.family]
+        return f"{listener.transport}{digit}-{listener.port}"
+    return f"{listener.transport}-{listener.address.replace(':', '_')}-{listener.port}"

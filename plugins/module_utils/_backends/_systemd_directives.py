@@ -1,0 +1,160 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The directives of socket and service units, for the check of ``native.systemd``.
+
+The names are what ``systemd --dump-configuration-items`` prints in versions 252 and 257.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import Problem
+
+# In both sections: execution environment, kill behaviour, resource control.
+_COMMON = """
+    AllowedCPUs AllowedMemoryNodes AmbientCapabilities AppArmorProfile BPFProgram BindPaths BindReadOnlyPaths
+    BlockIOAccounting BlockIODeviceWeight BlockIOReadBandwidth BlockIOWeight BlockIOWriteBandwidth CPUAccounting
+    CPUAffinity CPUQuota CPUQuotaPeriodSec CPUSchedulingPolicy CPUSchedulingPriority CPUSchedulingResetOnFork
+    CPUShares CPUWeight CacheDirectory CacheDirectoryMode CapabilityBoundingSet ConfigurationDirectory
+    ConfigurationDirectoryMode CoredumpFilter DefaultMemoryLow DefaultMemoryMin Delegate DeviceAllow
+    DevicePolicy DisableControllers DynamicUser Environment EnvironmentFile ExecPaths ExecSearchPath
+    ExecStartPost ExecStartPre ExecStopPost ExtensionDirectories ExtensionImages FinalKillSignal Group
+    IOAccounting IODeviceLatencyTargetSec IODeviceWeight IOReadBandwidthMax IOReadIOPSMax IOSchedulingClass
+    IOSchedulingPriority IOWeight IOWriteBandwidthMax IOWriteIOPSMax IPAccounting IPAddressAllow IPAddressDeny
+    IPCNamespacePath IPEgressFilterPath IPIngressFilterPath IgnoreSIGPIPE InaccessibleDirectories
+    InaccessiblePaths KeyringMode KillMode KillSignal LimitAS LimitCORE LimitCPU LimitDATA LimitFSIZE LimitLOCKS
+    LimitMEMLOCK LimitMSGQUEUE LimitNICE LimitNOFILE LimitNPROC LimitRSS LimitRTPRIO LimitRTTIME LimitSIGPENDING
+    LimitSTACK LoadCredential LoadCredentialEncrypted LockPersonality LogExtraFields LogLevelMax LogNamespace
+    LogRateLimitBurst LogRateLimitIntervalSec LogsDirectory LogsDirectoryMode ManagedOOMMemoryPressure
+    ManagedOOMMemoryPressureLimit ManagedOOMPreference ManagedOOMSwap MemoryAccounting MemoryDenyWriteExecute
+    MemoryHigh MemoryLimit MemoryLow MemoryMax MemoryMin MemorySwapMax MountAPIVFS MountFlags MountImages
+    NUMAMask NUMAPolicy NetworkNamespacePath Nice NoExecPaths NoNewPrivileges OOMScoreAdjust PAMName
+    PassEnvironment Personality PrivateDevices PrivateIPC PrivateMounts PrivateNetwork PrivateTmp PrivateUsers
+    ProcSubset ProtectClock ProtectControlGroups ProtectHome ProtectHostname ProtectKernelLogs
+    ProtectKernelModules ProtectKernelTunables ProtectProc ProtectSystem ReadOnlyDirectories ReadOnlyPaths
+    ReadWriteDirectories ReadWritePaths RemoveIPC RestartKillSignal RestrictAddressFamilies RestrictFileSystems
+    RestrictNamespaces RestrictNetworkInterfaces RestrictRealtime RestrictSUIDSGID RootDirectory RootHash
+    RootHashSignature RootImage RootImageOptions RootVerity RuntimeDirectory RuntimeDirectoryMode
+    RuntimeDirectoryPreserve SELinuxContext SecureBits SendSIGHUP SendSIGKILL SetCredential
+    SetCredentialEncrypted Slice SmackProcessLabel SocketBindAllow SocketBindDeny StandardError StandardInput
+    StandardInputData StandardInputText StandardOutput StartupAllowedCPUs StartupAllowedMemoryNodes
+    StartupBlockIOWeight StartupCPUShares StartupCPUWeight StartupIOWeight StateDirectory StateDirectoryMode
+    SupplementaryGroups SyslogFacility SyslogIdentifier SyslogLevel SyslogLevelPrefix SystemCallArchitectures
+    SystemCallErrorNumber SystemCallFilter SystemCallLog TTYColumns TTYPath TTYReset TTYRows TTYVHangup
+    TTYVTDisallocate TasksAccounting TasksMax TemporaryFileSystem TimeoutCleanSec TimeoutSec TimerSlackNSec
+    UMask UnsetEnvironment User UtmpIdentifier UtmpMode WatchdogSignal WorkingDirectory
+"""
+
+_SOCKET = """
+    Accept Backlog BindIPv6Only BindToDevice Broadcast DeferAcceptSec DirectoryMode ExecStopPre
+    FileDescriptorName FlushPending FreeBind IPTOS IPTTL KeepAlive KeepAliveIntervalSec KeepAliveProbes
+    KeepAliveTimeSec ListenDatagram ListenFIFO ListenMessageQueue ListenNetlink ListenSequentialPacket
+    ListenSpecial ListenStream ListenUSBFunction Mark MaxConnections MaxConnectionsPerSource
+    MessageQueueMaxMessages MessageQueueMessageSize NoDelay PassCredentials PassPacketInfo PassSecurity PipeSize
+    Priority ReceiveBuffer RemoveOnStop ReusePort SELinuxContextFromNet SendBuffer Service SmackLabel
+    SmackLabelIPIn SmackLabelIPOut SocketGroup SocketMode SocketProtocol SocketUser Symlinks TCPCongestion
+    Timestamping Transparent TriggerLimitBurst TriggerLimitIntervalSec Writable
+"""
+
+_SERVICE = """
+    BusName ExecCondition ExecReload ExecStart ExecStop ExitType FailureAction FileDescriptorStoreMax
+    GuessMainPID NonBlocking NotifyAccess OOMPolicy PIDFile PermissionsStartOnly RebootArgument RemainAfterExit
+    Restart RestartForceExitStatus RestartPreventExitStatus RestartSec RootDirectoryStartOnly RuntimeMaxSec
+    RuntimeRandomizedExtraSec Sockets StartLimitAction StartLimitBurst StartLimitInterval SuccessExitStatus
+    TimeoutAbortSec TimeoutStartFailureMode TimeoutStartSec TimeoutStopFailureMode TimeoutStopSec Type
+    USBFunctionDescriptors USBFunctionStrings WatchdogSec
+"""
+
+# Not in 252, in 257: systemd-analyze refuses them where they are unknown.
+_COMMON_257 = """
+    BindLogSockets CoredumpReceive DefaultStartupMemoryLow DelegateSubgroup ExtensionImagePolicy
+    ImportCredential LogFilterPatterns ManagedOOMMemoryPressureDurationSec MemoryKSM MemoryPressureThresholdSec
+    MemoryPressureWatch MemoryZSwapMax MemoryZSwapWriteback MountImagePolicy NFTSet PrivatePIDs RootEphemeral
+    RootImagePolicy SetLoginEnvironment StartupMemoryHigh StartupMemoryLow StartupMemoryMax StartupMemorySwapMax
+    StartupMemoryZSwapMax
+"""
+
+_SOCKET_257 = """
+    PassFileDescriptorsToExec PollLimitBurst PollLimitIntervalSec
+"""
+
+_SERVICE_257 = """
+    FileDescriptorStorePreserve OpenFile ReloadSignal RestartMaxDelaySec RestartMode RestartSteps
+"""
+
+DIRECTIVES: dict[str, frozenset[str]] = {
+    "socket": frozenset((_COMMON + _COMMON_257 + _SOCKET + _SOCKET_257).split()),
+    "service": frozenset((_COMMON + _COMMON_257 + _SERVICE + _SERVICE_257).split()),
+}
+
+# What the collection writes itself, and the field of the schema to use instead.
+OWNED: dict[str, dict[str, str]] = {
+    "socket": {
+        "Accept": "accept",
+        "Backlog": "listen.backlog",
+        "BindIPv6Only": "listen.family",
+        "BindToDevice": "listen.interface",
+        "DeferAcceptSec": "tcp.defer_accept",
+        "DirectoryMode": "listen",
+        "FreeBind": "listen",
+        "IPAddressAllow": "access.allow",
+        "IPAddressDeny": "access.deny",
+        "KeepAlive": "tcp.keepalive",
+        "ListenDatagram": "listen",
+        "ListenSequentialPacket": "listen",
+        "ListenStream": "listen",
+        "MaxConnections": "connections.max",
+        "MaxConnectionsPerSource": "connections.per_source",
+        "NoDelay": "tcp.no_delay",
+        "PollLimitBurst": "connections.rate",
+        "PollLimitIntervalSec": "connections.rate",
+        "RemoveOnStop": "listen",
+        "Service": "exec",
+        "SocketGroup": "listen.group",
+        "SocketMode": "listen.mode",
+        "SocketUser": "listen.owner",
+        "TriggerLimitBurst": "connections.rate",
+        "TriggerLimitIntervalSec": "connections.rate",
+    },
+    "service": {
+        "Environment": "environment",
+        "ExecStart": "exec",
+        "ExecStopPost": "exec",
+        "Group": "group",
+        "Nice": "nice",
+        "Restart": "accept",
+        "StandardError": "stderr",
+        "StandardInput": "accept",
+        "StandardOutput": "accept",
+        "SupplementaryGroups": "supplementary_groups",
+        "Type": "accept",
+        "UMask": "umask",
+        "UnsetEnvironment": "environment",
+        "User": "user",
+        "WorkingDirectory": "working_directory",
+    },
+}
+
+
+def refuse_native(service: Service) -> list[Problem]:
+    """Directives that systemd does not know, that belong to the schema, or that a unit file cannot hold."""
+    given = {"socket": service.native.systemd_socket, "service": service.native.systemd_service}
+    return [
+        Problem(f"{service.path('native')}.systemd.{section}.{key}", message)
+        for section, directives in given.items()
+        for key, value in directives.items()
+        for message in _problems(section, key, value)
+    ]
+
+
+def _problems(section: str, key: str, value: str | t.Sequence[str]) -> t.Iterator[str]:
+    if key in OWNED[section]:
+        yield f"is written by the collection; use the field {OWNED[section][key]}"
+    elif key not in DIRECTIVES[section]:
+        yield f"is not a directive of [{section.capitalize()}]"
+    for entry in [value] if isinstance(value, str) else value:
+        if entry.endswith("\\"):
+            yield "must not end with a backslash, which would join it with the next line"

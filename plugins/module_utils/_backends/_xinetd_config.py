@@ -1,0 +1,145 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The host's own configuration of xinetd, as far as it bears on the collection's services, and the check of staged
+entries."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import File, Host
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xinetd_files import ENTRIES
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+
+CONFIG = "/etc/xinetd.conf"
+
+# Attributes of the ``defaults`` entry that an entry cannot set aside: it would have to name a value that means "none".
+INTRUSIVE = frozenset({
+    "banner", "banner_fail", "banner_success", "disabled", "enabled", "max_load", "no_access", "only_from"
+})  # fmt: skip
+
+# xinetd cannot check a configuration without serving it. It gets copies of the staged entries with addresses that no
+# host has (RFC 5737, RFC 3849), so that it reads and judges everything and then fails to bind every socket; disabled
+# ones are enabled there, because xinetd does not look at what is disabled. The handlers are not at their places yet.
+_COPY = r"""
+FNR == 1 { if (copy) close(copy); name = FILENAME; sub(/.*\//, "", name); copy = to "/entries/" name }
+$1 == "bind" { $0 = "bind = " ($3 ~ /:/ ? "2001:db8::1" : "192.0.2.1") }
+$1 == "port" { $0 = "port = " ++ports }
+$1 == "server" { $0 = "server = /bin/sh" }
+$1 == "disable" { $0 = "disable = no" }
+{ print > copy }
+"""
+# The host's own defaults go along: where they are wrong, xinetd ends as soon as it reads them.
+_DEFAULTS = r"""
+tolower($1) == "defaults" { inside = 1 }
+inside { print }
+inside && $1 == "}" { exit }
+"""
+_CHECK = r"""
+xinetd=$1 copy=$2 defaults=$3
+shift 3
+to=$(mktemp -d) || exit 1
+trap 'rm -rf "$to"' EXIT
+cd "$to" && mkdir entries || exit 1
+[ $# -eq 0 ] || awk -v to="$to" "$copy" "$@" || exit 1
+{ awk "$defaults" /etc/xinetd.conf; echo "includedir $to/entries"; } >config
+# xinetd closes every descriptor that it might have, one after the other.
+ulimit -n 4096 2>/dev/null
+"$xinetd" -dontfork -f "$to/config" -filelog log -pidfile pid </dev/null >/dev/null &
+tries=0
+until grep -q 'Started working' log 2>/dev/null || ! kill -0 $! 2>/dev/null || [ $tries -gt 500 ]; do
+    sleep 0.02
+    tries=$((tries + 1))
+done
+kill $! 2>/dev/null
+wait
+sed "s|$to/config|/etc/xinetd.conf|; s|$to/entries|/etc/xinetd.d|" log
+"""
+
+_MESSAGE = re.compile(r"^\S+ xinetd\[\d+\]: (?P<level>[A-Z]+): (?P<text>.*)$")
+_STARTED = re.compile(r"Started working: (?P<number>\d+) available service")
+_UNBOUND = re.compile(r"Service \S+ failed to start and is deactivated")
+_HARMLESS = ("NOTICE", "INFO", "DEBUG")
+
+
+def check_entries(root: str, files: Sequence[File], platform: Platform, host: Host) -> list[str]:
+    """What xinetd says of entries staged below ``root``, and of the host's defaults; an empty list when it takes
+    all."""
+    staged = [file for file in files if file.path.startswith(f"{ENTRIES}/")]
+    argv = ["/bin/sh", "-c", _CHECK, "sh", platform.program("xinetd"), _COPY, _DEFAULTS]
+    result = host.run([*argv, *(root + file.path for file in staged)], check=False)
+    return judge(result.out, sum(file.content.count("\nservice ") for file in staged), result.err)
+
+
+def judge(log: str, wanted: int, error: str = "") -> list[str]:
+    """The problems that a log of xinetd tells, where ``wanted`` entries should have been read without any."""
+    problems: list[str] = []
+    general: list[str] = []
+    read = 0
+    for line in filter(None, log.split("\n")):
+        message = _MESSAGE.match(line)
+        text = message.group("text") if message else line
+        started = _STARTED.match(text)
+        if started:
+            read += int(started.group("number"))
+            break
+        if _UNBOUND.match(text):
+            read += 1
+        elif not text.startswith("bind failed (") and not (message and message.group("level") in _HARMLESS):
+            (general if f"[file={CONFIG}]" in text else problems).append(text)
+    else:
+        return [*problems, *general] or [f"xinetd did not read the configuration: {error.strip() or 'no reason given'}"]
+    if not problems and read != wanted:
+        problems.append(f"xinetd took {read} of {wanted} entries and did not say what is wrong with the others")
+    return problems
+
+
+def config_problem(host: Host) -> str:
+    """What keeps the collection's entries from being served as they are written; empty when nothing does."""
+    text = host.read(CONFIG)
+    if text is None:
+        return f"{CONFIG} does not exist"
+    if not re.search(rf"^\s*includedir\s+{ENTRIES}/?\s*$", text, re.MULTILINE | re.IGNORECASE):
+        return f'{CONFIG} has no line "includedir {ENTRIES}", so that entries there are not read'
+    found = {name for entry in _entries(text) if entry.head == ["defaults"] for name in entry.attributes}
+    if found & INTRUSIVE:
+        return (
+            f"the defaults entry of {CONFIG} sets {', '.join(sorted(found & INTRUSIVE))}, which would change the "
+            "collection's services too; set it in those entries that need it"
+        )
+    return ""
+
+
+def enabled_services(text: str) -> list[str]:
+    """The names of the services that the text of configuration files enables."""
+    return [
+        entry.head[1]
+        for entry in _entries(text)
+        if entry.head[0] == "service" and entry.attributes.get("disable") != ["yes"]
+    ]
+
+
+@dataclass
+class _Entry:
+    """The words of an entry's first line, and its attributes' values by name, in lower case."""
+
+    head: list[str]
+    attributes: dict[str, list[str]] = field(default_factory=dict)
+
+
+def _entries(text: str) -> Iterator[_Entry]:
+    entry: _Entry | None = None
+    for line in text.split("\n"):
+        words = line.lower().split()
+        if not words or words[0].startswith("#"):
+            continue
+        if words[0] in ("service", "defaults") and entry is None:
+            entry = _Entry(words)
+        elif words == ["}"] and entry:
+            yield entry
+            entry = None
+        elif entry:
+            entry.attributes.setdefault(words[0], words[2:])

@@ -1,0 +1,152 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The running xinetd: finding it, starting it, making it read its configuration, stopping it.
+
+What systemd says of xinetd is not asked: where the package has an init script only, systemd calls a xinetd that has
+died active.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Host, Process, SwitchFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xinetd_config import CONFIG
+from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import PATH, Platform
+
+UNIT = "xinetd.service"
+INIT_SCRIPT = "/etc/init.d/xinetd"
+PID_FILE = "/run/xinetd.pid"
+INETD_CONFIG = "/etc/inetd.conf"
+
+# How long xinetd may take to start or to read its configuration, in seconds; it takes up to four for each process that
+# it has to kill.
+PATIENCE = 10.0
+
+# Their numbers in signal(7).
+HANGUP, TERMINATE = 1, 15
+
+_STATE = re.compile(r"^State:\t(.)", re.MULTILINE)
+_PAUSES = re.compile(r"^voluntary_ctxt_switches:\t(\d+)$", re.MULTILINE)
+_NAMESPACES = re.compile(r"^NSpid:(.*)$", re.MULTILINE)
+
+
+def find(host: Host) -> Process | None:
+    """The xinetd of this host: not one of a container, not one with a configuration of its own, not a child."""
+    running = {process.pid: process for process in host.processes() if process.program == "xinetd"}
+    for process in running.values():
+        if process.parent not in running and _config(process.argv) == CONFIG and _of_this_host(process, host):
+            return process
+    return None
+
+
+def _config(argv: Sequence[str]) -> str:
+    return next((value for option, value in zip(argv, argv[1:]) if option == "-f"), CONFIG)
+
+
+def _of_this_host(process: Process, host: Host) -> bool:
+    """A process of a container has an id in each of the nested namespaces; one that is dead is not there any more."""
+    status = host.read(f"/proc/{process.pid}/status") or ""
+    namespaces = _NAMESPACES.search(status)
+    return _state(status) not in ("", "Z", "X") and (namespaces is None or len(namespaces.group(1).split()) == 1)
+
+
+def _state(status: str) -> str:
+    found = _STATE.search(status)
+    return found.group(1) if found else ""
+
+
+def _pauses(status: str) -> int:
+    found = _PAUSES.search(status)
+    return int(found.group(1)) if found else 0
+
+
+def reload(process: Process, host: Host) -> None:
+    """Make xinetd read its configuration, and wait until it has. Raises SwitchFailed when it ends instead.
+
+    It does all of that at once and then waits for clients again, that is: it pauses.
+    """
+    path = f"/proc/{process.pid}/status"
+    before = _pauses(host.read(path) or "")
+    host.signal(process.pid, HANGUP)
+
+    def done() -> bool:
+        status = host.read(path) or ""
+        return _state(status) in ("", "Z", "X") or (_state(status) == "S" and _pauses(status) > before)
+
+    host.wait(done, PATIENCE)
+    if find(host) is None:
+        raise SwitchFailed(
+            f"xinetd ended when it read its configuration; look for what is wrong in the defaults entry of {CONFIG}"
+        )
+
+
+def start(platform: Platform, host: Host) -> None:
+    """Start xinetd. Raises SwitchFailed."""
+    if platform.init == "systemd":
+        host.run(["systemctl", "reset-failed", UNIT], check=False)
+        # To start it would do nothing where systemd calls it active though it has died.
+        host.run(["systemctl", "restart", UNIT])
+    else:
+        clean = [platform.program("env"), "-i", f"PATH={PATH}"]
+        if host.exists(INIT_SCRIPT):
+            host.run([*clean, INIT_SCRIPT, "start"])
+        else:
+            host.run([*clean, platform.program("xinetd"), "-stayalive", "-pidfile", PID_FILE])
+    if not host.wait(lambda: find(host) is not None, PATIENCE):
+        raise SwitchFailed("xinetd was started, but does not run")
+
+
+def enabled_at_boot(platform: Platform, host: Host) -> bool:
+    """Whether xinetd will run after a reboot, as far as that can be known: only systemd is asked."""
+    if platform.init != "systemd":
+        return True
+    result = host.run(["systemctl", "is-enabled", UNIT], check=False)
+    return result.out.strip() in ("enabled", "static", "indirect")
+
+
+def enable(platform: Platform, host: Host) -> None:
+    """Start xinetd at every boot. Raises SwitchFailed, for example when its unit is masked."""
+    if not enabled_at_boot(platform, host):
+        host.run(["systemctl", "enable", UNIT])
+
+
+def serves_inetd(host: Host) -> bool:
+    """Whether xinetd serves what a file of inetd has, too; Debian's init script makes it do so."""
+    process = find(host)
+    lines = (host.read(INETD_CONFIG) or "").split("\n")
+    return bool(process and "-inetd_compat" in process.argv) and any(line and line[0] != "#" for line in lines)
+
+
+def stop(platform: Platform, host: Host) -> None:
+    """Stop xinetd, and do not start it at boot any more. Raises SwitchFailed."""
+    if platform.init == "systemd":
+        # "disable --now" would leave it running where the package has an init script only.
+        host.run(["systemctl", "stop", UNIT])
+        host.run(["systemctl", "disable", UNIT])
+    process = find(host)
+    if process:
+        host.signal(process.pid, TERMINATE)
+        if not host.wait(lambda: find(host) is None, PATIENCE):
+            raise SwitchFailed(f"xinetd (pid {process.pid}) does not end")
+
+
+def stop_daemons(services: Sequence[Service], xinetd: Process, host: Host) -> None:
+    """End the processes that hold the sockets of services with ``accept: false``; the next client starts them anew."""
+    commands = [_trimmed(service.exec) for service in services]
+    for process in host.processes() if commands else ():
+        argv = _trimmed(process.argv)
+        if process.parent == xinetd.pid and any(argv[-len(words) :] == words for words in commands):
+            host.signal(process.pid, TERMINATE)
+
+
+def _trimmed(words: Sequence[str]) -> tuple[str, ...]:
+    """Words without empty ones at the end, which /proc does not tell from none. A script has its interpreter in
+    front."""
+    count = len(words)
+    while count and not words[count - 1]:
+        count -= 1
+    return tuple(words[:count])

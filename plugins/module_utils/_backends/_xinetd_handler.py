@@ -1,0 +1,66 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The script between xinetd and a program: what xinetd's configuration has no words for. Pure.
+
+That is arguments with blanks, an environment of nothing but what is declared, the name of the variable with the
+client's address, a working directory, standard error apart from the client, and the way to pass a listening socket as
+fd 3. The script becomes the program, so that the process that xinetd knows is the program's.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import (
+    command,
+    setpriv,
+    variables,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+
+
+def starts_as_root(service: Service) -> bool:
+    """Whether xinetd cannot set the process up, because it drops root before it lowers ``nice``, and knows all or none
+    of an account's groups."""
+    return service.supplementary_groups is not None or (service.nice < 0 and service.user != "root")
+
+
+def handler_argv(service: Service, accept: bool, platform: Platform) -> tuple[str, ...]:
+    """What the script becomes once the environment is set."""
+    words = command(service, platform, datagram=not accept)
+    if starts_as_root(service):
+        return (*setpriv(service, platform), *words)
+    # env would take such a program for a variable.
+    return (platform.program("nice"), "-n", "0", "--", *words) if "=" in words[0] else words
+
+
+def render_handler(service: Service, accept: bool, argv: Sequence[str], log: str, platform: Platform) -> str:
+    """The script's lines after its head."""
+    lines = []
+    if log:
+        # A log that cannot be opened must neither end the script nor be complained of to the client.
+        lines += ["exec 2>/dev/null", f"command exec 2>>{shlex.quote(log)}"]
+    if service.working_directory != "/":
+        lines.append(f"cd -P {shlex.quote(service.working_directory)} || exit 1")
+    if _passes_socket(service, accept):
+        lines.append("exec 3<&0 </dev/null >&2")
+    assignments = [f"{name}={shlex.quote(value)}" for name, value in variables(service).items()]
+    assignments += _dynamic(service, accept)
+    program = " ".join(shlex.quote(word) for word in argv)
+    start = f"exec {platform.program('env')} -i"
+    lines.append(" \\\n\t".join([start, *assignments, program]))
+    return "\n".join(lines) + "\n"
+
+
+def _passes_socket(service: Service, accept: bool) -> bool:
+    return not (accept or service.internal) and service.socket_fd == "listen_fds"
+
+
+def _dynamic(service: Service, accept: bool) -> list[str]:
+    if accept:
+        # A socket of both families tells IPv4 addresses in IPv6 clothes.
+        return ['REMOTE_ADDR="${REMOTE_HOST#::ffff:}"']
+    return ["LISTEN_FDS=1", 'LISTEN_PID="$$"'] if _passes_socket(service, accept) else []

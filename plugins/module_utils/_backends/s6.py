@@ -1,0 +1,263 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Service directories under s6-svscan: what is written, and how servers are stopped and started."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _s6_control as control
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import (
+    Change,
+    File,
+    Host,
+    SwitchFailed,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_files import (
+    links,
+    process_lines,
+    render_services,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_servers import (
+    SERVICES,
+    Server,
+    servers,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import Problem
+
+# Runs s6-svscan where systemd is PID 1.
+UNIT = "superserver-s6.service"
+UNIT_FILE = f"/etc/systemd/system/{UNIT}"
+UNIT_LINK = f"/etc/systemd/system/multi-user.target.wants/{UNIT}"
+
+# How long something may take, in seconds: a server until it listens or has ended, a logger until its last line.
+PATIENCE = 8.0
+START = 0.1  # what one more server may add to that
+LOGGER_PATIENCE = 1.0
+LOG_LINES = 20
+
+# execlineb reads a whole script before it runs its first program, which "true" replaces here: nothing else is run.
+PARSE = 'for script do said=$({ echo true; cat "$script"; } | "$0" -P /dev/stdin 2>&1) || echo "$script: $said"; done'
+
+
+def _milliseconds(text: str) -> bool:
+    return re.fullmatch(r"[0-9]{1,9}", text) is not None
+
+
+# Signals on which every server ends, and no session with it unless it is told so.
+_SIGNALS = ("SIGTERM", "SIGQUIT", "SIGINT", "SIGABRT")
+
+# Files of a service directory that a declaration may add: what is right, in words, and its check.
+NATIVE: Mapping[str, tuple[str, Callable[[str], bool]]] = {
+    "timeout-kill": ("a number of milliseconds", _milliseconds),
+    "timeout-finish": ("a number of milliseconds", _milliseconds),
+    "max-death-tally": ("a number from 0 to 4096", lambda text: _milliseconds(text) and int(text) <= 4096),
+    "down-signal": (f"one of {', '.join(_SIGNALS)}", lambda text: text in _SIGNALS),
+}
+
+
+class S6:
+    """The backend ``s6``; see :class:`_base.Backend` for what each method must do."""
+
+    name = "s6"
+    atomic = False
+
+    def render(self, services: Sequence[Service], platform: Platform) -> list[File]:
+        return render_services(services, platform)
+
+    def refuse(self, service: Service, platform: Platform) -> list[Problem]:
+        problems = []
+        for name, value in service.native.s6.items():
+            path = f"{service.path('native')}.s6.{name}"
+            if name not in NATIVE:
+                known = ", ".join(NATIVE)
+                problems.append(
+                    Problem(path, f"is not a file that may be added to the service directory; these may: {known}")
+                )
+            elif not isinstance(value, str) or not NATIVE[name][1](value):
+                problems.append(Problem(path, f"must be {NATIVE[name][0]}"))
+        return problems
+
+    def rebinds(self, old: Service, new: Service, platform: Platform) -> bool:
+        return _bindings(old, platform) != _bindings(new, platform)
+
+    def owner(self, service: Service, listener: Listener, platform: Platform) -> tuple[str, str]:
+        for server in servers(service, platform):
+            if server.holds(listener):
+                return ("s6", server.directory)
+        raise ValueError(f"{service.name} does not listen on {listener}")
+
+    def service_of(self, owner: tuple[str, str]) -> str:
+        """With another provider a service had other directories."""
+        kind, directory = owner
+        if kind != self.name or not directory.startswith(f"{SERVICES}/"):
+            return ""
+        return control.service_name(directory[len(SERVICES) + 1 :])
+
+    def claims(self, service: Service, platform: Platform) -> list[str]:
+        return [path for server in servers(service, platform) for path in links(server, platform)]
+
+    def missing(self, platform: Platform, host: Host) -> str:
+        found = platform.programs
+        lacking = [
+            package for program, package in (("s6-svscan", "s6"), ("execlineb", "execline")) if program not in found
+        ]
+        if not {"s6-tcpserver", "tcpserver"} & set(found):
+            lacking.append("TCP servers (s6-networking or ucspi-tcp-ipv6)")
+        if platform.init == "systemd" and not host.exists(UNIT_FILE):
+            lacking.append(UNIT)
+        elif platform.init == "other":
+            lacking.append("systemd or s6-svscan as PID 1, to run it")
+        return ", ".join(lacking)
+
+    def check(self, root: str, files: Sequence[File], platform: Platform, host: Host) -> list[str]:
+        execlineb = platform.program("execlineb")
+        scripts = [f"{root}{file.path}" for file in files if file.content.startswith(f"#!{execlineb} ")]
+        if not scripts:
+            return []
+        result = host.run([platform.program("sh"), "-c", PARSE, execlineb, *scripts], check=False)
+        return [line.replace(root, "") for line in (result.out + result.err).splitlines()]
+
+    def reload(self, platform: Platform, host: Host) -> None:
+        """Forget servers whose files are gone, and what s6 itself left in their directories. New ones are not started:
+        that is for ``activate``."""
+        gone = {
+            f"{SERVICES}/{name}": owned
+            for name, owned in control.supervised(host).items()
+            if not host.exists(f"{SERVICES}/{name}/run")
+        }
+        if not gone:
+            return
+        control.tell_scanner(platform, control.DROP, host)
+        for directory, owned in gone.items():
+            if not owned:
+                control.tell(directory, control.EXIT, host)
+        loggers = [directory for directory in gone if directory.endswith("/log")]
+        _wait_until_unsupervised([directory for directory in gone if directory not in loggers], PATIENCE, host)
+        # Sessions keep their logger; it ends with the last of them, and needs no directory for that.
+        _wait_until_unsupervised(loggers, LOGGER_PATIENCE, host)
+        for directory in gone:
+            host.remove_tree(directory)
+
+    def release(self, change: Change, platform: Platform, host: Host) -> None:
+        """Sessions live on: a server that is told to end leaves them alone."""
+        for name in control.servers_of([service.name for service in change.stop], host):
+            control.tell(f"{SERVICES}/{name}", control.DOWN, host)
+
+    def activate(self, change: Change, platform: Platform, host: Host) -> None:
+        _ensure_running(platform, host)
+        starting = [server for service in change.start for server in servers(service, platform)]
+        restarting = [server for old, new in change.refresh for server in _restarted(old, new, platform)]
+        before = {server.name: control.status(server.directory, host).pid for server in restarting}
+        self._stop_strays([*change.start, *(new for _old, new in change.refresh)], platform, host)
+        self._allow_start([*change.start, *(new for _old, new in change.refresh)], platform, host)
+        for server in starting:
+            control.tell(server.directory, control.UP, host)
+        for server in restarting:
+            control.tell(server.directory, control.RESTART, host)
+        control.tell_scanner(platform, control.RESCAN, host)
+        waiting = [*starting, *restarting]
+        seconds = PATIENCE + START * len(waiting)
+
+        def all_ready() -> bool:
+            # One look at a time: what is behind has had the longest to get ready when its turn comes.
+            while waiting and _ready(waiting[0], before.get(waiting[0].name, 0), host):
+                del waiting[0]
+            return not waiting
+
+        if not host.wait(all_ready, seconds):
+            late = [server.service for server in waiting if not _ready(server, before.get(server.name, 0), host)]
+            names = ", ".join(sorted({service.name for service in late}))
+            raise SwitchFailed(f"not listening after {seconds:.0f} s: {names}\n{self.log(late, platform, host)}")
+
+    @staticmethod
+    def _allow_start(services: Sequence[Service], platform: Platform, host: Host) -> None:
+        """Remove what keeps servers from being started at the next boot, whoever put it there."""
+        files = [_down_file(server) for service in services for server in servers(service, platform)]
+        files = [path for path in files if host.exists(path)]
+        if files:
+            host.run(["rm", "-f", "--", *files])
+
+    @staticmethod
+    def _stop_strays(services: Sequence[Service], platform: Platform, host: Host) -> None:
+        """Servers of these services that are no longer among theirs would keep what the new ones need."""
+        wanted = {server.name for service in services for server in servers(service, platform)}
+        for name in control.servers_of([service.name for service in services], host):
+            if name not in wanted:
+                control.tell(f"{SERVICES}/{name}", control.DOWN, host)
+
+    def health(self, services: Sequence[Service], platform: Platform, host: Host) -> dict[str, str]:
+        enabled = [service for service in services if service.enabled]
+        if platform.init == "systemd" and not host.exists(UNIT_LINK):
+            return {service.name: f"{UNIT} is not enabled at boot" for service in enabled}
+        if not control.tell_scanner(platform, control.NOTHING, host):
+            return {service.name: f"no s6-svscan runs on {platform.scan_directory}" for service in enabled}
+        found = [(service.name, _ailment(server, host)) for service in enabled for server in servers(service, platform)]
+        return {name: ailment for name, ailment in found if ailment}
+
+    def log(self, services: Sequence[Service], platform: Platform, host: Host) -> str:
+        lines = []
+        for logs in dict.fromkeys(server.logs for service in services for server in servers(service, platform)):
+            lines += (host.read(f"{logs}/current") or "").splitlines()[-LOG_LINES:]
+        return "\n".join(lines[-LOG_LINES:])
+
+    def retire(self, platform: Platform, host: Host) -> None:
+        if platform.init == "systemd":
+            host.run(["systemctl", "disable", "--now", UNIT])
+            # What s6-svscan left; the unit makes its directory again.
+            host.remove_tree(platform.scan_directory)
+        host.remove_tree(SERVICES)
+
+
+def _bindings(service: Service, platform: Platform) -> list[tuple[object, ...]]:
+    return [(server.name, server.kind, server.sockets) for server in servers(service, platform)]
+
+
+def _restarted(old: Service, new: Service, platform: Platform) -> list[Server]:
+    """The servers that must be started again to be as declared; those of a service that only has to be repaired may run
+    anything."""
+    repair = old.to_json() == new.to_json()
+    before = {server.name: process_lines(server, platform) for server in servers(old, platform)}
+    return [
+        server
+        for server in servers(new, platform)
+        if repair or before.get(server.name) != process_lines(server, platform)
+    ]
+
+
+def _down_file(server: Server) -> str:
+    """With it the server is not started when its supervisor is."""
+    return f"{server.directory}/down"
+
+
+def _ailment(server: Server, host: Host) -> str:
+    if host.exists(_down_file(server)):
+        return f"{_down_file(server)} keeps it from being started at boot"
+    for directory in (server.directory, f"{server.directory}/log"):
+        if not control.tell(directory, control.NOTHING, host):
+            return f"{directory} is not supervised"
+    return ""
+
+
+def _ready(server: Server, before: int, host: Host) -> bool:
+    now = control.status(server.directory, host)
+    return now.ready and now.pid != before
+
+
+def _ensure_running(platform: Platform, host: Host) -> None:
+    def scanned() -> bool:
+        return control.tell_scanner(platform, control.NOTHING, host)
+
+    if platform.init == "systemd" and not (host.exists(UNIT_LINK) and scanned()):
+        host.run(["systemctl", "enable", "--now", UNIT])
+    if not host.wait(scanned, PATIENCE):
+        raise SwitchFailed(f"no s6-svscan runs on {platform.scan_directory}")
+
+
+def _wait_until_unsupervised(directories: Sequence[str], seconds: float, host: Host) -> None:
+    host.wait(lambda: not any(control.tell(name, control.NOTHING, host) for name in directories), seconds)

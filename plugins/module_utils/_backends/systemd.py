@@ -1,0 +1,195 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""systemd socket units: what is written, and how listeners are opened and closed."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Sequence
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import (
+    Change,
+    File,
+    Host,
+    SwitchFailed,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_directives import refuse_native
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_units import (
+    UNITS,
+    listener_settings,
+    parts,
+    render_service,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import Problem
+
+SYSTEMCTL = "systemctl"
+
+# Where units of one name hide each other (systemd.unit(5)); generated ones aside.
+UNIT_PATH = (
+    UNITS,
+    "/run/systemd/system",
+    "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+)
+
+# A program that is not there was found before; in check mode it may still come.
+_NO_PROGRAM = re.compile(r": Command /.* is not executable: No such file or directory$")
+
+# How a part of a service is called.
+_SOCKET_UNIT = re.compile(r"(?P<service>[A-Za-z0-9_-]+)(\.udp)?\.socket")
+
+# A socket unit has these once, for all of its sockets.
+_SHARED = ("backlog", "owner", "group", "mode")
+
+
+class Systemd:
+    """The backend ``systemd``; see :class:`_base.Backend` for what each method must do."""
+
+    name = "systemd"
+    atomic = False
+
+    def render(self, services: Sequence[Service], platform: Platform) -> list[File]:
+        return render_service(services, platform)
+
+    def refuse(self, service: Service, platform: Platform) -> list[Problem]:
+        return refuse_native(service) + _refuse_differing(service)
+
+    def rebinds(self, old: Service, new: Service, platform: Platform) -> bool:
+        return listener_settings(old, platform) != listener_settings(new, platform)
+
+    def owner(self, service: Service, listener: Listener, platform: Platform) -> tuple[str, str]:
+        for part in parts(service, platform):
+            if listener in part.listeners:
+                return ("systemd", part.socket)
+        raise ValueError(f"{service.name} does not listen on {listener}")
+
+    def service_of(self, owner: tuple[str, str]) -> str:
+        kind, unit = owner
+        found = _SOCKET_UNIT.fullmatch(unit)
+        return found.group("service") if kind == self.name and found else ""
+
+    def claims(self, service: Service, platform: Platform) -> list[str]:
+        return [
+            f"{folder}/{unit}"
+            for folder in UNIT_PATH
+            for part in parts(service, platform)
+            for unit in (part.socket, f"{part.stem}.service", f"{part.stem}@.service")
+        ]
+
+    def missing(self, platform: Platform, host: Host) -> str:
+        return "" if platform.init == "systemd" else "systemd as PID 1"
+
+    def check(self, root: str, files: Sequence[File], platform: Platform, host: Host) -> list[str]:
+        """systemd-analyze exits with 0 for unknown keys, so that every line it prints about these units is a
+        problem."""
+        units = [file.path for file in files if file.kind == "file" and file.path.startswith(UNITS + "/")]
+        if not units:
+            return []
+        # An instance makes the template's command line be checked too.
+        names = [root + path.replace("@.service", "@check.service") for path in units]
+        result = host.run(
+            ["systemd-analyze", "verify", "--man=no", *names],
+            check=False,
+            environment={"SYSTEMD_UNIT_PATH": f"{root}{UNITS}:", "SYSTEMD_LOG_LEVEL": "warning"},
+        )
+        # Units of others are read along with these, and some of them deserve a warning of their own.
+        own = {posixpath.basename(path) for path in (*units, *names)}
+        lines = [line for line in result.err.split("\n") if own & set(re.split(r"[\s:/]", line))]
+        if result.code and not lines:
+            return [f"systemd-analyze verify ended with {result.code}: {result.err.strip() or result.out.strip()}"]
+        return list(dict.fromkeys(line.replace(root, "") for line in lines if not _NO_PROGRAM.search(line)))
+
+    def reload(self, platform: Platform, host: Host) -> None:
+        host.run([SYSTEMCTL, "daemon-reload"])
+
+    def release(self, change: Change, platform: Platform, host: Host) -> None:
+        """A socket whose daemon runs would stay bound by the daemon, so both stop; sessions of Accept=yes live on.
+
+        The daemon goes first, because what a service does when it stops needs its socket as its standard input.
+        """
+        stopping = [part for service in change.stop for part in parts(service, platform)]
+        sockets = [part.socket for part in stopping]
+        daemons = [part.service for part in stopping if not part.accept]
+        self._stop(daemons, host)
+        # Once more: somebody may have knocked in between.
+        self._stop(sockets + daemons, host)
+        if daemons:
+            host.run([SYSTEMCTL, "reset-failed", *daemons], check=False)
+
+    def activate(self, change: Change, platform: Platform, host: Host) -> None:
+        """Handlers of new connections read their unit anew; only a daemon that runs must be stopped to be changed, and
+        the next client starts it again."""
+        self._stop(
+            [part.service for _old, new in change.refresh for part in parts(new, platform) if not part.accept], host
+        )
+        sockets = [part.socket for service in change.start for part in parts(service, platform)]
+        if not sockets:
+            return
+        # A unit that failed before would keep its state, and its start limit.
+        host.run([SYSTEMCTL, "reset-failed", *sockets], check=False)
+        result = host.run([SYSTEMCTL, "start", *sockets], check=False)
+        if result.code:
+            raise SwitchFailed(f"systemctl start: {result.err.strip()}\n{self.log(change.start, platform, host)}")
+
+    def health(self, services: Sequence[Service], platform: Platform, host: Host) -> dict[str, str]:
+        """Everything that can be wrong beside files and sockets shows in one look at the units."""
+        names = {part.socket: service.name for service in services for part in parts(service, platform)}
+        if not names:
+            return {}
+        listing = host.run([SYSTEMCTL, "show", "--property=Id,LoadState,NeedDaemonReload,UnitFileState", *names])
+        problems = {}
+        wanted = {service.name: service.enabled for service in services}
+        for block in listing.out.split("\n\n"):
+            unit = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+            name = names.get(unit.get("Id", ""))
+            if name is None:
+                continue
+            if unit.get("LoadState") == "masked":
+                problems[name] = f"{unit['Id']} is masked"
+            elif unit.get("LoadState") != "loaded" or unit.get("NeedDaemonReload") == "yes":
+                problems[name] = f"systemd has not read {unit['Id']} as it is on disk"
+            elif wanted[name] and unit.get("UnitFileState") != "enabled":
+                problems[name] = f"{unit['Id']} is not enabled at boot"
+        return problems
+
+    def log(self, services: Sequence[Service], platform: Platform, host: Host) -> str:
+        patterns = [
+            pattern
+            for service in services
+            for part in parts(service, platform)
+            for pattern in (part.socket, part.service.replace("@.", "@*."))
+        ]
+        words = [word for pattern in patterns for word in ("-u", pattern)]
+        return host.run(["journalctl", "--no-pager", "-q", "-n", "20", "-o", "cat", *words], check=False).out.strip()
+
+    def retire(self, platform: Platform, host: Host) -> None:
+        """systemd stays: it was not installed by anybody."""
+
+    def _stop(self, units: Sequence[str], host: Host) -> None:
+        if not units:
+            return
+        result = host.run([SYSTEMCTL, "stop", *units], check=False)
+        # 5: some unit is not loaded, so that there is nothing to stop.
+        if result.code not in (0, 5):
+            raise SwitchFailed(f"systemctl stop: {result.err.strip()}")
+
+
+def _refuse_differing(service: Service) -> list[Problem]:
+    problems = []
+    for name in _SHARED:
+        kind = [end for end in service.listen if (not end.datagram if name == "backlog" else end.transport == "unix")]
+        if len({getattr(end, name) for end in kind}) > 1:
+            problems.append(
+                Problem(
+                    f"{service.path('listen')}.{name}",
+                    "systemd cannot honour this: it has one value for all endpoints of a service, but they differ "
+                    "here. Give them all the same, or split the service",
+                )
+            )
+    return problems

@@ -1,0 +1,139 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""xinetd: one file of entries for each service, all of them read and carried out in one reload."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _xinetd_daemon as daemon
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import (
+    Change,
+    File,
+    Host,
+    SwitchFailed,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import user
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xinetd_attributes import refuse_native
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xinetd_config import (
+    check_entries,
+    config_problem,
+    enabled_services,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xinetd_files import (
+    entries,
+    listener_settings,
+    log_file,
+    render_services,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import Problem
+
+LINES = 20
+
+# Whoever ran the handlers before, those of today must be able to write.
+_GIVE_LOGS = 'while [ $# -gt 1 ]; do [ ! -f "$2" ] || chown -h -- "$1" "$2" || exit 1; shift 2; done'
+# Names with a dot or with a tilde at their end are not read by xinetd.
+_CONFIGURATION = """
+for file in /etc/xinetd.conf /etc/xinetd.d/*; do
+    case $file in
+    /etc/xinetd.d/*.* | *~) ;;
+    *) awk 1 "$file" ;;
+    esac
+done
+"""
+
+
+class Xinetd:
+    """The backend ``xinetd``; see :class:`_base.Backend` for what each method must do."""
+
+    name = "xinetd"
+    atomic = True
+
+    def render(self, services: Sequence[Service], platform: Platform) -> list[File]:
+        return render_services(services, platform)
+
+    def refuse(self, service: Service, platform: Platform) -> list[Problem]:
+        return refuse_native(service)
+
+    def rebinds(self, old: Service, new: Service, platform: Platform) -> bool:
+        return listener_settings(old, platform) != listener_settings(new, platform)
+
+    def owner(self, service: Service, listener: Listener, platform: Platform) -> tuple[str, str]:
+        for entry in entries(service, platform):
+            if entry.listener == listener:
+                return ("xinetd", entry.id)
+        raise ValueError(f"{service.name} does not listen on {listener}")
+
+    def service_of(self, owner: tuple[str, str]) -> str:
+        """The entries of a service with several have its endpoints in their ids."""
+        kind, name = owner
+        return name.split(":", 1)[0] if kind == self.name else ""
+
+    def claims(self, service: Service, platform: Platform) -> list[str]:
+        """Files are all that a service of xinetd has, and their names are the collection's own."""
+        return []
+
+    def missing(self, platform: Platform, host: Host) -> str:
+        return "" if platform.xinetd else "xinetd"
+
+    def check(self, root: str, files: Sequence[File], platform: Platform, host: Host) -> list[str]:
+        problem = config_problem(host)
+        return ([problem] if problem else []) + check_entries(root, files, platform, host)
+
+    def reload(self, platform: Platform, host: Host) -> None:
+        """Reading its files is what opens and closes xinetd's listeners."""
+
+    def release(self, change: Change, platform: Platform, host: Host) -> None:
+        """Done in ``activate``."""
+
+    def activate(self, change: Change, platform: Platform, host: Host) -> None:
+        """The reload comes as early as possible: ports that come from another super-server are closed until then."""
+        needed = any(service.enabled for service in change.kept)
+        problem = config_problem(host) if needed else ""
+        if problem:
+            raise SwitchFailed(problem)
+        process = daemon.find(host)
+        if process:
+            daemon.reload(process, host)
+            daemon.stop_daemons([old for old, _new in change.refresh if not old.accept and old.exec], process, host)
+        elif needed:
+            daemon.start(platform, host)
+        _give_logs([*change.start, *(new for _old, new in change.refresh)], host)
+        if needed:
+            daemon.enable(platform, host)
+
+    def health(self, services: Sequence[Service], platform: Platform, host: Host) -> dict[str, str]:
+        enabled = [service.name for service in services if service.enabled]
+        if not enabled:
+            return {}
+        problem = config_problem(host)
+        if not problem and daemon.find(host) is None:
+            problem = "xinetd does not run"
+        elif not problem and not daemon.enabled_at_boot(platform, host):
+            problem = "xinetd is not enabled at boot"
+        return dict.fromkeys(enabled, problem) if problem else {}
+
+    def log(self, services: Sequence[Service], platform: Platform, host: Host) -> str:
+        lines = []
+        if platform.init == "systemd":
+            argv = ["journalctl", "--no-pager", "-q", "-n", str(LINES), "-o", "cat", "-t", "xinetd"]
+            lines = host.run(argv, check=False).out.splitlines()
+        for service in services:
+            if log_file(service):
+                lines += (host.read(log_file(service)) or "").splitlines()[-LINES:]
+        return "\n".join(lines)
+
+    def retire(self, platform: Platform, host: Host) -> None:
+        text = host.run(["/bin/sh", "-c", _CONFIGURATION], check=False).out
+        if not (enabled_services(text) or daemon.serves_inetd(host)):
+            daemon.stop(platform, host)
+
+
+def _give_logs(services: Sequence[Service], host: Host) -> None:
+    pairs = [word for service in services if log_file(service) for word in (user(service), log_file(service))]
+    if pairs:
+        host.run(["/bin/sh", "-c", _GIVE_LOGS, "sh", *pairs])

@@ -1,0 +1,134 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The journal: how the host was before a switch, written before its first change, so that it can be made so again.
+
+It outlives the process that wrote it. Whoever finds one undoes what it describes before doing anything else.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import typing as t
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import STATE, Change, File
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _manifest
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import Manifest
+from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._files import Seen
+from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service, service_from_json
+
+PATH = f"{STATE}/journal.json"
+
+
+@dataclass(frozen=True)
+class Journal:
+    """``files``: what was at each path that the switch writes or removes, None for nothing; ``backends``: whose each
+    is. ``changes``: what the switch does, by backend. ``manifest``: the one before; ``guarded``: whether there was a
+    guard."""
+
+    files: Mapping[str, Seen | None]
+    backends: Mapping[str, str]
+    changes: Mapping[str, Change]
+    manifest: Manifest
+    guarded: bool
+
+    def restore(self) -> None:
+        """Put back every file that the switch changed or removed, and the manifest."""
+        for path, seen in self.files.items():
+            if seen is not None and seen.kind in ("file", "link"):
+                _files.restore(path, seen)
+        if self.manifest == Manifest():
+            _files.remove(_manifest.PATH)
+        else:
+            _manifest.save(self.manifest)
+
+    def surplus(self) -> dict[str, list[str]]:
+        """The files that the switch made where there was nothing, by backend."""
+        paths: dict[str, list[str]] = {}
+        for path, seen in self.files.items():
+            if seen is None:
+                paths.setdefault(self.backends[path], []).append(path)
+        return paths
+
+
+def journal_of(
+    backends: Mapping[str, str], changes: Mapping[str, Change], manifest: Manifest, guarded: bool
+) -> Journal:
+    """Look at every path that is about to change; ``backends`` tells whose each is."""
+    return Journal({path: _files.look(path) for path in backends}, backends, changes, manifest, guarded)
+
+
+def write(journal: Journal) -> None:
+    """Store the journal; it is on the disk when this returns."""
+    value = {
+        "files": {path: None if seen is None else _seen_to_json(seen) for path, seen in journal.files.items()},
+        "backends": dict(journal.backends),
+        "changes": {backend: _change_to_json(change) for backend, change in journal.changes.items()},
+        "manifest": journal.manifest.to_json(),
+        "guarded": journal.guarded,
+    }
+    _files.install(File(PATH, json.dumps(value), 0o600))
+
+
+def read() -> Journal | None:
+    """The journal that a run left behind, if there is one."""
+    try:
+        with open(PATH, encoding="utf-8") as file:
+            value = json.load(file)
+    except FileNotFoundError:
+        return None
+    return Journal(
+        {path: None if seen is None else _seen_from_json(seen) for path, seen in value["files"].items()},
+        value["backends"],
+        {backend: _change_from_json(change) for backend, change in value["changes"].items()},
+        _manifest.from_json(value["manifest"]),
+        value["guarded"],
+    )
+
+
+def clear() -> None:
+    """The switch is over, one way or the other."""
+    if os.path.exists(PATH):
+        os.unlink(PATH)
+
+
+def _seen_to_json(seen: Seen) -> dict[str, t.Any]:
+    return {
+        "kind": seen.kind,
+        "content": base64.b64encode(seen.content).decode("ascii"),
+        "mode": seen.mode,
+        "owner": seen.owner,
+        "group": seen.group,
+    }
+
+
+def _seen_from_json(value: Mapping[str, t.Any]) -> Seen:
+    return Seen(value["kind"], base64.b64decode(value["content"]), value["mode"], value["owner"], value["group"])
+
+
+def _change_to_json(change: Change) -> dict[str, t.Any]:
+    return {
+        "stop": _all(change.stop),
+        "start": _all(change.start),
+        "refresh": [_all(pair) for pair in change.refresh],
+        "kept": _all(change.kept),
+    }
+
+
+def _all(services: Iterable[Service]) -> list[dict[str, t.Any]]:
+    return [service.to_json() for service in services]
+
+
+def _change_from_json(value: Mapping[str, t.Any]) -> Change:
+    def built(entries: Iterable[Mapping[str, t.Any]]) -> tuple[Service, ...]:
+        return tuple(service_from_json(entry) for entry in entries)
+
+    pairs = [built(pair) for pair in value["refresh"]]
+    return Change(
+        built(value["stop"]), built(value["start"]), tuple((old, new) for old, new in pairs), built(value["kept"])
+    )

@@ -1,0 +1,83 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The kernel's listeners beside the declared ones: who holds what, and what is wrong with that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Backend
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._owners import Owner, owner_words, owners
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import Socket, listening, realising
+from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener, collide
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+
+
+@dataclass(frozen=True)
+class Live:
+    """Every listening socket, by port (or path), and the owner of each by inode."""
+
+    sockets: Mapping[tuple[str, int | str], list[Socket]]
+    owners: Mapping[int, Owner]
+
+    def near(self, listener: Listener) -> list[Socket]:
+        """Sockets of the same transport and port, or of the same path."""
+        return self.sockets.get(_key(listener), [])
+
+    def colliding(self, listener: Listener) -> list[Socket]:
+        """Sockets that keep ``listener`` from being bound."""
+        return [socket for socket in self.near(listener) if collide(listener, socket.listener)]
+
+    def owner(self, socket: Socket) -> tuple[str, str]:
+        """Kind and name of the owner; empty where nobody can be seen."""
+        owner = self.owners.get(socket.inode)
+        return (owner.kind, owner.name) if owner else ("", "")
+
+    def holder(self, socket: Socket) -> str:
+        """The owner in words."""
+        return str(self.owners.get(socket.inode, "no process that can be seen"))
+
+
+def look(services: Iterable[Service], platform: Platform, host: LocalHost) -> Live:
+    """One pass over the kernel's table and /proc, for the ports and paths of these services."""
+    wanted = {_key(listener) for service in services for listener in service.listeners(platform.ipv6)}
+    found: dict[tuple[str, int | str], list[Socket]] = {}
+    for socket in listening():
+        if _key(socket.listener) in wanted:
+            found.setdefault(_key(socket.listener), []).append(socket)
+    sockets = [socket for group in found.values() for socket in group]
+    return Live(found, owners(sockets, host.run_plain))
+
+
+def bound(listeners: Iterable[Listener]) -> dict[Listener, list[Socket]]:
+    """The sockets that make up each listener just now, whoever holds them."""
+    found: dict[tuple[str, int | str], list[Socket]] = {}
+    for socket in listening():
+        found.setdefault(_key(socket.listener), []).append(socket)
+    return {listener: realising(listener, found.get(_key(listener), [])) for listener in listeners}
+
+
+def _key(listener: Listener) -> tuple[str, int | str]:
+    return (listener.transport, listener.path or listener.port)
+
+
+def listener_problem(service: Service, live: Live, backend: Backend, platform: Platform) -> str:
+    """What is wrong with a service's listeners: not bound, bound otherwise, somebody else's; of a disabled service:
+    bound by its backend. Empty when all is right."""
+    problems = []
+    for listener in service.listeners(platform.ipv6):
+        sockets = realising(listener, live.near(listener))
+        others = [socket for socket in sockets if backend.service_of(live.owner(socket)) != service.name]
+        if not service.enabled:
+            if len(others) < len(sockets):
+                problems.append(f"{listener} is open though the service is disabled")
+        elif not sockets:
+            problems.append(f"{listener} is not open")
+        elif others:
+            expected = owner_words(*backend.owner(service, listener, platform))
+            problems.append(f"{listener} belongs to {live.holder(others[0])}, not to {expected}")
+    return "; ".join(problems)

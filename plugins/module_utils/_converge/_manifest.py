@@ -1,0 +1,90 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the collection holds on this host: services as last committed, files with their digests, runtimes it
+installed."""
+
+from __future__ import annotations
+
+import json
+import os
+import typing as t
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import STATE, File
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._errors import RunFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service, service_from_json
+
+PATH = f"{STATE}/manifest.json"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """``services``: by name, in the schema's own shape. ``files``: by path, with ``service``, ``backend``, ``kind`` and
+    ``digest``. ``runtimes``: backends whose packages this collection installed."""
+
+    services: Mapping[str, Mapping[str, t.Any]] = field(default_factory=dict)
+    files: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    runtimes: Mapping[str, str] = field(default_factory=dict)
+
+    def built(self) -> dict[str, Service]:
+        """The services, by name."""
+        return {name: service_from_json(value) for name, value in self.services.items()}
+
+    def retired(self, runtime: str) -> Manifest:
+        """The same with one runtime stopped."""
+        return replace(self, runtimes={**self.runtimes, runtime: "idle"})
+
+    def to_json(self) -> dict[str, t.Any]:
+        """As it is stored."""
+        return {
+            "version": VERSION,
+            "services": dict(self.services),
+            "files": dict(self.files),
+            "runtimes": dict(self.runtimes),
+        }
+
+
+def manifest_of(services: Iterable[Service], files: Iterable[File], runtimes: Mapping[str, str]) -> Manifest:
+    """The manifest of a state that has been reached."""
+    return Manifest(
+        {service.name: service.to_json() for service in services},
+        {
+            file.path: {
+                "service": file.service,
+                "backend": file.backend,
+                "kind": file.kind,
+                "digest": _files.Seen("", os.fsencode(file.content), 0, "", "").digest,
+            }
+            for file in files
+        },
+        dict(runtimes),
+    )
+
+
+def from_json(value: Mapping[str, t.Any]) -> Manifest:
+    """Read what :meth:`Manifest.to_json` gave."""
+    return Manifest(value["services"], value["files"], value["runtimes"])
+
+
+def load() -> Manifest:
+    """The manifest of this host; an empty one where there is none. Raises RunFailed when it cannot be understood."""
+    try:
+        with open(PATH, encoding="utf-8") as file:
+            value = json.load(file)
+    except FileNotFoundError:
+        return Manifest()
+    except ValueError as exc:
+        raise RunFailed(f"{PATH} cannot be read: {exc}; nothing was changed") from exc
+    if value.get("version") != VERSION:
+        raise RunFailed(f"{PATH} is of version {value.get('version')}, this collection knows version {VERSION}")
+    return from_json(value)
+
+
+def save(manifest: Manifest) -> None:
+    """Replace the manifest, atomically."""
+    text = json.dumps(manifest.to_json(), indent=1, sort_keys=True) + "\n"
+    _files.install(File(PATH, text, 0o600))

@@ -1,0 +1,146 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What can be known to fail before anything is touched: accounts, programs, names and ports that are taken."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import stat
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import HEADER, Backend, File
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import Live
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import Manifest
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._files import Seen
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import Socket
+from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import Problem
+
+
+def account_problems(service: Service) -> list[Problem]:
+    """Users and groups that the host does not have."""
+    users = [(service.path("user"), service.user)]
+    groups = [(service.path("group"), service.group)] if service.group else []
+    groups += [
+        (f"{service.path('supplementary_groups')}[{index}]", name)
+        for index, name in enumerate(service.supplementary_groups or ())
+    ]
+    for index, endpoint in enumerate(service.listen):
+        if endpoint.transport == "unix":
+            users.append((f"{service.path('listen')}[{index}].owner", endpoint.owner))
+            groups.append((f"{service.path('listen')}[{index}].group", endpoint.group))
+    return _unknown(users, pwd.getpwnam, "user") + _unknown(groups, grp.getgrnam, "group")
+
+
+def _unknown(names: Iterable[tuple[str, str]], lookup: Callable[[str], object], kind: str) -> list[Problem]:
+    problems = []
+    for path, name in names:
+        try:
+            lookup(name)
+        except KeyError:
+            problems.append(Problem(path, f'the host has no {kind} "{name}"; create it first'))
+    return problems
+
+
+def program_problems(service: Service, host: LocalHost) -> list[Problem]:
+    """Programs and directories that the host does not have."""
+    problems = []
+    if service.exec and not host.executable(service.exec[0]):
+        there = "is not an executable file" if host.exists(service.exec[0]) else "does not exist on the host"
+        problems.append(Problem(f"{service.path('exec')}[0]", f'"{service.exec[0]}" {there}; install it first'))
+    if not os.path.isdir(service.working_directory):
+        problems.append(
+            Problem(service.path("working_directory"), f'"{service.working_directory}" is not a directory on the host')
+        )
+    for index, endpoint in enumerate(service.listen):
+        if endpoint.transport == "unix" and os.path.lexists(endpoint.path) and not _is_socket(endpoint.path):
+            problems.append(
+                Problem(f"{service.path('listen')}[{index}].unix", f'"{endpoint.path}" exists and is not a socket')
+            )
+    return problems
+
+
+def _is_socket(path: str) -> bool:
+    try:
+        return stat.S_ISSOCK(os.lstat(path).st_mode)
+    except OSError:
+        return False
+
+
+def name_problems(
+    service: Service, manifest: Manifest, backend: Backend, platform: Platform, host: LocalHost
+) -> list[Problem]:
+    """Names that are taken by units and directories of others."""
+    held = manifest.services.get(service.name)
+    if held is not None and held["backend"] == service.backend:
+        return []
+    for path in backend.claims(service, platform):
+        if path not in manifest.files and host.exists(path) and not _ours(host.read(path)):
+            return [
+                Problem(
+                    service.path("name"),
+                    f'"{service.name}" is taken: {path} exists and is not of this collection; choose another name',
+                )
+            ]
+    return []
+
+
+def file_problems(
+    services: Mapping[str, Service], files: Sequence[File], seen: Mapping[str, Seen | None], manifest: Manifest
+) -> list[Problem]:
+    """Files in the way that somebody else wrote."""
+    problems = []
+    for file in files:
+        there = seen[file.path]
+        if there is None or file.path in manifest.files or file.kind in ("directory", "seed"):
+            continue
+        same = there.kind == file.kind and there.content == os.fsencode(file.content)
+        if not same and not _ours(there.text):
+            service = services.get(file.service)
+            path = service.path("name") if service else file.path
+            problems.append(
+                Problem(path, f"{file.path} exists and is not of this collection; move it away or choose another name")
+            )
+    return problems
+
+
+def _ours(text: str | None) -> bool:
+    return text is not None and HEADER in text
+
+
+def holder_problems(
+    services: Iterable[Service],
+    have: Mapping[str, Service],
+    live: Live,
+    backends: Mapping[str, Backend],
+    platform: Platform,
+) -> list[Problem]:
+    """Endpoints that somebody else holds. What this collection's own services hold, they will let go of."""
+
+    def held(socket: Socket, declared: Service) -> bool:
+        """Whether the collection holds a socket, for any of its services or for this one."""
+        return any(
+            backends[service.backend].service_of(live.owner(socket)) == service.name
+            for service in (declared, *have.values())
+        )
+
+    problems = []
+    for service in services:
+        if not service.enabled:
+            continue
+        for index, listener in enumerate(service.listeners(platform.ipv6)):
+            foreign = [socket for socket in live.colliding(listener) if not held(socket, service)]
+            if foreign:
+                problems.append(
+                    Problem(
+                        f"{service.path('listen')}[{index}]",
+                        f"{listener} cannot be bound: {foreign[0]} is held by {live.holder(foreign[0])}, which is not "
+                        "of this collection; stop and disable that, or choose another port",
+                    )
+                )
+    return problems

@@ -1,0 +1,175 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading: everything a run must know before it decides, in one pass over declaration and host."""
+
+from __future__ import annotations
+
+import socket
+import typing as t
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import File
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import (
+    RULES,
+    table_problem,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._offline import honourable, render_all
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _manifest, _preflight
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import Live, listener_problem, look
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import Manifest
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._plan import Condition
+from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files, _platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._files import Seen
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service, load_services, resolve_ports
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers import Layer
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import InvalidDeclaration, Problem
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the caller wants: the layers as declared, and the policies of this run."""
+
+    layers: Sequence[Layer]
+    defaults: t.Any = None
+    backend: str = "auto"
+    on_unsupported: str = "fail"
+    guard: str = "auto"
+    handover: str = "auto"
+    verify: bool = True
+    bin_directory: str = ""
+    installed: Sequence[str] = ()
+    check: bool = False
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Declaration and host side by side. ``want`` and ``have`` are services by name; ``files`` what is wanted on the
+    host and ``seen`` what is there; ``missing`` what of each needed runtime is not installed."""
+
+    want: Mapping[str, Service]
+    have: Mapping[str, Service]
+    platform: Platform
+    manifest: Manifest
+    files: Sequence[File]
+    seen: Mapping[str, Seen | None]
+    live: Live
+    health: Mapping[str, str]
+    missing: Mapping[str, str]
+    warnings: Sequence[str]
+    guard_problem: str = ""
+
+    @property
+    def dirty(self) -> list[File]:
+        """Files that are not as wanted."""
+        return [file for file in self.files if not _files.matches(file, self.seen[file.path])]
+
+    @property
+    def obsolete(self) -> list[str]:
+        """Paths of files that this collection wrote and that nothing wants any more. Directories and seeds hold
+        somebody else's data."""
+        wanted = {file.path for file in self.files}
+        return [
+            path
+            for path, entry in self.manifest.files.items()
+            if path not in wanted and entry["kind"] in ("file", "link") and self.seen.get(path) is not None
+        ]
+
+    def conditions(self) -> dict[str, Condition]:
+        """How each declared service is found."""
+        dirty: dict[str, list[str]] = {}
+        for file in self.dirty:
+            dirty.setdefault(file.service, []).append(file.path)
+        return {
+            name: Condition(
+                tuple(dirty.get(name, ())),
+                listener_problem(service, self.live, BACKENDS[service.backend], self.platform)
+                if name in self.have
+                else "",
+                self.health.get(name, ""),
+            )
+            for name, service in self.want.items()
+        }
+
+
+def read(request: Request, host: LocalHost) -> Picture:
+    """Read declaration and host. Raises InvalidDeclaration with everything that speaks against the declaration."""
+    manifest = _manifest.load()
+    have = manifest.built()
+    processes = host.processes()
+    chosen = _platform.choose_backend(processes) if request.backend == "auto" else request.backend
+    services, _absent = load_services(request.layers, request.defaults, chosen)
+    services = resolve_ports(services, port_number)
+    platform = _platform.detect([*services, *have.values()], processes, request.guard, request.bin_directory, host)
+    services, warnings = honourable(services, platform, request.on_unsupported)
+    want = {service.name: service for service in services}
+    backends = {service.backend for service in services}
+    missing = {name: BACKENDS[name].missing(platform, host) for name in sorted(backends)}
+    files = render_all(services, platform)
+    guarded = any(file.path == RULES for file in files)
+    missing["guard"] = "nftables" if guarded and "nft" not in platform.programs else ""
+    paths = {file.path for file in files} | set(manifest.files)
+    picture = Picture(
+        want,
+        have,
+        platform,
+        manifest,
+        files,
+        {path: _files.look(path) for path in paths},
+        look([*services, *have.values()], platform, host),
+        _health(services, have, platform, host),
+        {name: reason for name, reason in missing.items() if reason},
+        warnings,
+        table_problem(guarded and not missing["guard"], platform, host),
+    )
+    return replace(picture, warnings=[*warnings, *_preflight_all(picture, request.check, host)])
+
+
+def port_number(name: str, transport: str) -> int | None:
+    """The number of a port that /etc/services names."""
+    try:
+        return socket.getservbyname(name, transport)
+    except OSError:
+        return None
+
+
+def _health(
+    services: Sequence[Service], have: Mapping[str, Service], platform: Platform, host: LocalHost
+) -> dict[str, str]:
+    """Only of services that are held already: a new one cannot be ill."""
+    problems: dict[str, str] = {}
+    for name, backend in BACKENDS.items():
+        held = [
+            service
+            for service in services
+            if service.backend == name and service.name in have and have[service.name].backend == name
+        ]
+        if held and not backend.missing(platform, host):
+            problems.update(backend.health(held, platform, host))
+    return problems
+
+
+def _preflight_all(picture: Picture, check: bool, host: LocalHost) -> list[str]:
+    """Raise what speaks against the declaration; in check mode, what may be there by then is only a warning."""
+    problems: list[Problem] = []
+    absent: list[Problem] = []
+    taken = set()
+    for service in picture.want.values():
+        backend = BACKENDS[service.backend]
+        absent += _preflight.account_problems(service)
+        absent += _preflight.program_problems(service, host)
+        names = _preflight.name_problems(service, picture.manifest, backend, picture.platform, host)
+        taken |= {service.name} if names else set()
+        problems += names
+    files = [file for file in picture.files if file.service not in taken]
+    problems += _preflight.file_problems(picture.want, files, picture.seen, picture.manifest)
+    problems += _preflight.holder_problems(
+        picture.want.values(), picture.have, picture.live, BACKENDS, picture.platform
+    )
+    if problems or (absent and not check):
+        raise InvalidDeclaration([*absent, *problems])
+    return [f"would be refused as things are: {problem}" for problem in absent]

@@ -1,0 +1,320 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One run of the ``services`` module: read, plan, preflight, stage and check, switch, prove, commit."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import typing as t
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import (
+    STATE,
+    Change,
+    File,
+    SwitchFailed,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import RULES, check_guard
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _journal, _manifest
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._errors import RunFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._journal import Journal
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._plan import (
+    Action,
+    changes_of,
+    plan_actions,
+    reverse,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._prove import (
+    prove_answers,
+    prove_listeners,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._read import Picture, Request, read
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._switch import GapMeter, Transition, switch
+from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files, _platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
+
+LOCK = "/run/superserver/lock"
+STAGES = f"{STATE}/stages"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that is going to happen."""
+
+    picture: Picture
+    actions: Sequence[Action]
+    changes: Mapping[str, Change]
+    install: Sequence[File]
+    remove: Sequence[str]
+    guard: bool | None
+
+    @property
+    def empty(self) -> bool:
+        """Whether the host is as declared."""
+        return not (self.install or self.remove or self.guard is not None) and all(
+            change.empty for change in self.changes.values()
+        )
+
+    def write(self) -> None:
+        """Install every file that is not as wanted."""
+        for file in self.install:
+            _files.install(file)
+
+
+def converge(request: Request, host: LocalHost) -> dict[str, t.Any]:
+    """Make the host as declared and return what was done.
+
+    Raises InvalidDeclaration before anything is touched, RunFailed after everything was put back.
+    """
+    with _locked(request.check):
+        recovered = _recover(request, host)
+        plan = _prepare(request, host)
+        result = _report(plan, recovered)
+        if request.check:
+            return result
+        if plan.picture.missing:
+            return {**result, "changed": bool(recovered)}
+        gaps = {} if plan.empty else _carry_out(plan, request, host)
+        result["warnings"] += _commit(plan, request, host)
+        return _with_gaps(result, gaps)
+
+
+def _prepare(request: Request, host: LocalHost) -> Plan:
+    """Everything up to the point from which something is touched."""
+    try:
+        plan = make_plan(read(request, host))
+        if not (plan.empty or plan.picture.missing):
+            _check(plan, host)
+    except (SwitchFailed, OSError) as exc:
+        raise RunFailed(f"{exc}\nnothing was changed") from exc
+    return plan
+
+
+def make_plan(picture: Picture) -> Plan:
+    """Decide what to do about what was read."""
+    actions = plan_actions(picture.want, picture.have, picture.conditions(), BACKENDS, picture.platform)
+    guarded = any(file.path == RULES for file in picture.files)
+    rules_change = any(file.path == RULES for file in picture.dirty)
+    guard: bool | None = None
+    if guarded and (rules_change or picture.guard_problem):
+        guard = True
+    elif not guarded and RULES in picture.manifest.files:
+        guard = False
+    return Plan(picture, actions, changes_of(actions, picture.want), picture.dirty, picture.obsolete, guard)
+
+
+@contextmanager
+def _locked(check: bool) -> Iterator[None]:
+    """One run at a time on a host; the second one is told who the first is. Check mode changes nothing and waits for
+    nobody."""
+    if check:
+        yield
+        return
+    os.makedirs(os.path.dirname(LOCK), exist_ok=True)
+    with open(LOCK, "a+", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise RunFailed(
+                f"another run is at work on this host: process {lock.read().strip() or 'unknown'}"
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def _recover(request: Request, host: LocalHost) -> list[str]:
+    """Undo what a run that died left half done."""
+    journal = _journal.read()
+    if journal is None:
+        return []
+    paths = f"{len(journal.files)} files"
+    if request.check:
+        return [f"a run was interrupted; the next one first puts {paths} back as they were before it"]
+    problems = roll_back(journal, request, host)
+    return [f"a run was interrupted; {paths} were put back as they were before it", *problems]
+
+
+def roll_back(journal: Journal, request: Request, host: LocalHost) -> list[str]:
+    """Make the host again what the journal says it was; what does not work even so."""
+    have = journal.manifest.built()
+    every = [*have.values()] + [service for change in journal.changes.values() for service in change.start]
+    platform = _platform.detect(every, host.processes(), request.guard, request.bin_directory, host)
+    back = Transition(
+        reverse(journal.changes, have),
+        journal.restore,
+        frozenset(journal.backends.values()),
+        journal.surplus(),
+        journal.guarded if RULES in journal.files else None,
+    )
+    problems = []
+    try:
+        switch(back, BACKENDS, platform, host)
+    except SwitchFailed as exc:
+        problems.append(str(exc))
+    problems += [str(failure) for failure in prove_listeners(list(have.values()), BACKENDS, platform, host)]
+    _journal.clear()
+    return problems
+
+
+def _check(plan: Plan, host: LocalHost) -> None:
+    """Let every backend's own checker look at the staged files."""
+    changing = list(plan.install)
+    root = _files.stage(list(plan.picture.files), STAGES)
+    try:
+        problems = check_guard(root, changing, plan.picture.platform, host)
+        for name, backend in BACKENDS.items():
+            mine = [file for file in changing if file.backend == name]
+            # A backend that is only to let go of something reads its whole configuration again, too.
+            if mine or not plan.changes.get(name, Change()).empty:
+                problems += backend.check(root, mine, plan.picture.platform, host)
+    finally:
+        _files.remove_tree(root)
+        _files.prune(STAGES, (STATE,))
+    if problems:
+        raise RunFailed("the backend's own checker refuses the new configuration:\n" + "\n".join(problems))
+
+
+def _carry_out(plan: Plan, request: Request, host: LocalHost) -> dict[str, float]:
+    picture = plan.picture
+    paths = {file.path: file.backend for file in plan.install}
+    paths.update({path: picture.manifest.files[path]["backend"] for path in plan.remove})
+    journal = _journal.journal_of(paths, plan.changes, picture.manifest, RULES in picture.manifest.files)
+    _journal.write(journal)
+    try:
+        with GapMeter(_moving(plan)) as meter:
+            switch(_transition(plan), BACKENDS, picture.platform, host)
+        _prove(plan, request, host)
+    except (SwitchFailed, OSError) as exc:
+        problems = roll_back(journal, request, host)
+        state = "everything was put back as it was" if not problems else "putting back met: " + "; ".join(problems)
+        raise RunFailed(f"{exc}\n{state}") from exc
+    _record(plan, request)
+    _journal.clear()
+    return meter.gaps()
+
+
+def _moving(plan: Plan) -> dict[str, list[Listener]]:
+    """The listeners that are open before and after, but closed and opened on the way, by service."""
+    ipv6 = plan.picture.platform.ipv6
+    return {
+        action.name: [listener for listener in action.new.listeners(ipv6) if listener in action.old.listeners(ipv6)]
+        for action in plan.actions
+        if action.kind in ("move", "rebind") and action.old and action.new and action.old.enabled and action.new.enabled
+    }
+
+
+def _transition(plan: Plan) -> Transition:
+    obsolete: dict[str, list[str]] = {}
+    for path in plan.remove:
+        obsolete.setdefault(plan.picture.manifest.files[path]["backend"], []).append(path)
+    written = {file.backend for file in plan.install}
+    if any(file.path.startswith("/etc/systemd/") for file in plan.install):
+        written.add("systemd")
+    written |= {name for name, change in plan.changes.items() if change.start or change.refresh}
+    return Transition(plan.changes, plan.write, frozenset(written), obsolete, plan.guard)
+
+
+def _prove(plan: Plan, request: Request, host: LocalHost) -> None:
+    picture = plan.picture
+    touched = [action.new for action in plan.actions if action.kind != "none" and action.new]
+    failures = prove_listeners(list(picture.want.values()), BACKENDS, picture.platform, host)
+    if not failures and request.verify:
+        failures = prove_answers(touched, picture.platform)
+    if failures:
+        told = "\n".join(str(failure) for failure in failures)
+        raise SwitchFailed(f"not proven:\n{told}\n{_logs([failure.service for failure in failures], plan, host)}")
+
+
+def _logs(services: Sequence[Service], plan: Plan, host: LocalHost) -> str:
+    """What the backends logged of services that failed."""
+    excerpts = []
+    for name in sorted({service.backend for service in services}):
+        mine = [service for service in services if service.backend == name]
+        text = BACKENDS[name].log(mine, plan.picture.platform, host)
+        if text:
+            excerpts.append(f"{name} logged:\n{text}")
+    return "\n".join(excerpts)
+
+
+def _record(plan: Plan, request: Request) -> None:
+    """Store the state that was reached, unless it is stored already."""
+    picture = plan.picture
+    used = {service.backend for service in picture.want.values()}
+    runtimes = {**picture.manifest.runtimes, **dict.fromkeys(request.installed, "active")}
+    runtimes.update({name: "active" for name in runtimes if name in used})
+    manifest = _manifest.manifest_of(picture.want.values(), picture.files, runtimes)
+    if manifest.to_json() != picture.manifest.to_json():
+        _manifest.save(manifest)
+
+
+def _commit(plan: Plan, request: Request, host: LocalHost) -> list[str]:
+    """Record the state, and let runtimes go that hold nothing any more; what did not work of that."""
+    _record(plan, request)
+    manifest = _manifest.load()
+    used = {service.backend for service in plan.picture.want.values()}
+    warnings = []
+    for name, state in manifest.runtimes.items():
+        if name not in used and state == "active":
+            try:
+                BACKENDS[name].retire(plan.picture.platform, host)
+            except SwitchFailed as exc:
+                warnings.append(f"{name} holds nothing any more, but could not be stopped: {exc}")
+                continue
+            _manifest.save(_manifest.load().retired(name))
+    return warnings
+
+
+def _report(plan: Plan, recovered: Sequence[str]) -> dict[str, t.Any]:
+    picture = plan.picture
+    return {
+        "changed": not plan.empty or bool(recovered),
+        "services": [
+            {"name": action.name, "backend": action.backend, "action": action.kind, "reason": action.reason}
+            for action in plan.actions
+        ],
+        "missing": dict(picture.missing),
+        "diff": _diff(plan),
+        "warnings": [*picture.warnings, *recovered],
+    }
+
+
+def _with_gaps(result: dict[str, t.Any], gaps: Mapping[str, float]) -> dict[str, t.Any]:
+    """A listener that was closed and opened again was moved by the method ``gap``; how long it was closed was
+    measured."""
+    for row in result["services"]:
+        if row["name"] in gaps:
+            row["method"] = "gap"
+            row["gap_ms"] = gaps[row["name"]]
+    return result
+
+
+def _diff(plan: Plan) -> list[dict[str, str]]:
+    """One entry for each file that changes, as ``ansible-playbook --diff`` shows it."""
+    seen = plan.picture.seen
+    entries = []
+    for file in plan.install:
+        there = seen[file.path]
+        entries.append(
+            {
+                "before_header": file.path if there else "absent",
+                "after_header": f"{file.path} ({file.kind}, {file.mode:04o})",
+                "before": there.text if there else "",
+                "after": file.content,
+            }
+        )
+    for path in plan.remove:
+        there = seen[path]
+        entries.append(
+            {"before_header": path, "after_header": "absent", "before": there.text if there else "", "after": ""}
+        )
+    return entries

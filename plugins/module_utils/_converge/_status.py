@@ -1,0 +1,76 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a host has of this collection, and whether it is as it was made. Only reads."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _journal, _manifest
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import look
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import Manifest
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._prove import probe_service, status_rows
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._read import Request, read
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._run import make_plan
+from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files, _platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+
+
+def status(request: Request, declared: bool, probe: bool, host: LocalHost) -> dict[str, t.Any]:
+    """Everything that ``services_info`` returns."""
+    manifest = _manifest.load()
+    services = sorted(manifest.built().values(), key=lambda service: service.name)
+    processes = host.processes()
+    platform = _platform.detect(services, processes, request.guard, request.bin_directory, host)
+    endpoints = status_rows(services, look(services, platform, host), BACKENDS, platform)
+    answers = [row for service in services if probe and service.enabled for row in probe_service(service, platform)]
+    files = _file_rows(manifest)
+    result: dict[str, t.Any] = {
+        "services": [service.to_json() for service in services],
+        "endpoints": endpoints,
+        "answers": answers,
+        "files": files,
+        "backend": _platform.choose_backend(processes),
+        "problems": [
+            *(f"{row['service']}: {row['problem']}" for row in endpoints if row["problem"]),
+            *(f"{row['service']}: {row['problem']}" for row in answers if row["problem"]),
+            *(f"{row['path']}: {row['problem']}" for row in files if row["problem"]),
+            *_health(services, platform, host),
+            *(["a run was interrupted; the next one puts things back first"] if _journal.read() else []),
+        ],
+    }
+    if declared:
+        actions = make_plan(read(request, host)).actions
+        pending = [action for action in actions if action.kind != "none"]
+        result["pending"] = [
+            {"name": action.name, "backend": action.backend, "action": action.kind, "reason": action.reason}
+            for action in pending
+        ]
+        result["problems"] += [f"{each.name}: not as declared: {each.kind}, {each.reason}" for each in pending]
+    return result
+
+
+def _file_rows(manifest: Manifest) -> list[dict[str, str]]:
+    rows = []
+    for path, entry in sorted(manifest.files.items()):
+        seen = _files.look(path)
+        problem = ""
+        if seen is None:
+            problem = "missing"
+        elif entry["kind"] in ("file", "link") and seen.digest != entry["digest"]:
+            problem = "changed"
+        rows.append({"path": path, "service": entry["service"], "problem": problem})
+    return rows
+
+
+def _health(services: list[Service], platform: Platform, host: LocalHost) -> list[str]:
+    problems = []
+    for name, backend in BACKENDS.items():
+        held = [service for service in services if service.backend == name]
+        if held:
+            problems += [f"{service}: {text}" for service, text in backend.health(held, platform, host).items()]
+    return problems

@@ -1,0 +1,188 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Closing and opening listeners, in the order that lets every port change hands, with the gaps measured."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Backend, Change, SwitchFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import GUARD, apply_guard
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import bound
+from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import listening
+from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+
+# How long listeners may take to close or to open, in seconds; s6 waits a second before it starts a server again.
+PATIENCE = 10.0
+# How often the gap meter looks, in seconds.
+SAMPLING = 0.002
+
+
+@dataclass(frozen=True)
+class Transition:
+    """From one state of the host to another.
+
+    ``install`` writes every new and changed file; ``written`` are the backends that those belong to. ``obsolete`` are
+    the files that have to go, by backend. ``guard``: load the rules (True), remove them (False), or leave them alone
+    (None).
+    """
+
+    changes: Mapping[str, Change]
+    install: Callable[[], None]
+    written: frozenset[str]
+    obsolete: Mapping[str, Sequence[str]]
+    guard: bool | None
+
+    @property
+    def unloads_units(self) -> bool:
+        """Whether units go that are not of the backend systemd: drop-ins, the guard's."""
+        return any(path.startswith("/etc/systemd/") for paths in self.obsolete.values() for path in paths)
+
+    def change(self, backend: Backend) -> Change:
+        """What one backend has to do."""
+        return self.changes.get(backend.name, Change())
+
+
+def switch(transition: Transition, backends: Mapping[str, Backend], platform: Platform, host: LocalHost) -> None:
+    """Carry out a transition, in the order that keeps every port closed for the shortest time.
+
+    New configuration is read while the old listeners still serve. A backend that closes and opens in one reload comes
+    between the closing and the opening of the others, so that ports move in either direction; its obsolete files must
+    be gone by then. Those of the others go last: systemd closes a socket as soon as it reads that its unit is gone.
+    Raises SwitchFailed or OSError.
+    """
+    separate = [backend for backend in backends.values() if not backend.atomic]
+    atomic = [backend for backend in backends.values() if backend.atomic]
+    transition.install()
+    for backend in separate:
+        if backend.name in transition.written:
+            backend.reload(platform, host)
+    for backend in separate:
+        _release(backend, transition.change(backend), platform, host)
+    if transition.guard is not None:
+        apply_guard(transition.guard, platform, host)
+    for backend in atomic:
+        _remove(transition, backend.name, platform)
+        _activate(backend, transition.change(backend), platform, host)
+    for backend in separate:
+        _activate(backend, transition.change(backend), platform, host)
+    _remove(transition, GUARD, platform)
+    for backend in separate:
+        removed = _remove(transition, backend.name, platform)
+        if removed or (backend.name == "systemd" and transition.unloads_units and platform.init == "systemd"):
+            backend.reload(platform, host)
+    _sweep(transition)
+
+
+def _activate(backend: Backend, change: Change, platform: Platform, host: LocalHost) -> None:
+    if backend.atomic and not change.empty:
+        gone = _gone(change)
+        before = _inodes(gone, platform)
+        backend.activate(change, platform, host)
+        _closed(gone, before, platform, host)
+    elif change.start or change.refresh:
+        backend.activate(change, platform, host)
+
+
+def own_directories(platform: Platform) -> tuple[str, ...]:
+    """Directories that are removed when they are empty."""
+    return (*_files.OWN_DIRECTORIES, platform.scan_directory)
+
+
+def _remove(transition: Transition, backend: str, platform: Platform) -> bool:
+    paths = transition.obsolete.get(backend, ())
+    for path in paths:
+        _files.remove(path, own_directories(platform))
+    return bool(paths)
+
+
+def _release(backend: Backend, change: Change, platform: Platform, host: LocalHost) -> None:
+    if not change.stop:
+        return
+    before = _inodes(change.stop, platform)
+    backend.release(change, platform, host)
+    _closed(change.stop, before, platform, host)
+
+
+def _gone(change: Change) -> list[Service]:
+    started = {service.name for service in change.start}
+    return [service for service in change.stop if service.name not in started]
+
+
+def _closed(services: Sequence[Service], before: set[int], platform: Platform, host: LocalHost) -> None:
+    """Wait until the sockets that there were are gone; others may have been bound to their ports meanwhile."""
+    if not host.wait(lambda: not before & _inodes(services, platform), PATIENCE):
+        names = ", ".join(service.name for service in services)
+        raise SwitchFailed(f"listeners were not closed within {PATIENCE:.0f} s: {names}")
+
+
+def _inodes(services: Iterable[Service], platform: Platform) -> set[int]:
+    listeners = [listener for service in services for listener in service.listeners(platform.ipv6)]
+    return {socket.inode for sockets in bound(listeners).values() for socket in sockets}
+
+
+def _sweep(transition: Transition) -> None:
+    """Remove the paths of unix sockets that nobody listens on any more: systemd leaves them, so that the next owner is
+    not robbed of its own."""
+    changes = transition.changes.values()
+    kept = {endpoint.path for change in changes for service in change.start for endpoint in service.listen}
+    gone = {endpoint.path for change in changes for service in _gone(change) for endpoint in service.listen}
+    paths = gone - kept - {""}
+    held = {socket.address for socket in listening() if socket.transport == "unix"} if paths else set()
+    for path in paths - held:
+        try:
+            if stat.S_ISSOCK(os.lstat(path).st_mode):
+                os.unlink(path)
+        except FileNotFoundError:
+            continue
+
+
+class GapMeter:
+    """Samples the kernel's table in a thread while listeners change hands.
+
+    The gap of a service is the time during which any of its listeners was not bound, in milliseconds.
+    """
+
+    def __init__(self, listeners: Mapping[str, Sequence[Listener]]) -> None:
+        self._listeners = {name: entries for name, entries in listeners.items() if entries}
+        self._absent: dict[str, float] = {}
+        self._gaps: dict[str, float] = {}
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._sample, daemon=True)
+
+    def __enter__(self) -> GapMeter:
+        if self._listeners:
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_details: object) -> None:
+        self._done.set()
+        if self._listeners:
+            self._thread.join()
+
+    def _sample(self) -> None:
+        while not self._done.is_set():
+            found = bound(listener for listeners in self._listeners.values() for listener in listeners)
+            now = time.monotonic()
+            for name, listeners in self._listeners.items():
+                if all(found[listener] for listener in listeners):
+                    since = self._absent.pop(name, None)
+                    if since is not None:
+                        self._gaps[name] = self._gaps.get(name, 0.0) + now - since
+                else:
+                    self._absent.setdefault(name, now)
+            self._done.wait(SAMPLING)
+
+    def gaps(self) -> dict[str, float]:
+        """Milliseconds by service, rounded."""
+        return {name: round(self._gaps.get(name, 0.0) * 1000, 1) for name in self._listeners}

@@ -1,0 +1,88 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The host that a module runs on, as backends see it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Process, Result, SwitchFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files, _processes
+
+# How long to wait between two looks at something that is about to happen, in seconds.
+POLL = 0.005
+
+
+class LocalHost:
+    """Implements :class:`_backends._base.Host`. ``commands`` counts what was run, for the result's statistics."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        self._module = module
+        self.commands: list[str] = []
+
+    def run(self, argv: Sequence[str], check: bool = True, environment: Mapping[str, str] | None = None) -> Result:
+        self.commands.append(" ".join(argv[:2]))
+        code, out, err = self._module.run_command(
+            list(argv),
+            environ_update={"LC_ALL": "C", "SYSTEMD_COLORS": "0", **(environment or {})},
+            handle_exceptions=False,
+        )
+        if check and code:
+            raise SwitchFailed(f"{' '.join(argv[:3])} ended with {code}: {err.strip() or out.strip()}")
+        return Result(code, out, err)
+
+    def run_plain(self, argv: Sequence[str]) -> tuple[int, str, str]:
+        """The same as a tuple, for the listener functions."""
+        result = self.run(argv, check=False)
+        return result.code, result.out, result.err
+
+    def read(self, path: str) -> str | None:
+        try:
+            with open(path, encoding="utf-8", errors="surrogateescape") as file:
+                return file.read()
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ProcessLookupError):
+            return None
+
+    def exists(self, path: str) -> bool:
+        return os.path.lexists(path)
+
+    def executable(self, path: str) -> bool:
+        """Whether there is a program at ``path``."""
+        return os.path.isfile(path) and os.access(path, os.X_OK)
+
+    def processes(self) -> list[Process]:
+        return list(_processes.running())
+
+    def signal(self, pid: int, number: int) -> None:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            return
+
+    def control(self, fifo: str, data: bytes) -> bool:
+        try:
+            descriptor = os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            return False
+        try:
+            os.write(descriptor, data)
+        finally:
+            os.close(descriptor)
+        return True
+
+    def remove_tree(self, path: str) -> None:
+        """Remove a directory with all that is in it."""
+        _files.remove_tree(path)
+
+    def wait(self, happened: Callable[[], bool], seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while not happened():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(POLL)
+        return True

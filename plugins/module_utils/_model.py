@@ -1,0 +1,238 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One network service, as everything behind the schema sees it: complete, checked, unchangeable."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import (
+    Endpoint,
+    Listener,
+    listener_of,
+    parse_endpoint,
+    resolve_port,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers import (
+    Layer,
+    Merged,
+    merge,
+    path_of,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import InvalidDeclaration, Problem
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_rules import (
+    check_collisions,
+    check_services,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_types import collector
+
+
+@dataclass(frozen=True)
+class Connections:
+    """How many clients are served at a time; None: no declared limit."""
+
+    max: int | None = None
+    per_source: int | None = None
+
+
+@dataclass(frozen=True)
+class Access:
+    """Who is served; see :mod:`_model_access` for the meaning of the two lists."""
+
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Probe:
+    """How the service is proven: ``send`` this, and ``expect`` (a regular expression) must come back in ``timeout``
+    s."""
+
+    send: str = ""
+    expect: str = ""
+    timeout: float = 5
+
+
+Directives = t.Mapping[str, t.Union[str, t.Sequence[str]]]
+
+
+@dataclass(frozen=True)
+class Native:
+    """Raw directives; each value is a string, or a list of strings for a directive that is repeated."""
+
+    systemd_socket: Directives = field(default_factory=dict)
+    systemd_service: Directives = field(default_factory=dict)
+    xinetd: Directives = field(default_factory=dict)
+    s6: Directives = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service. ``declared`` holds what the user wrote (after merging), for fields that have no attribute here and
+    for the manifest; two services mean the same when :meth:`to_json` gives the same."""
+
+    name: str
+    backend: str
+    declared: Mapping[str, t.Any] = field(compare=False)
+    state: str = "present"
+    description: str = ""
+    listen: tuple[Endpoint, ...] = ()
+    accept: bool = True
+    socket_fd: str = "listen_fds"
+    exec: tuple[str, ...] = ()
+    internal: str = ""
+    user: str = "root"
+    group: str | None = None
+    supplementary_groups: tuple[str, ...] | None = None
+    umask: str = "022"
+    nice: int = 0
+    working_directory: str = "/"
+    environment: tuple[tuple[str, str], ...] = ()
+    stderr: str = "log"
+    connections: Connections = Connections()
+    access: Access = Access()
+    probe: Probe | None = None
+    native: Native = field(default_factory=Native)
+    origins: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    def path(self, name: str) -> str:
+        """Where a field was declared, e.g. ``superserver_services__web[2].access.allow``."""
+        return path_of({"name": self.name, **self.origins}, name)
+
+    def uses(self, path: str) -> bool:
+        """Whether a field, e.g. ``connections.rate``, was declared with a value that is not empty."""
+        value: t.Any = self.declared
+        for step in path.split("."):
+            if not isinstance(value, Mapping) or step not in value:
+                return False
+            value = value[step]
+        return value not in (None, [], {})
+
+    def listeners(self, ipv6: bool) -> tuple[Listener, ...]:
+        """The sockets to bind on a host with or without IPv6; ports must have been resolved."""
+        return tuple(listener_of(endpoint, ipv6) for endpoint in self.listen)
+
+    @property
+    def enabled(self) -> bool:
+        """Whether the service is to listen."""
+        return self.state == "present"
+
+    def has(self, *transports: str) -> bool:
+        """Whether any endpoint is of one of the transports."""
+        return any(endpoint.transport in transports for endpoint in self.listen)
+
+    def to_json(self) -> dict[str, t.Any]:
+        """What :func:`service_from_json` needs to make this service again, byte for byte."""
+        declared = dict(self.declared)
+        declared["listen"] = [
+            dict(entry, **({endpoint.transport: _endpoint_text(endpoint)} if endpoint.transport != "unix" else {}))
+            for entry, endpoint in zip(declared.get("listen", []), self.listen)
+        ]
+        return {**declared, "backend": self.backend}
+
+
+def load_services(layers: Sequence[Layer], defaults: t.Any, backend: str) -> tuple[list[Service], list[str]]:
+    """Turn the layers of a declaration into services, sorted by name, and the names declared ``absent``.
+
+    ``backend`` is the host's; a service may name its own. Raises InvalidDeclaration with every problem found.
+    """
+    problems: list[Problem] = []
+    merged = merge(layers, defaults, problems)
+    absent = [entry.fields["name"] for entry in merged if entry.fields.get("state") == "absent"]
+    present = [entry for entry in merged if entry.fields.get("state") != "absent"]
+    check_services([entry for entry in present if not entry.broken], problems)
+    if problems:
+        raise InvalidDeclaration(problems)
+    services = [_build(entry, backend) for entry in present]
+    return sorted(services, key=lambda service: service.name), absent
+
+
+def service_from_json(value: Mapping[str, t.Any]) -> Service:
+    """Make a service again from what :meth:`Service.to_json` gave."""
+    services, _absent = load_services([Layer("manifest", [dict(value)])], None, str(value["backend"]))
+    return services[0]
+
+
+def resolve_ports(services: Sequence[Service], lookup: Callable[[str, str], int | None]) -> list[Service]:
+    """Replace names of ports by numbers. Raises InvalidDeclaration for names that nobody knows, and for collisions that
+    only the numbers show."""
+    problems: list[Problem] = []
+    resolved = [_resolve(service, lookup, problems) for service in services]
+    if not problems:
+        held = [
+            (listener, f"{service.path('listen')}[{index}]", service.name)
+            for service in resolved
+            if service.enabled
+            for index, listener in enumerate(service.listeners(ipv6=True))
+        ]
+        check_collisions(held, collector(problems))
+    if problems:
+        raise InvalidDeclaration(problems)
+    return resolved
+
+
+def _resolve(service: Service, lookup: Callable[[str, str], int | None], problems: list[Problem]) -> Service:
+    endpoints = []
+    for index, endpoint in enumerate(service.listen):
+        try:
+            endpoints.append(resolve_port(endpoint, lookup))
+        except ValueError as exc:
+            problems.append(Problem(f"{service.path('listen')}[{index}].{endpoint.transport}", str(exc)))
+    return replace(service, listen=tuple(endpoints))
+
+
+def _build(entry: Merged, backend: str) -> Service:
+    fields = entry.fields
+    listen = tuple(build_endpoint(endpoint) for endpoint in fields["listen"])
+    groups = fields.get("supplementary_groups")
+    access = fields.get("access", {})
+    connections = fields.get("connections", {})
+    native = fields.get("native", {})
+    systemd = native.get("systemd", {})
+    return Service(
+        name=fields["name"],
+        backend=fields.get("backend") or backend,
+        declared=json.loads(json.dumps(fields)),
+        state=fields.get("state", "present"),
+        description=fields.get("description", ""),
+        listen=listen,
+        accept=fields.get("accept", not any(endpoint.datagram for endpoint in listen)),
+        socket_fd=fields.get("socket_fd", "listen_fds"),
+        exec=tuple(fields.get("exec", ())),
+        internal=fields.get("internal", ""),
+        user=fields.get("user", "root"),
+        group=fields.get("group"),
+        supplementary_groups=None if groups is None else tuple(groups),
+        umask=fields.get("umask", "022")[-3:],
+        nice=fields.get("nice", 0),
+        working_directory=fields.get("working_directory", "/"),
+        environment=tuple(sorted(fields.get("environment", {}).items())),
+        stderr=fields.get("stderr", "log"),
+        connections=Connections(connections.get("max"), connections.get("per_source")),
+        access=Access(tuple(access.get("allow", ())), tuple(access.get("deny", ()))),
+        probe=Probe(**fields["probe"]) if "probe" in fields else None,
+        native=Native(
+            systemd.get("socket", {}), systemd.get("service", {}), native.get("xinetd", {}), native.get("s6", {})
+        ),
+        origins=entry.origins,
+    )
+
+
+def build_endpoint(fields: Mapping[str, t.Any]) -> Endpoint:
+    """Make an endpoint of a checked entry of ``listen``."""
+    transport = next(name for name in ("tcp", "udp", "unix") if name in fields)
+    endpoint = parse_endpoint(transport, fields[transport])
+    given = {key: value for key, value in fields.items() if key not in ("tcp", "udp", "unix")}
+    if "mode" in given:
+        given["mode"] = "0" + given["mode"][-3:]
+    if given.get("family") == "any":
+        given.pop("family")
+    return replace(endpoint, **given)
+
+
+def _endpoint_text(endpoint: Endpoint) -> str:
+    return str(endpoint).split(" ", 1)[1].replace("*:", "", 1)

@@ -1,0 +1,85 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which fields mean anything for a service, going by its endpoints and its handler.
+
+A field without meaning is refused where a service declares it, and left out where it is a default for all services.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Iterator, Mapping
+
+TRANSPORTS = ("tcp", "udp", "unix")
+
+# About the handler's process, which an internal service does not have.
+_PROCESS = (
+    "accept",
+    "socket_fd",
+    "user",
+    "group",
+    "supplementary_groups",
+    "umask",
+    "nice",
+    "working_directory",
+    "environment",
+    "stderr",
+)
+
+
+def kind_of(endpoint: Mapping[str, t.Any]) -> str:
+    """``stream``, ``datagram`` or ``seqpacket``, of an entry of ``listen``."""
+    return "datagram" if "udp" in endpoint else str(endpoint.get("type", "stream"))
+
+
+def kinds(fields: Mapping[str, t.Any]) -> set[str]:
+    """The kinds of all endpoints of a service."""
+    return {kind_of(endpoint) for endpoint in fields.get("listen", ())}
+
+
+def accepts(fields: Mapping[str, t.Any]) -> bool:
+    """Whether a service has one handler process for each connection."""
+    return bool(fields.get("accept", "datagram" not in kinds(fields)))
+
+
+def has(fields: Mapping[str, t.Any], *transports: str) -> bool:
+    """Whether any endpoint of a service is of one of the transports."""
+    return any(name in endpoint for endpoint in fields.get("listen", ()) for name in transports)
+
+
+def pointless(fields: Mapping[str, t.Any]) -> Iterator[tuple[str, str]]:
+    """The fields that a service cannot make use of, e.g. ``connections.max``, each with the reason."""
+    if "internal" in fields:
+        yield from ((name, "has no meaning for an internal service") for name in _PROCESS)
+    elif accepts(fields):
+        yield "socket_fd", "has a meaning with accept: false only; a handler gets its connection as fd 0"
+    if not accepts(fields) and fields.get("stderr") == "client":
+        yield "stderr", "cannot be client with accept: false: the process gets a socket, which is no client to write to"
+    if not has(fields, "tcp", "udp"):
+        about = "is about network addresses, but the service listens on unix sockets only; use owner, group and mode"
+        yield from ((f"access.{name}", about) for name in ("allow", "deny"))
+    if kinds(fields) == {"datagram"}:
+        counts = "counts connections, but the service receives datagrams only"
+        yield from ((f"connections.{name}", counts) for name in ("max", "per_source"))
+    elif not has(fields, "tcp"):
+        yield "connections.per_source", "counts client addresses, which unix sockets do not have; use connections.max"
+
+
+def declares(fields: Mapping[str, t.Any], path: str) -> bool:
+    """Whether a field, e.g. ``access.allow``, is there; an empty access list is as good as none."""
+    name, _dot, inner = path.partition(".")
+    if not inner:
+        return name in fields
+    record = fields.get(name, {})
+    return inner in record and record[inner] != []
+
+
+def lacking(fields: Mapping[str, t.Any], path: str) -> dict[str, t.Any]:
+    """The fields without one of them, e.g. ``access.allow``."""
+    name, _dot, inner = path.partition(".")
+    if not inner:
+        return {key: value for key, value in fields.items() if key != name}
+    if name not in fields:
+        return dict(fields)
+    return {**fields, name: {key: value for key, value in fields[name].items() if key != inner}}

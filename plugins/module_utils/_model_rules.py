@@ -1,0 +1,184 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rules that hold on every backend and that need more than one field to check."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from collections.abc import Iterable, Mapping, Sequence
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import (
+    Listener,
+    collide,
+    listener_of,
+    parse_endpoint,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers import Merged
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_meaning import (
+    TRANSPORTS,
+    accepts,
+    declares,
+    kind_of,
+    kinds,
+    pointless,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import Problem
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_types import Report, collector
+
+HANDLERS = ("exec", "internal", "proxy")
+_NETWORK_ONLY = ("family", "interface")
+_UNIX_ONLY = ("owner", "group", "mode", "type")
+
+Rule = t.Callable[[Merged, Report], None]
+
+
+def check_services(services: Sequence[Merged], problems: list[Problem]) -> None:
+    """Check merged services (none of them absent), each by itself and then against each other."""
+    report = collector(problems)
+    listening = []
+    for service in services:
+        before = len(problems)
+        _endpoints(service, report)
+        if len(problems) > before:
+            continue
+        listening.append(service)
+        for rule in _RULES:
+            rule(service, report)
+    _collisions(listening, report)
+
+
+def _endpoints(service: Merged, report: Report) -> None:
+    if "listen" not in service.fields:
+        report(service.path("listen"), "is missing: a service needs at least one endpoint")
+        return
+    for index, endpoint in enumerate(service.fields["listen"]):
+        _endpoint(endpoint, f"{service.path('listen')}[{index}]", report)
+
+
+def _endpoint(endpoint: Mapping[str, t.Any], path: str, report: Report) -> None:
+    given = [name for name in TRANSPORTS if name in endpoint]
+    if len(given) != 1:
+        found = " and ".join(given) or "none of them"
+        report(path, f"must have exactly one of tcp, udp and unix; it has {found}")
+        return
+    transport = given[0]
+    foreign = _UNIX_ONLY if transport != "unix" else (*_NETWORK_ONLY,)
+    for name in foreign:
+        if name in endpoint:
+            report(f"{path}.{name}", f"has no meaning for a {transport} endpoint")
+    if "backlog" in endpoint and kind_of(endpoint) == "datagram":
+        report(f"{path}.backlog", "has no meaning for datagrams: there is no connection that could wait")
+    if transport == "unix":
+        return
+    parsed = parse_endpoint(transport, endpoint[transport])
+    wanted = endpoint.get("family", "any")
+    if parsed.address and wanted not in ("any", parsed.family):
+        report(
+            f"{path}.family", f'is {wanted}, but the address "{parsed.address}" is {parsed.family}; leave family out'
+        )
+
+
+def _handler(service: Merged, report: Report) -> None:
+    given = [name for name in HANDLERS if name in service.fields]
+    if len(given) != 1:
+        found = " and ".join(given) or "none of them"
+        report(
+            service.path(given[-1] if given else "exec"), f"a service has one of exec, internal, proxy; here: {found}"
+        )
+
+
+def _accept(service: Merged, report: Report) -> None:
+    found = kinds(service.fields)
+    accept = service.fields.get("accept")
+    if accept and "datagram" in found:
+        report(
+            service.path("accept"),
+            "cannot be true with a datagram endpoint: there is no connection to accept; split the service in two",
+        )
+    elif len(found) > 1 and "datagram" in found and accept is None and "internal" not in service.fields:
+        report(
+            service.path("listen"),
+            "mixes connections and datagrams, which one handler cannot serve; split the service in two, or set "
+            "accept: false for a daemon that takes all the sockets",
+        )
+
+
+def _socket_fd(service: Merged, report: Report) -> None:
+    given = service.fields.get("socket_fd")
+    if given == "stdin" and not accepts(service.fields) and len(service.fields["listen"]) > 1:
+        report(
+            service.path("socket_fd"),
+            "is stdin, but there are several endpoints and fd 0 is one socket; split the service, or use listen_fds",
+        )
+
+
+def _internal(service: Merged, report: Report) -> None:
+    if "internal" in service.fields and any("unix" in endpoint for endpoint in service.fields["listen"]):
+        report(service.path("listen"), "an internal service listens on tcp and udp only")
+
+
+def _pointless(service: Merged, report: Report) -> None:
+    for path, reason in pointless(service.fields):
+        if declares(service.fields, path):
+            report(service.path(path), reason)
+
+
+def _banner(service: Merged, report: Report) -> None:
+    banner = service.fields.get("banner")
+    if banner is not None and len([name for name in ("text", "file") if name in banner]) != 1:
+        report(service.path("banner"), "must have exactly one of text and file")
+
+
+def _probe(service: Merged, report: Report) -> None:
+    expect = service.fields.get("probe", {}).get("expect")
+    if expect and re.fullmatch(expect, ""):
+        report(service.path("probe.expect"), "matches an empty answer, so it could never fail")
+
+
+_RULES: tuple[Rule, ...] = (_handler, _accept, _socket_fd, _internal, _pointless, _banner, _probe)
+
+
+def _collisions(services: Sequence[Merged], report: Report) -> None:
+    held = [
+        (_listener(fields), f"{service.path('listen')}[{index}]", service.fields["name"])
+        for service in services
+        if service.fields.get("state") != "disabled"
+        for index, fields in enumerate(service.fields["listen"])
+    ]
+    check_collisions(held, report)
+
+
+def check_collisions(held: Iterable[tuple[Listener, str, str]], report: Report) -> None:
+    """Listeners that the kernel would refuse to bind together, wherever they stand in the declaration; each comes with
+    its path and the name of its service."""
+    seen: dict[tuple[str, t.Any], list[tuple[Listener, str, str]]] = {}
+    for listener, path, name in held:
+        bucket = seen.setdefault((listener.transport, listener.port or listener.path), [])
+        for other, other_path, other_name in bucket:
+            if collide(listener, other):
+                report(path, _collision(str(listener), str(other), other_name, other_path))
+        bucket.append((listener, path, name))
+
+
+def _listener(fields: Mapping[str, t.Any]) -> Listener:
+    transport = next(name for name in TRANSPORTS if name in fields)
+    parsed = parse_endpoint(transport, fields[transport])
+    family = fields.get("family", "any")
+    if not parsed.address and family != "any":
+        parsed = type(parsed)(transport, "", parsed.port, family=family, interface=fields.get("interface"))
+    elif fields.get("interface"):
+        parsed = type(parsed)(
+            transport, parsed.address, parsed.port, family=parsed.family, interface=fields.get("interface")
+        )
+    return listener_of(parsed, ipv6=True)
+
+
+def _collision(mine: str, other: str, name: str, path: str) -> str:
+    if mine == other:
+        return f'{mine} is declared twice, also by "{name}" at {path}; give one of them another port or address'
+    return (
+        f'{mine} cannot be bound beside {other} of "{name}" at {path}: a wildcard holds every address of its port; '
+        "give one of them another port, or both of them specific addresses"
+    )

@@ -1,0 +1,351 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The schema of one service, as a table: field, kind, meaning, default.
+
+Validation, the schema reference in the documentation and the test that every field has a row in the capability table
+all read this table.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_access import parse_network
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import parse_endpoint
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_types import (
+    Choice,
+    Field,
+    Flag,
+    Listing,
+    Number,
+    OneOf,
+    Record,
+    Table,
+    Text,
+)
+
+BACKENDS = ("systemd", "xinetd", "s6")
+INTERNALS = ("echo", "discard", "daytime", "time", "chargen")
+
+# Written into every backend where a service declares no connections.max: no backend's own default is neutral
+# (systemd 64, xinetd none, s6 40), and 1000 is the most that every backend can hold.
+BACKSTOP = 1000
+
+# Set by the backends themselves, so a declaration cannot.
+RESERVED_VARIABLES = ("REMOTE_ADDR", "REMOTE_PORT", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES")
+
+
+def _name(text: str) -> None:
+    if text.startswith(("s6rc-", "s6-rc-", "superserver-")):
+        raise ValueError('must not begin with "s6rc-", "s6-rc-" or "superserver-"; these names are taken')
+
+
+def _program(text: str) -> None:
+    if not text.startswith("/"):
+        raise ValueError(f'must be an absolute path, such as "/usr/bin/{text}"; no PATH is searched')
+    if text.endswith("/"):
+        raise ValueError("must be a program, not a directory")
+    if set(text) & set("\"'\\$\t"):
+        raise ValueError("must be a path without quotes, backslash, $ and tab: systemd could not start the program")
+
+
+def _directory(text: str) -> None:
+    if not text.startswith("/"):
+        raise ValueError('must be an absolute path, such as "/srv"')
+    if ".." in text.split("/"):
+        raise ValueError('must be a path without "..": systemd does not take it')
+    _plain_end(text)
+
+
+def _plain_end(text: str) -> None:
+    if text != text.strip() or text.endswith("\\"):
+        raise ValueError("must not begin or end with a blank, or end with a backslash: unit files cannot express it")
+
+
+def _regex(text: str) -> None:
+    try:
+        re.compile(text)
+    except (re.error, OverflowError, RecursionError) as exc:
+        raise ValueError(f"is not a regular expression: {exc}") from None
+
+
+def _variable(text: str) -> None:
+    if text in RESERVED_VARIABLES:
+        raise ValueError("is set by the super-server itself; choose another name")
+
+
+def _value(text: str) -> None:
+    if "\r" in text:
+        raise ValueError("must not contain a carriage return: systemd drops such a variable")
+
+
+def _tcp(text: str) -> None:
+    parse_endpoint("tcp", text)
+
+
+def _udp(text: str) -> None:
+    parse_endpoint("udp", text)
+
+
+def _unix(text: str) -> None:
+    parse_endpoint("unix", text)
+
+
+def _not_number(text: str) -> None:
+    if text.isdigit():
+        raise ValueError(f'must be the name of an account, not the number "{text}": backends read numbers differently')
+
+
+NAME = Text(
+    "service name",
+    pattern=r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}",
+    hint='must be 1 to 63 letters, digits, "_" or "-", beginning with a letter or digit: it becomes a unit, a file '
+    "and a directory",
+    checker=_name,
+)
+ACCOUNT = Text(
+    "account name",
+    pattern=r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}\$?",
+    hint='must be the name of an account: letters, digits, "_", "-" and "."',
+    checker=_not_number,
+)
+PROGRAM = Text("absolute path of a program", checker=_program)
+OCTAL = Text("octal mode", pattern=r"0?[0-7]{3}", hint='must be three octal digits in quotes, such as "022"')
+CIDR = Text("address or CIDR prefix", checker=parse_network)
+HOURS = Text(
+    "time window",
+    pattern=r"((mon|tue|wed|thu|fri|sat|sun)([,-](mon|tue|wed|thu|fri|sat|sun))* )?"
+    r"([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]",
+    hint='must be a window such as "22:00-06:00" or "mon-fri 08:00-18:00"',
+)
+BYTES = Number(0, 2**63 - 1, "bytes")
+COUNT = Number(1, 2**31 - 1)
+SECONDS = Number(1, 2**31 - 1, "seconds")
+
+ENDPOINT = Record(
+    (
+        Field("tcp", Text("TCP endpoint", numbers=True, checker=_tcp), "TCP port, or address and port"),
+        Field("udp", Text("UDP endpoint", numbers=True, checker=_udp), "UDP port, or address and port"),
+        Field("unix", Text("absolute path", checker=_unix), "path of a unix socket"),
+        Field(
+            "family",
+            Choice(("any", "ipv4", "ipv6")),
+            "which addresses a bare port takes: both families (`any`), IPv4 only or IPv6 only",
+            "any",
+        ),
+        Field(
+            "interface", Text("interface name", pattern=r"[^\s/]{1,15}"), "take connections from this interface only"
+        ),
+        Field(
+            "backlog", Number(1, 65535), "how many connections may wait to be accepted; omitted: the kernel's maximum"
+        ),
+        Field("owner", ACCOUNT, "owner of a unix socket", "root"),
+        Field("group", ACCOUNT, "group of a unix socket", "root"),
+        Field("mode", OCTAL, "mode of a unix socket", "0660"),
+        Field(
+            "type",
+            Choice(("stream", "datagram", "seqpacket")),
+            "type of a unix socket",
+            "stream",
+        ),
+    ),
+    "endpoint",
+)
+
+PROXY = Record(
+    (
+        Field("to", Text("`host:port` or absolute path"), "where connections are forwarded to", required=True),
+        Field("unit", Text("unit or service name"), "daemon to start on demand and to stop when idle"),
+        Field("idle_timeout", SECONDS, "seconds without connections after which the daemon is stopped"),
+    )
+)
+
+RESOURCES = Record(
+    (
+        Field("open_files", COUNT, "file descriptors of one process"),
+        Field("processes", COUNT, "processes of the account"),
+        Field("address_space", BYTES, "address space of one process"),
+        Field("data", BYTES, "data segment of one process"),
+        Field("stack", BYTES, "stack of one process"),
+        Field("core", BYTES, "core file"),
+        Field("file_size", BYTES, "largest file that may be written"),
+        Field("cpu_time", SECONDS, "CPU seconds of one process"),
+        Field("memory_max", BYTES, "memory of the whole service"),
+        Field("cpu_quota", Number(1, 100000, "per cent of one CPU"), "CPU share of the whole service"),
+        Field("tasks_max", COUNT, "processes and threads of the whole service"),
+        Field("connection_time", SECONDS, "seconds that one connection may last"),
+    )
+)
+
+RATE = Record(
+    (
+        Field("count", COUNT, "new connections accepted in each interval", required=True),
+        Field("interval", SECONDS, "length of the interval", 1),
+        Field("pause", Number(0, 2**31 - 1, "seconds"), "how long new connections are refused once there were more", 0),
+    )
+)
+
+CONNECTIONS = Record(
+    (
+        Field("max", COUNT, "connections served at the same time; one more is closed at once"),
+        Field("per_source", COUNT, "connections served at the same time for one client address; one more is closed"),
+        Field("rate", RATE, "limit of new connections"),
+        Field("max_load", Number(0, 10000, fractions=True), "one-minute load from which new connections are refused"),
+    )
+)
+
+ACCESS = Record(
+    (
+        Field("allow", Listing(CIDR), "who may connect; if there is any entry, nobody else may", []),
+        Field(
+            "deny", Listing(CIDR), "who may not connect; the most specific prefix of both lists wins, deny a tie", []
+        ),
+        Field("hours", Listing(HOURS), "when new connections are accepted, in the host's time zone", []),
+    )
+)
+
+TCP = Record(
+    (
+        Field("keepalive", Flag(), "TCP keep-alive on accepted connections", False),
+        Field("no_delay", Flag(), "disable Nagle's algorithm on accepted connections", False),
+        Field("defer_accept", SECONDS, "wake the service only when data has arrived, waiting at most this long"),
+    )
+)
+
+BANNER = Record(
+    (
+        Field("text", Text("text", multiline=True), "what is sent"),
+        Field("file", Text("absolute path", checker=_directory), "file whose content is sent"),
+        Field("on", Choice(("connect", "refuse")), "when it is sent", "connect"),
+    )
+)
+
+TLS = Record(
+    (
+        Field("certificate", Text("absolute path", checker=_directory), "certificate chain (PEM)", required=True),
+        Field("key", Text("absolute path", checker=_directory), "private key (PEM)", required=True),
+        Field(
+            "client_ca", Text("absolute path", checker=_directory), "accept only clients with a certificate of this CA"
+        ),
+        Field("minimum_version", Choice(("1.2", "1.3")), "lowest TLS version", "1.2"),
+    )
+)
+
+LOG = Record(
+    (
+        Field(
+            "what", Listing(Choice(("host", "pid", "exit", "duration", "refused"))), "what is logged of a connection"
+        ),
+        Field("where", Choice(("journal", "syslog", "file")), "where the log goes"),
+        Field("file", Text("absolute path", checker=_directory), "log file"),
+        Field("rotate_size", BYTES, "size from which the log file is rotated"),
+        Field("rotate_keep", COUNT, "how many rotated files are kept"),
+    )
+)
+
+PROBE = Record(
+    (
+        Field("send", Text("text", multiline=True, empty=True), "what the client sends", ""),
+        Field(
+            "expect", Text("regular expression", multiline=True, empty=True, checker=_regex), "what must come back", ""
+        ),
+        Field("timeout", Number(1, 300, "seconds", fractions=True), "how long the answer may take", 5),
+    )
+)
+
+_DIRECTIVES = Table(Text("directive", pattern=r"[A-Za-z][A-Za-z0-9_-]*"), OneOf())
+NATIVE = Record(
+    (
+        Field(
+            "systemd",
+            Record((Field("socket", _DIRECTIVES, "[Socket]", {}), Field("service", _DIRECTIVES, "[Service]", {}))),
+            "directives of the socket and of the service unit",
+        ),
+        Field("xinetd", _DIRECTIVES, "attributes of the xinetd service", {}),
+        Field("s6", _DIRECTIVES, "files of the s6 service directory", {}),
+    )
+)
+
+SERVICE = Record(
+    (
+        Field("name", NAME, "the service's name", required=True),
+        Field(
+            "state",
+            Choice(("present", "disabled", "absent")),
+            "`present`: configured and listening; `disabled`: configured, not listening, also after a reboot; "
+            "`absent`: removed",
+            "present",
+        ),
+        Field("backend", Choice(BACKENDS), "super-server of this service; omitted: the host's `superserver_backend`"),
+        Field("description", Text("one line", empty=True, checker=_plain_end), "what the service is, in one line", ""),
+        Field("listen", Listing(ENDPOINT, least=1), "endpoints, each exactly one of `tcp`, `udp`, `unix`"),
+        Field(
+            "accept",
+            Flag(),
+            "`true`: one handler process for each connection, with the connection as fd 0 and 1; `false`: one process "
+            "gets the listening socket. Omitted: `true` for stream endpoints, `false` for datagrams",
+        ),
+        Field(
+            "socket_fd",
+            Choice(("listen_fds", "stdin")),
+            "how a process with `accept: false` gets its socket: as fd 3 with LISTEN_FDS and LISTEN_PID, or as fd 0 "
+            "and 1",
+            "listen_fds",
+        ),
+        Field(
+            "exec",
+            Listing(Text("word", multiline=True, empty=True), least=1, first=PROGRAM),
+            "program and arguments, delivered byte for byte",
+        ),
+        Field("internal", Choice(INTERNALS), "one of the small built-in services"),
+        Field("proxy", PROXY, "forward connections"),
+        Field("user", ACCOUNT, "account the handler runs as", "root"),
+        Field("group", ACCOUNT, "group the handler runs as; omitted: the account's own group"),
+        Field(
+            "supplementary_groups",
+            Listing(ACCOUNT),
+            "exactly the handler's supplementary groups (`[]`: none); omitted: the account's own from the group "
+            "database",
+        ),
+        Field("umask", OCTAL, "file mode creation mask of the handler", "022"),
+        Field("nice", Number(-20, 19), "scheduling priority of the handler", 0),
+        Field(
+            "working_directory", Text("absolute path", checker=_directory), "directory that the handler starts in", "/"
+        ),
+        Field(
+            "environment",
+            Table(
+                Text(
+                    "variable name",
+                    pattern=r"[A-Za-z_][A-Za-z0-9_]*",
+                    hint="must be a variable name: letters, digits and _",
+                    checker=_variable,
+                ),
+                Text("value", multiline=True, empty=True, checker=_value),
+            ),
+            "the handler's environment: these, PATH (unless given here), REMOTE_ADDR and, where the backend knows it, "
+            "REMOTE_PORT; nothing else",
+            {},
+        ),
+        Field(
+            "stderr",
+            Choice(("log", "client")),
+            "where the handler's standard error goes: to the backend's log or to the client",
+            "log",
+        ),
+        Field("resources", RESOURCES, "limits"),
+        Field("connections", CONNECTIONS, "how many clients are served"),
+        Field("access", ACCESS, "who is served, and when"),
+        Field("tcp", TCP, "TCP options"),
+        Field("banner", BANNER, "text sent before the handler runs"),
+        Field("tls", TLS, "terminate TLS before the handler"),
+        Field("log", LOG, "connection log"),
+        Field("requires", Listing(Text("service or unit name")), "services or units that must run first"),
+        Field("after", Listing(Text("service or unit name")), "services or units that are started first"),
+        Field("sandbox", Choice(("off", "basic", "strict")), "how far the handler is confined", "off"),
+        Field("probe", PROBE, "how the service is proven; omitted: only the socket is checked"),
+        Field("native", NATIVE, "raw directives for one backend, for what the schema does not cover"),
+    ),
+    "service",
+)

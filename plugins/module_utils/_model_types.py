@@ -1,0 +1,283 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The kinds of value that a schema is made of.
+
+Each kind checks one value and reports every problem with its path. Nothing is converted from one type to another: what
+YAML read is what counts, so that ``010`` or ``yes`` never become something that nobody wrote.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import typing as t
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import Problem
+
+Report = t.Callable[[str, str], None]
+Checker = t.Callable[[t.Any], None]
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_PLANES = range(0, 0x110000, 0x10000)
+# systemd drops a line that has one of these.
+_NO_CHARACTER = re.compile(
+    "[\ud800-\udfff\ufdd0-\ufdef" + "".join(f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in _PLANES) + "]"
+)
+_NEWLINE = re.compile(r"[\n\r]")
+_NAMES = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "a list", dict: "a mapping"}
+
+
+def type_name(value: t.Any) -> str:
+    """What a value is, in YAML's terms."""
+    if value is None:
+        return "nothing"
+    for kind, name in _NAMES.items():
+        if isinstance(value, kind):
+            return name
+    return type(value).__name__
+
+
+class Kind:
+    """One kind of value; ``check`` returns the value to keep and reports problems."""
+
+    def check(self, value: t.Any, path: str, report: Report) -> t.Any:
+        """Return the accepted value; after a report the return value means nothing."""
+        raise NotImplementedError
+
+    def describe(self) -> str:
+        """The kind in words, for the schema reference."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Text(Kind):
+    """A string. ``pattern`` must match all of it; ``checker`` raises ValueError with what would be right."""
+
+    words: str = "string"
+    pattern: str = ""
+    hint: str = ""
+    multiline: bool = False
+    empty: bool = False
+    numbers: bool = False
+    checker: Callable[[str], t.Any] | None = None
+
+    def check(self, value: t.Any, path: str, report: Report) -> t.Any:
+        if self.numbers and isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)
+        if not isinstance(value, str):
+            quote = "; put quotes around what stands there" if isinstance(value, (int, float)) else ""
+            report(path, f"must be a string, not {type_name(value)}{quote}")
+            return None
+        value = str(value)
+        problem = self._problem(value)
+        if problem:
+            report(path, problem)
+        return value
+
+    def _problem(self, value: str) -> str:
+        if _CONTROL.search(value):
+            return "must not contain control characters (a tab or a line break is the most that some fields take)"
+        if _NO_CHARACTER.search(value):
+            return "must be valid UTF-8 text, without what Unicode reserves as surrogates and noncharacters"
+        if not self.multiline and _NEWLINE.search(value):
+            return "must be one line, without line breaks"
+        if not value and not self.empty:
+            return "must not be empty"
+        if self.pattern and not re.fullmatch(self.pattern, value):
+            return self.hint or f"must match {self.pattern}"
+        if self.checker:
+            try:
+                self.checker(value)
+            except ValueError as exc:
+                return str(exc)
+        return ""
+
+    def describe(self) -> str:
+        return self.words
+
+
+@dataclass(frozen=True)
+class Number(Kind):
+    """A whole number within bounds (both included)."""
+
+    least: int
+    most: int
+    unit: str = ""
+    fractions: bool = False
+
+    def check(self, value: t.Any, path: str, report: Report) -> t.Any:
+        accepted = (int, float) if self.fractions else (int,)
+        if isinstance(value, bool) or not isinstance(value, accepted):
+            number = "a number" if self.fractions else "a whole number"
+            found = value if isinstance(value, float) else type_name(value)
+            report(path, f"must be {number} from {self.least} to {self.most}, not {found}")
+        elif not self.least <= value <= self.most:
+            report(path, f"must be from {self.least} to {self.most}, not {value}")
+        return value
+
+    def describe(self) -> str:
+        return f"number from {self.least} to {self.most}" + (f", {self.unit}" if self.unit else "")
+
+
+@dataclass(frozen=True)
+class Flag(Kind):
+    """A boolean."""
+
+    def check(self, value: t.Any, path: str, report: Report) -> t.Any:
+        if not isinstance(value, bool):
+            report(path, f"must be true or false, not {type_name(value)}")
+        return value
+
+    def describe(self) -> str:
+        return "boolean"
+
+
+@dataclass(frozen=True)
+class Choice(Kind):
+    """One of a few words."""
+
+    words: tuple[str, ...]
+
+    def check(self, value: t.Any, path: str, report: Report) -> t.Any:
+        if not isinstance(value, str) or value not in self.words:
+            shown = f'"{value}"' if isinstance(value, str) else type_name(value)
+            report(path, f"must be one of {', '.join(self.words)}, not {shown}")
+        return value
+
+    def describe(self) -> str:
+        return "one of " + ", ".join(f"`{word}`" for word in self.words)
+
+
+@dataclass(frozen=True)
+class Listing(Kind):
+    """A list of one kind; ``first`` where the first entry is of another one."""
+
+    item: Kind
+    least: int = 0
+    first: Kind | None = None
+
+    def check(self, value: t.Any, path: str, report: Report) -> t.Any:
+        if not isinstance(value, list):
+            report(path, f"must be a list, not {type_name(value)}")
+            return []
+        if len(value) < self.least:
+            report(path, "must not be empty")
+        return [self._kind(index).check(entry, f"{path}[{index}]", report) for index, entry in enumerate(value)]
+
+    def _kind(self, index: int) -> Kind:
+        return self.first if self.first and index == 0 else self.item
+
+    def describe(self) -> str:
+        return f"list of {self.item.describe()}"
+
+
+@dataclass(frozen=True)
+class Table(Kind):
+    """A mapping with free keys and values of one kind."""
+
+    key: Text
+    value: Kind
+
+    def check(self, value: t.Any, path: str, report: Report) -> t.Any:
+        if not isinstance(value, Mapping):
+            report(path, f"must be a mapping, not {type_name(value)}")
+            return {}
+        checked = {}
+        for key, entry in value.items():
+            name = self.key.check(key, f"{path}.{key}", report)
+            checked[name] = self.value.check(entry, f"{path}.{key}", report)
+        return checked
+
+    def describe(self) -> str:
+        return f"mapping of {self.key.describe()} to {self.value.describe()}"
+
+
+@dataclass(frozen=True)
+class OneOf(Kind):
+    """A scalar of any simple type, or a list of them: what raw directives are made of."""
+
+    def check(self, value: t.Any, path: str, report: Report) -> t.Any:
+        if isinstance(value, list):
+            return [self._scalar(entry, f"{path}[{index}]", report) for index, entry in enumerate(value)]
+        return self._scalar(value, path, report)
+
+    def _scalar(self, value: t.Any, path: str, report: Report) -> t.Any:
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        if isinstance(value, (int, float)):
+            return str(value)
+        return Text(empty=True).check(value, path, report)
+
+    def describe(self) -> str:
+        return "string, number, boolean, or a list of them"
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a record. ``default`` is what an omitted field means; None where omission has its own meaning."""
+
+    name: str
+    kind: Kind
+    doc: str
+    default: t.Any = None
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class Record(Kind):
+    """A mapping with known fields. Only what was declared is returned: defaults are the reader's business."""
+
+    fields: tuple[Field, ...]
+    words: str = "mapping"
+    by_name: dict[str, Field] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_name", {entry.name: entry for entry in self.fields})
+
+    def check(self, value: t.Any, path: str, report: Report, partial: bool = False) -> dict[str, t.Any]:
+        """Check a mapping; ``partial`` lets required fields be absent."""
+        if not isinstance(value, Mapping):
+            report(path, f"must be a mapping, not {type_name(value)}")
+            return {}
+        for key in value:
+            if key not in self.by_name:
+                report(f"{path}.{key}", self._unknown(str(key)))
+        for entry in self.fields:
+            if entry.required and entry.name not in value and not partial:
+                report(f"{path}.{entry.name}", f"is missing: {entry.doc}")
+        return {
+            entry.name: entry.kind.check(value[entry.name], f"{path}.{entry.name}", report)
+            for entry in self.fields
+            if entry.name in value
+        }
+
+    def _unknown(self, name: str) -> str:
+        close = difflib.get_close_matches(name, list(self.by_name), n=1)
+        hint = f'; did you mean "{close[0]}"?' if close else f"; known are {', '.join(self.by_name)}"
+        return f"is not a field of this schema{hint}"
+
+    def describe(self) -> str:
+        return self.words
+
+
+def leaves(record: Record, prefix: str = "") -> Iterator[tuple[str, Field]]:
+    """Every field that is not a record itself, with its path, e.g. ``connections.rate.count``."""
+    for entry in record.fields:
+        path = f"{prefix}{entry.name}"
+        inner = entry.kind.item if isinstance(entry.kind, Listing) else entry.kind
+        if isinstance(inner, Record):
+            yield from leaves(inner, f"{path}.")
+        else:
+            yield path, entry
+
+
+def collector(problems: list[Problem]) -> Report:
+    """A ``report`` function that appends to a list."""
+
+    def report(path: str, message: str) -> None:
+        problems.append(Problem(path, message))
+
+    return report

@@ -1,0 +1,59 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options of the modules that take a declaration; in step with the documentation fragment ``_declaration``."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Mapping
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._read import Request
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers import BASE, Layer
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import InvalidDeclaration
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_schema import BACKENDS
+
+
+def declaration_options() -> dict[str, t.Any]:
+    """The argument specification."""
+    return {
+        "services": {"type": "list", "elements": "raw"},
+        "layers": {
+            "type": "list",
+            "elements": "dict",
+            "options": {
+                "name": {"type": "str", "required": True},
+                "services": {"type": "raw", "required": True},
+            },
+        },
+        "defaults": {"type": "dict"},
+        "backend": {"type": "str", "choices": ["auto", *BACKENDS], "default": "auto"},
+        "on_unsupported": {"type": "str", "choices": ["fail", "warn"], "default": "fail"},
+        "guard": {"type": "str", "choices": ["auto", "always", "never"], "default": "auto"},
+        "s6_bin_dir": {"type": "str", "default": ""},
+    }
+
+
+def request_of(options: Mapping[str, t.Any], check: bool) -> Request:
+    """The request that a module's options make."""
+    layers = [Layer(entry["name"], entry["services"]) for entry in options["layers"] or ()]
+    if options["services"] is not None:
+        layers = [Layer(BASE, options["services"])]
+    return Request(
+        layers=layers,
+        defaults=options["defaults"],
+        backend=options["backend"],
+        on_unsupported=options["on_unsupported"],
+        guard=options["guard"],
+        handover=options.get("handover", "auto"),
+        verify=options.get("verify", True),
+        bin_directory=options["s6_bin_dir"],
+        installed=options.get("installed") or (),
+        check=check,
+    )
+
+
+def explain(problem: InvalidDeclaration) -> str:
+    """The one message about everything that is wrong."""
+    count = len(problem.problems)
+    return f"The declaration has {count} problem{'s' if count > 1 else ''}; nothing was changed.\n{problem}"

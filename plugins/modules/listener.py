@@ -1,0 +1,340 @@
+#!/usr/bin/python
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: listener
+short_description: Assert who listens on an endpoint and what a client gets there
+version_added: 1.0.0
+description:
+  - Fails unless one endpoint is held, or is free, as the options say.
+  - The evidence is the kernel's table of sockets and, where asked for, a real connection. What a configuration file
+    says does not count.
+  - Never changes anything.
+extends_documentation_fragment:
+  - ondemand.superserver._attributes
+  - ondemand.superserver._attributes.info
+options:
+  tcp:
+    description:
+      - TCP endpoint, as a port (V(7)), an address and a port (V(127.0.0.1:7), V([::1]:7)) or with a name of
+        C(/etc/services) for the port.
+      - A port alone is every address of O(family).
+      - Exactly one of O(tcp), O(udp) and O(unix) must be given.
+    type: str
+  udp:
+    description:
+      - UDP endpoint, written like O(tcp).
+    type: str
+  unix:
+    description:
+      - Absolute path of a Unix socket of any type.
+    type: str
+  family:
+    description:
+      - The address families of a port without address.
+      - V(any) is every family that the host has. IPv4 and IPv6 may be held by one dual-stack socket or by two.
+      - V(ipv4) and V(ipv6) are that family alone. A dual-stack socket is neither.
+    type: str
+    choices: [any, ipv4, ipv6]
+    default: any
+  interface:
+    description:
+      - Network interface that the socket must be bound to. Without it the socket must be bound to none.
+    type: str
+  state:
+    description:
+      - V(held) asserts that sockets are bound exactly as the endpoint says. A socket for every address does not hold
+        an endpoint with one address, nor the other way round.
+      - V(free) asserts that no socket stands in the way of the endpoint, which includes sockets for every address.
+    type: str
+    choices: [held, free]
+    default: held
+  owner:
+    description:
+      - Who must own every socket of the endpoint. Exactly one suboption must be given.
+    type: dict
+    suboptions:
+      systemd:
+        description:
+          - Name of a unit. A socket unit (V(echo.socket)) owns what systemd listens on for it, also while its service
+            runs. A service or scope owns what its processes opened.
+        type: str
+      xinetd:
+        description:
+          - The C(id) of a service in the configuration of the running xinetd, which is its name unless set.
+        type: str
+      s6:
+        description:
+          - Service directory, or the last part of its path.
+        type: str
+      program:
+        description:
+          - Name of a program that holds the socket, whoever started it.
+        type: str
+  connect:
+    description:
+      - Connect. A stream must accept the connection. A datagram endpoint must answer a datagram.
+      - An endpoint for every address is tried at the loopback address of each family, unless O(source) is given.
+    type: bool
+    default: false
+  send:
+    description:
+      - Text to send after connecting. Something must come back, unless O(refuse=true).
+    type: str
+  expect:
+    description:
+      - Regular expression that what comes back must contain. O(timeout) is how long it may take.
+      - It is matched against the bytes of its UTF-8 form.
+    type: str
+  refuse:
+    description:
+      - The client must get nothing. It may be refused, reset, left without an answer, or cut off before any data.
+      - A service that does not speak first needs O(send), or its silence is taken for a refusal.
+    type: bool
+    default: false
+  source:
+    description:
+      - Address of this host to connect from.
+    type: str
+  timeout:
+    description:
+      - Seconds for one connection, from its start to what is expected.
+    type: float
+    default: 5
+  retries:
+    description:
+      - How many more times to try before failing.
+    type: int
+    default: 0
+  delay:
+    description:
+      - Seconds between two attempts.
+    type: float
+    default: 1
+attributes:
+  platform:
+    support: full
+    platforms: Linux
+notes:
+  - Sockets are those of the network namespace that the module runs in. Without root privileges the holders of other
+    users' sockets cannot be seen, so that O(owner) fails.
+  - The service of an xinetd socket is found by xinetd's configuration files, which may be newer than what it runs.
+seealso:
+  - module: ondemand.superserver.listener_info
+  - module: ansible.builtin.wait_for
+author:
+  - Contributors to the ondemand.superserver collection (@ondemand)
+"""
+
+EXAMPLES = r"""
+---
+- name: Echo is held by its socket unit on IPv4 and IPv6, and echoes
+  ondemand.superserver.listener:
+    tcp: "7"
+    owner:
+      systemd: echo.socket
+    send: "hello\n"
+    expect: ^hello$
+
+- name: Nothing holds the telnet port
+  ondemand.superserver.listener:
+    tcp: telnet
+    state: free
+
+- name: The TFTP port belongs to xinetd
+  ondemand.superserver.listener:
+    udp: "69"
+    owner:
+      xinetd: tftp
+
+- name: Clients from a denied address get nothing
+  ondemand.superserver.listener:
+    tcp: 127.0.0.1:7
+    send: "hello\n"
+    refuse: true
+    source: 127.0.0.2
+
+- name: The service answers within half a minute
+  ondemand.superserver.listener:
+    unix: /run/answer.sock
+    owner:
+      s6: answer
+    connect: true
+    retries: 10
+    delay: 3
+"""
+
+RETURN = r"""
+endpoint:
+  description: The endpoint, with its port as a number.
+  returned: always
+  type: str
+  sample: tcp *:7
+holders:
+  description:
+    - The processes that hold the endpoint, one entry for each process and socket.
+    - On failure, those that have the same port or path.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    transport:
+      description: V(tcp), V(udp) or V(unix).
+      type: str
+      sample: tcp
+    family:
+      description: V(ipv4), V(ipv6) or V(unix).
+      type: str
+      sample: ipv6
+    address:
+      description: Address that the socket is bound to, or its path.
+      type: str
+      sample: "::"
+    port:
+      description: Port, V(0) for a Unix socket.
+      type: int
+      sample: 7
+    dual:
+      description: Whether an IPv6 socket takes IPv4 as well.
+      type: bool
+      sample: true
+    type:
+      description: V(stream), V(datagram) or V(seqpacket).
+      type: str
+      sample: stream
+    interface:
+      description: Interface that the socket is bound to, or empty.
+      type: str
+      sample: ""
+    backlog:
+      description: Connections that may wait to be accepted, or V(none) where the kernel does not tell.
+      type: int
+      sample: 4096
+    inode:
+      description: Number that identifies the socket.
+      type: int
+      sample: 28415
+    pid:
+      description: Process that holds the socket, or V(none) where it cannot be seen.
+      type: int
+      sample: 1
+    program:
+      description: Name of that process's program.
+      type: str
+      sample: systemd
+    user:
+      description: User that the process runs as.
+      type: str
+      sample: root
+    owner:
+      description: Who owns the socket, or V(none) where no holder can be seen.
+      type: dict
+      contains:
+        kind:
+          description: V(systemd), V(xinetd), V(s6) or V(program).
+          type: str
+          sample: systemd
+        name:
+          description: Unit, xinetd service, service directory or program. Empty where it is not known.
+          type: str
+          sample: echo.socket
+answer:
+  description:
+    - What the client got, from the last address that was tried.
+    - Is V(none) where no connection was asked for, or the endpoint was not as asserted in the first place.
+  returned: always
+  type: dict
+  contains:
+    address:
+      description: Address or path that the client connected to.
+      type: str
+      sample: ::1
+    outcome:
+      description:
+        - V(answered), V(refused), V(reset), V(closed) (without data), V(timeout), V(unreachable) or V(missing) (no
+          such path).
+      type: str
+      sample: answered
+    text:
+      description: What was received.
+      type: str
+      sample: "hello\n"
+    seconds:
+      description: How long it took.
+      type: float
+      sample: 0.012
+    detail:
+      description: The outcome in words.
+      type: str
+      sample: answered
+attempts:
+  description: How many times was tried.
+  returned: always
+  type: int
+  sample: 1
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._listener import assertion_of, examine_until
+
+_OWNERS = ("systemd", "xinetd", "s6", "program")
+_ENDPOINTS = ("tcp", "udp", "unix")
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "tcp": {"type": "str"},
+            "udp": {"type": "str"},
+            "unix": {"type": "str"},
+            "family": {"type": "str", "choices": ["any", "ipv4", "ipv6"], "default": "any"},
+            "interface": {"type": "str"},
+            "state": {"type": "str", "choices": ["held", "free"], "default": "held"},
+            "owner": {
+                "type": "dict",
+                "options": {kind: {"type": "str"} for kind in _OWNERS},
+                "mutually_exclusive": [_OWNERS],
+                "required_one_of": [_OWNERS],
+            },
+            "connect": {"type": "bool", "default": False},
+            "send": {"type": "str"},
+            "expect": {"type": "str"},
+            "refuse": {"type": "bool", "default": False},
+            "source": {"type": "str"},
+            "timeout": {"type": "float", "default": 5},
+            "retries": {"type": "int", "default": 0},
+            "delay": {"type": "float", "default": 1},
+        },
+        mutually_exclusive=[_ENDPOINTS],
+        required_one_of=[_ENDPOINTS],
+        supports_check_mode=True,
+    )
+    try:
+        assertion = assertion_of(module.params)
+    except ValueError as exc:
+        module.fail_json(msg=str(exc))
+    finding, attempts = examine_until(
+        assertion, lambda argv: module.run_command(list(argv)), module.params["retries"], module.params["delay"]
+    )
+    result: dict[str, t.Any] = {
+        "changed": False,
+        "endpoint": str(assertion.endpoint),
+        "holders": finding.holders,
+        "answer": finding.answer,
+        "attempts": attempts,
+    }
+    if finding.problem:
+        module.fail_json(msg=finding.problem, **result)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

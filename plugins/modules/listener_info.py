@@ -1,0 +1,156 @@
+#!/usr/bin/python
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: listener_info
+short_description: List every listening endpoint and who owns it
+version_added: 1.0.0
+description:
+  - Lists the TCP and UDP sockets and the Unix sockets with a name that wait for clients, each with the process that
+    holds it and the super-server, unit or program that it belongs to.
+  - Reads the kernel's tables once, however many sockets there are.
+extends_documentation_fragment:
+  - ondemand.superserver._attributes
+  - ondemand.superserver._attributes.info
+options:
+  transport:
+    description:
+      - List only these transports. An empty list selects all.
+    type: list
+    elements: str
+    choices: [tcp, udp, unix]
+    default: []
+  owner:
+    description:
+      - List only what these kinds of owner have. An empty list selects all.
+      - A socket belongs to V(systemd) when a unit owns it, to V(program) when nothing but a process is known of it.
+    type: list
+    elements: str
+    choices: [systemd, xinetd, s6, program]
+    default: []
+attributes:
+  platform:
+    support: full
+    platforms: Linux
+notes:
+  - Sockets are those of the network namespace that the module runs in. Without root privileges the holders of other
+    users' sockets cannot be seen.
+  - The service of an xinetd socket is found by xinetd's configuration files, which may be newer than what it runs.
+seealso:
+  - module: ondemand.superserver.listener
+author:
+  - Contributors to the ondemand.superserver collection (@ondemand)
+"""
+
+EXAMPLES = r"""
+---
+- name: List everything that listens
+  ondemand.superserver.listener_info:
+  register: listening
+
+- name: List the ports that super-servers hold
+  ondemand.superserver.listener_info:
+    transport: [tcp, udp]
+    owner: [systemd, xinetd, s6]
+"""
+
+RETURN = r"""
+listeners:
+  description: The sockets, ordered by transport, port and address.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    transport:
+      description: V(tcp), V(udp) or V(unix).
+      type: str
+      sample: tcp
+    family:
+      description: V(ipv4), V(ipv6) or V(unix).
+      type: str
+      sample: ipv6
+    address:
+      description: Address that the socket is bound to, or its path.
+      type: str
+      sample: "::"
+    port:
+      description: Port, V(0) for a Unix socket.
+      type: int
+      sample: 7
+    dual:
+      description: Whether an IPv6 socket takes IPv4 as well.
+      type: bool
+      sample: true
+    type:
+      description: V(stream), V(datagram) or V(seqpacket).
+      type: str
+      sample: stream
+    interface:
+      description: Interface that the socket is bound to, or empty.
+      type: str
+      sample: ""
+    backlog:
+      description: Connections that may wait to be accepted, or V(none) where the kernel does not tell.
+      type: int
+      sample: 4096
+    inode:
+      description: Number that identifies the socket.
+      type: int
+      sample: 28415
+    pid:
+      description: Process that holds the socket for its owner, or V(none) where it cannot be seen.
+      type: int
+      sample: 1
+    program:
+      description: Name of that process's program.
+      type: str
+      sample: systemd
+    user:
+      description: User that the process runs as.
+      type: str
+      sample: root
+    owner:
+      description: Who owns the socket, or V(none) where no holder can be seen.
+      type: dict
+      contains:
+        kind:
+          description: V(systemd), V(xinetd), V(s6) or V(program).
+          type: str
+          sample: systemd
+        name:
+          description: Unit, xinetd service, service directory or program. Empty where it is not known.
+          type: str
+          sample: echo.socket
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._listener import inventory
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "transport": {"type": "list", "elements": "str", "choices": ["tcp", "udp", "unix"], "default": []},
+            "owner": {
+                "type": "list",
+                "elements": "str",
+                "choices": ["systemd", "xinetd", "s6", "program"],
+                "default": [],
+            },
+        },
+        supports_check_mode=True,
+    )
+    listeners = inventory(
+        lambda argv: module.run_command(list(argv)), module.params["transport"], module.params["owner"]
+    )
+    module.exit_json(changed=False, listeners=listeners)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+#!/usr/bin/python
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: services
+short_description: Make a host's on-demand services as declared
+version_added: 1.0.0
+description:
+  - Makes the services of this collection on a host exactly as declared, whatever super-server holds each of them,
+    systemd socket units, xinetd or s6.
+  - Services that are declared are created, changed, moved from one super-server to another or repaired. Those that this
+    collection made and that are not declared any more are stopped and removed. What others made is never touched.
+  - Refuses a declaration that has any problem, with every problem and its place, before anything is changed.
+  - A change that cannot be finished and proven is undone.
+  - Reads and changes everything in one pass, so that the number of commands does not depend on the number of services.
+extends_documentation_fragment:
+  - ondemand.superserver._attributes
+  - ondemand.superserver._declaration
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Works also on a host where no super-server is installed.
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  handover:
+    description:
+      - How a listener passes from one super-server to another.
+      - V(auto) takes the best method that works. V(gap) closes it before it is opened again.
+    type: str
+    choices: [auto, gap]
+    default: auto
+  verify:
+    description:
+      - Whether services that were touched are probed as their field C(probe) says. That their listeners are open and
+        belong to the right owner is always proven.
+    type: bool
+    default: true
+  installed:
+    description:
+      - Backends whose packages were installed for this collection. Their daemon is stopped and disabled when it holds
+        no service any more.
+    type: list
+    elements: str
+    default: []
+author:
+  - Contributors to the ondemand.superserver collection (@ondemand)
+seealso:
+  - module: ondemand.superserver.services_info
+  - module: ondemand.superserver.listener
+"""
+
+EXAMPLES = r"""
+---
+- name: Serve echo and rsync on demand, and nothing else
+  ondemand.superserver.services:
+    services:
+      - name: echo
+        listen:
+          - tcp: "7"
+        internal: echo
+      - name: rsync
+        listen:
+          - tcp: "873"
+        exec: [/usr/bin/rsync, --daemon]
+        connections:
+          max: 20
+
+- name: Remove every service that this collection made
+  ondemand.superserver.services:
+    services: []
+"""
+
+RETURN = r"""
+---
+services:
+  description: What was done, or in check mode would be, one entry for each service in order of name.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The service.
+      type: str
+      sample: echo
+    backend:
+      description: The super-server that holds it, or held it.
+      type: str
+      sample: systemd
+    action:
+      description:
+        - V(none), V(create), V(change) (its listeners stayed open), V(rebind), V(move), V(enable), V(disable),
+          V(repair listener), V(repair file) or V(remove).
+      type: str
+      sample: move
+    reason:
+      description: Why.
+      type: str
+      sample: from xinetd to systemd
+    method:
+      description: How its listeners passed from the old to the new state, where they were open before and after.
+      type: str
+      sample: gap
+    gap_ms:
+      description: Milliseconds for which one of its listeners was closed, as measured from the kernel's table.
+      type: float
+      sample: 12.5
+missing:
+  description:
+    - What must be installed before the services can be made, by backend (V(guard) is nftables). When it is not empty,
+      nothing was done.
+  returned: success
+  type: dict
+  sample: {xinetd: xinetd}
+commands:
+  description: How many commands were run. It does not depend on the number of services.
+  returned: success
+  type: int
+  sample: 4
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._errors import RunFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._run import converge
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import InvalidDeclaration
+from ansible_collections.ondemand.superserver.plugins.module_utils._module import (
+    declaration_options,
+    explain,
+    request_of,
+)
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **declaration_options(),
+            "handover": {"type": "str", "choices": ["auto", "gap"], "default": "auto"},
+            "verify": {"type": "bool", "default": True},
+            "installed": {"type": "list", "elements": "str", "default": []},
+        },
+        mutually_exclusive=[("services", "layers")],
+        required_one_of=[("services", "layers")],
+        supports_check_mode=True,
+    )
+    host = LocalHost(module)
+    try:
+        result = converge(request_of(module.params, module.check_mode), host)
+    except InvalidDeclaration as exc:
+        module.fail_json(msg=explain(exc), problems=[str(problem) for problem in exc.problems])
+    except RunFailed as exc:
+        module.fail_json(msg=str(exc))
+    for warning in result.pop("warnings"):
+        module.warn(warning)
+    module.exit_json(commands=len(host.commands), **result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,189 @@
+#!/usr/bin/python
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: services_info
+short_description: Tell which on-demand services a host has, and whether they are as declared
+version_added: 1.0.0
+description:
+  - Tells the services that this collection made on a host, in the shape of the schema, the files that belong to them,
+    and who holds each of their endpoints now.
+  - With a declaration, compares the host with it. With O(probe), connects to every service that says how.
+extends_documentation_fragment:
+  - ondemand.superserver._attributes
+  - ondemand.superserver._attributes.info
+  - ondemand.superserver._declaration
+options:
+  probe:
+    description:
+      - Whether to probe every service that declares how.
+    type: bool
+    default: false
+author:
+  - Contributors to the ondemand.superserver collection (@ondemand)
+seealso:
+  - module: ondemand.superserver.services
+"""
+
+EXAMPLES = r"""
+---
+- name: See what the host has
+  ondemand.superserver.services_info:
+  register: superserver_found
+
+- name: Fail when anything is not as it was made
+  ansible.builtin.assert:
+    that: superserver_found.problems | length == 0
+    fail_msg: "{{ superserver_found.problems | join('\n') }}"
+"""
+
+RETURN = r"""
+---
+services:
+  description: The services that this collection made, in the shape of the schema.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - name: echo
+      backend: systemd
+      listen: [{tcp: "7"}]
+      internal: echo
+endpoints:
+  description: One entry for each endpoint of these services.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    service:
+      description: The service.
+      type: str
+      sample: echo
+    backend:
+      description: Its super-server.
+      type: str
+      sample: systemd
+    state:
+      description: Its declared state.
+      type: str
+      sample: present
+    endpoint:
+      description: The endpoint.
+      type: str
+      sample: "tcp:*:7"
+    owner:
+      description: Who holds it now. Empty when nobody does.
+      type: str
+      sample: systemd echo.socket
+    inodes:
+      description: The sockets that make it up.
+      type: list
+      elements: int
+      sample: [20871]
+    problem:
+      description: What is wrong with it. Empty when all is right.
+      type: str
+      sample: ""
+answers:
+  description: What probes got. Empty without O(probe).
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    service:
+      description: The service.
+      type: str
+      sample: echo
+    endpoint:
+      description: The endpoint.
+      type: str
+      sample: "tcp:*:7"
+    answer:
+      description: What came back.
+      type: str
+      sample: hello
+    outcome:
+      description: How the connection ended, as M(ondemand.superserver.listener) tells it.
+      type: str
+      sample: answered
+    seconds:
+      description: How long it took.
+      type: float
+      sample: 0.004
+    problem:
+      description: What is wrong with the answer. Empty when all is right.
+      type: str
+      sample: ""
+files:
+  description: The files that belong to these services.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    path:
+      description: The file.
+      type: str
+      sample: /etc/systemd/system/echo.socket
+    service:
+      description: The service. Empty for files that several share.
+      type: str
+      sample: echo
+    problem:
+      description: V(missing) or V(changed) when it is not as it was written. Empty when it is.
+      type: str
+      sample: ""
+problems:
+  description: Everything that is wrong, in words.
+  returned: success
+  type: list
+  elements: str
+  sample: ["echo: tcp:*:7 is not open"]
+pending:
+  description: With a declaration, what M(ondemand.superserver.services) would do, in its words.
+  returned: when a declaration is given
+  type: list
+  elements: dict
+  sample: [{"name": "echo", "backend": "systemd", "action": "create", "reason": "newly declared"}]
+backend:
+  description: What V(auto) means on this host.
+  returned: success
+  type: str
+  sample: systemd
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._errors import RunFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._status import status
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import InvalidDeclaration
+from ansible_collections.ondemand.superserver.plugins.module_utils._module import (
+    declaration_options,
+    explain,
+    request_of,
+)
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={**declaration_options(), "probe": {"type": "bool", "default": False}},
+        mutually_exclusive=[("services", "layers")],
+        supports_check_mode=True,
+    )
+    declared = module.params["services"] is not None or module.params["layers"] is not None
+    try:
+        found = status(request_of(module.params, True), declared, module.params["probe"], LocalHost(module))
+    except InvalidDeclaration as exc:
+        module.fail_json(msg=explain(exc), problems=[str(problem) for problem in exc.problems])
+    except RunFailed as exc:
+        module.fail_json(msg=str(exc))
+    module.exit_json(changed=False, **found)
+
+
+if __name__ == "__main__":
+    main()
