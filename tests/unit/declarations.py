@@ -1,0 +1,42 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Declarations as tests write them, and what becomes of them."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service, load_services
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers import BASE, Layer
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import InvalidDeclaration
+
+Fields = t.Dict[str, t.Any]
+
+ECHO: Fields = {"name": "echo", "listen": [{"tcp": "7"}], "exec": ["/bin/cat"]}
+
+
+def load(*entries: Fields, defaults: Fields | None = None, backend: str = "systemd") -> list[Service]:
+    """The services of one list."""
+    return load_services([Layer(BASE, list(entries))], defaults, backend)[0]
+
+
+def service(**fields: t.Any) -> Service:
+    """One service: :data:`ECHO` with other fields; None takes a field away."""
+    entry = {name: value for name, value in {**ECHO, **fields}.items() if value is not None}
+    return load(entry)[0]
+
+
+def refusal(
+    *entries: t.Any, layers: t.Mapping[str, t.Any] | None = None, defaults: t.Any = None
+) -> list[tuple[str, str]]:
+    """Path and message of every problem of a declaration; an empty list when there is none.
+
+    ``entries`` are the base list, ``layers`` other variables by name.
+    """
+    every = [Layer(BASE, list(entries)), *(Layer(name, value) for name, value in (layers or {}).items())]
+    try:
+        load_services(every, defaults, "systemd")
+    except InvalidDeclaration as exc:
+        return [(problem.path, problem.message) for problem in exc.problems]
+    return []

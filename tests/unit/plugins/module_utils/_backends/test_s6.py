@@ -1,0 +1,417 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the s6 backend refuses, owns and claims, and what it tells a supervision tree."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+import pytest
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _s6_control, s6
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import (
+    Change,
+    Host,
+    Process,
+    Result,
+    SwitchFailed,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_servers import (
+    SERVICES as DIRECTORIES,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import S6, UNIT_FILE, UNIT_LINK
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, service
+
+BACKEND = S6()
+PROGRAMS = {name: f"/usr/bin/{name}" for name in ("s6-svscan", "execlineb", "tcpserver")}
+HOST = Platform(s6="ucspi", programs=PROGRAMS)
+NETWORKING = replace(HOST, s6="s6-networking")
+AS_PID_1 = replace(HOST, init="s6", scan_directory="/run/service")
+
+
+# Values of native.s6 and the gist of the refusal.
+REFUSED: tuple[tuple[Fields, str, str], ...] = (
+    ({"run": "x"}, "run", "is not a file that may be added"),
+    ({"notification-fd": 4}, "notification-fd", "is not a file that may be added"),
+    ({"down": ""}, "down", "is not a file that may be added"),
+    ({"timeout-kill": "5s"}, "timeout-kill", "must be a number of milliseconds"),
+    ({"timeout-finish": -1}, "timeout-finish", "must be a number of milliseconds"),
+    ({"timeout-kill": [1, 2]}, "timeout-kill", "must be a number of milliseconds"),
+    ({"max-death-tally": 4097}, "max-death-tally", "must be a number from 0 to 4096"),
+    ({"down-signal": "SIGHUP"}, "down-signal", "must be one of SIGTERM"),
+)
+
+
+@pytest.mark.parametrize(("native", "name", "gist"), REFUSED)
+def test_file_is_refused(native: Fields, name: str, gist: str) -> None:
+    (problem,) = BACKEND.refuse(service(native={"s6": native}), HOST)
+    assert problem.path == f"superserver_services[0].native.s6.{name}"
+    assert gist in problem.message
+
+
+def test_files_that_may_be_added_are_taken() -> None:
+    native = {"timeout-kill": 5000, "timeout-finish": "0", "max-death-tally": 4096, "down-signal": "SIGQUIT"}
+    assert native.keys() == s6.NATIVE.keys()
+    assert BACKEND.refuse(service(native={"s6": native}), HOST) == []
+
+
+# Fields before and after, and whether listeners must be closed and opened.
+REBINDS: tuple[tuple[Fields, Fields, bool], ...] = (
+    ({}, {}, False),
+    ({}, {"user": "nobody", "exec": ["/bin/true"], "environment": {"A": "b"}, "description": "x"}, False),
+    ({}, {"connections": {"max": 5, "per_source": 2}, "access": {"allow": ["::1"]}}, False),
+    ({}, {"listen": [{"tcp": "007"}]}, False),
+    ({}, {"listen": [{"tcp": "8"}]}, True),
+    ({}, {"listen": [{"tcp": "7"}, {"tcp": "8"}]}, True),
+    ({}, {"listen": [{"tcp": "7", "family": "ipv4"}]}, True),
+    ({}, {"listen": [{"tcp": "7", "backlog": 5}]}, True),
+    ({}, {"accept": False}, True),
+    ({"accept": False}, {"accept": False, "socket_fd": "stdin"}, False),
+    ({"listen": [{"unix": "/a"}]}, {"listen": [{"unix": "/a", "mode": "0600"}]}, True),
+    ({"exec": None, "internal": "echo"}, {"exec": None, "internal": "time"}, False),
+)
+
+
+@pytest.mark.parametrize("platform", [HOST, NETWORKING])
+@pytest.mark.parametrize(("old", "new", "expected"), REBINDS)
+def test_listeners_are_bound_anew_only_where_they_must(
+    old: Fields, new: Fields, expected: bool, platform: Platform
+) -> None:
+    assert BACKEND.rebinds(service(**old), service(**new), platform) is expected
+    assert BACKEND.rebinds(service(**new), service(**old), platform) is expected
+
+
+def test_owner_is_the_service_directory() -> None:
+    one = service(listen=[{"tcp": "7"}, {"udp": "7"}], exec=None, internal="echo")
+    tcp, udp = one.listeners(ipv6=True)
+    assert BACKEND.owner(one, tcp, HOST) == ("s6", f"{DIRECTORIES}/echo.tcp-7")
+    assert BACKEND.owner(one, udp, HOST) == ("s6", f"{DIRECTORIES}/echo.udp-7")
+    with pytest.raises(ValueError, match="echo does not listen on"):
+        BACKEND.owner(one, service(listen=[{"tcp": "8"}]).listeners(ipv6=True)[0], HOST)
+
+
+def test_each_half_of_a_listener_has_its_owner() -> None:
+    halves = {
+        Listener("tcp", "ipv4", "0.0.0.0", 7): f"{DIRECTORIES}/echo.tcp4-7",
+        Listener("tcp", "ipv6", "::", 7): f"{DIRECTORIES}/echo.tcp6-7",
+    }
+    assert {half: BACKEND.owner(service(), half, NETWORKING)[1] for half in halves} == halves
+    assert {BACKEND.owner(service(), half, HOST)[1] for half in halves} == {f"{DIRECTORIES}/echo"}
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        (("s6", f"{DIRECTORIES}/echo"), "echo"),
+        (("s6", f"{DIRECTORIES}/echo.tcp4-7"), "echo"),
+        (("s6", f"{DIRECTORIES}/a-b_c.tcp-127.0.0.1-7"), "a-b_c"),
+        (("s6", "/run/service/echo"), ""),
+        (("systemd", "echo.socket"), ""),
+        (("program", f"{DIRECTORIES}/echo"), ""),
+        (("", ""), ""),
+    ],
+)
+def test_service_of_an_owner(owner: tuple[str, str], name: str) -> None:
+    assert BACKEND.service_of(owner) == name
+
+
+def test_claims_are_places_in_the_scan_directory() -> None:
+    assert BACKEND.claims(service(), HOST) == ["/etc/superserver/s6/echo"]
+    image = "/etc/s6-linux-init/current/run-image/service/echo"
+    assert BACKEND.claims(service(), AS_PID_1) == ["/run/service/echo", image]
+    assert BACKEND.claims(service(), replace(AS_PID_1, scan_directory="/etc/service")) == ["/etc/service/echo"]
+
+
+class Tree:
+    """A supervision tree as far as FIFOs, status files and processes show it; it does at once what it is told."""
+
+    def __init__(self, *names: str, scanned: bool = True) -> None:
+        self.processes_seen = [Process(1, 0, "systemd", ("/sbin/init",), 0)]
+        self.scanned = scanned
+        self.files: dict[str, str] = {UNIT_FILE: "", UNIT_LINK: ""}
+        self.pids: dict[str, int] = {}
+        self.told: list[tuple[str, bytes]] = []
+        self.commands: list[list[str]] = []
+        self.removed: list[str] = []
+        self.broken: set[str] = set()
+        self._next = 100
+        if scanned:
+            self.processes_seen.append(Process(50, 1, "s6-svscan", ("s6-svscan", "/etc/superserver/s6"), 0))
+        for name in names:
+            self.add(name)
+            self._supervise(name)
+
+    def add(self, name: str) -> None:
+        self.files.update({f"{DIRECTORIES}/{name}/{script}": "#!" for script in ("run", "log/run")})
+
+    def delete(self, name: str) -> None:
+        for script in ("run", "log/run"):
+            del self.files[f"{DIRECTORIES}/{name}/{script}"]
+
+    def _supervise(self, name: str, parent: int = 50) -> None:
+        for each in (name, f"{name}/log"):
+            self._next += 1
+            self.processes_seen.append(Process(self._next, parent, "s6-supervise", ("s6-supervise", each), 0))
+            self._start(each)
+
+    def _start(self, name: str) -> None:
+        self._next += 1
+        self.pids[name] = self._next
+        flags = 4 if name in self.broken else 12
+        data = bytes(24) + self._next.to_bytes(8, "big") + bytes(2) + bytes([flags])
+        self.files[f"{DIRECTORIES}/{name}/supervise/status"] = data.decode("utf-8", "surrogateescape")
+
+    def orphan(self) -> None:
+        self.processes_seen = [replace(each, parent=1) for each in self.processes_seen]
+
+    def run(self, argv: t.Sequence[str], check: bool = True, environment: t.Any = None) -> Result:
+        self.commands.append(list(argv))
+        if list(argv[:3]) == ["systemctl", "enable", "--now"]:
+            self.scanned = True
+            self.files[UNIT_LINK] = ""
+        return Result(0, "", "")
+
+    def read(self, path: str) -> str | None:
+        return self.files.get(path)
+
+    def exists(self, path: str) -> bool:
+        return any(file == path or file.startswith(f"{path}/") for file in self.files)
+
+    def processes(self) -> list[Process]:
+        return self.processes_seen
+
+    def control(self, fifo: str, data: bytes) -> bool:
+        if fifo.endswith("/.s6-svscan/control"):
+            if self.scanned and data:
+                self.told.append(("", data))
+                self._scan(data)
+            return self.scanned
+        name = fifo[len(DIRECTORIES) + 1 : -len("/supervise/control")]
+        if name not in self.pids:
+            return False
+        if data:
+            self.told.append((name, data))
+        if data in (b"u", b"ru"):
+            self._start(name)
+        if data == b"dx":
+            self._end(name)
+        return True
+
+    def _scan(self, data: bytes) -> None:
+        for name in {
+            path.split("/")[4] for path in self.files if path.startswith(DIRECTORIES) and path.endswith("/run")
+        }:
+            if name not in self.pids:
+                self._supervise(name)
+        if b"n" in data:
+            for process in list(self.processes_seen):
+                name = process.argv[-1]
+                if process.parent == 50 and f"{DIRECTORIES}/{name.split('/')[0]}/run" not in self.files:
+                    self._end(name)
+
+    def _end(self, name: str) -> None:
+        self.pids.pop(name)
+        self.processes_seen = [each for each in self.processes_seen if each.argv[-1] != name]
+
+    def remove_tree(self, path: str) -> None:
+        self.removed.append(path)
+
+    def wait(self, happened: Callable[[], bool], seconds: float) -> bool:
+        return happened()
+
+    def signal(self, pid: int, number: int) -> None:
+        raise AssertionError("s6 is told by its FIFOs")
+
+
+def host(tree: Tree) -> Host:
+    return tree
+
+
+def named(name: str, **fields: t.Any) -> t.Any:
+    return service(name=name, **fields)
+
+
+def told(tree: Tree, letters: bytes) -> list[str]:
+    return [name for name, data in tree.told if data == letters]
+
+
+def test_release_brings_down_whatever_the_service_had() -> None:
+    tree = Tree("a.tcp4-7", "a.tcp6-7", "b", "ab")
+    BACKEND.release(Change(stop=(named("a"), named("c"))), HOST, host(tree))
+    assert told(tree, b"d") == ["a.tcp4-7", "a.tcp6-7"]
+    assert len(tree.told) == 2
+    assert tree.commands == []
+
+
+def test_activate_starts_what_is_new_and_what_was_down() -> None:
+    tree = Tree("a")
+    tree.add("b")
+    BACKEND.activate(Change(start=(named("a"), named("b"))), HOST, host(tree))
+    assert tree.told == [("a", b"u"), ("", b"a")]
+    assert "b" in tree.pids
+    assert tree.commands == []
+
+
+def test_activate_restarts_only_what_runs_something_else() -> None:
+    tree = Tree("a", "b", "c")
+    before = dict(tree.pids)
+    refresh = (
+        (named("a"), named("a", user="nobody")),
+        (named("b"), named("b", description="other words")),
+        (named("c"), named("c")),
+    )
+    BACKEND.activate(Change(refresh=refresh), HOST, host(tree))
+    assert told(tree, b"ru") == ["a", "c"]
+    assert {name for name in before if tree.pids[name] != before[name]} == {"a", "c"}
+
+
+def test_access_list_needs_no_restart() -> None:
+    tree = Tree("a.tcp4-7", "a.tcp6-7")
+    lists = [{"allow": ["192.0.2.0/24"]}, {"allow": ["192.0.2.0/24", "::1"]}]
+    old, new = (named("a", access=access) for access in lists)
+    BACKEND.activate(Change(refresh=((old, new),)), NETWORKING, host(tree))
+    assert told(tree, b"ru") == []
+
+
+def test_servers_of_another_provider_are_stopped_first() -> None:
+    tree = Tree("a")
+    tree.add("a.tcp4-7")
+    tree.add("a.tcp6-7")
+    BACKEND.activate(Change(refresh=((named("a"), named("a")),)), NETWORKING, host(tree))
+    assert tree.told == [("a", b"d"), ("", b"a")]
+
+
+def test_server_that_does_not_get_ready_fails_with_its_log() -> None:
+    tree = Tree()
+    tree.broken.add("a")
+    tree.add("a")
+    tree.files["/var/log/superserver/a/current"] = "".join(f"line {number}\n" for number in range(30))
+    with pytest.raises(SwitchFailed, match="not listening after 8 s: a\nline 10\n") as failure:
+        BACKEND.activate(Change(start=(named("a"),)), HOST, host(tree))
+    assert str(failure.value).endswith("line 29")
+
+
+def test_runtime_is_started_where_systemd_runs_it() -> None:
+    tree = Tree(scanned=False)
+    tree.add("a")
+    BACKEND.activate(Change(start=(named("a"),)), HOST, host(tree))
+    assert tree.commands == [["systemctl", "enable", "--now", "superserver-s6.service"]]
+    del tree.files[UNIT_LINK]
+    BACKEND.activate(Change(start=(named("a"),)), HOST, host(tree))
+    assert len(tree.commands) == 2
+    with pytest.raises(SwitchFailed, match="no s6-svscan runs on /run/service"):
+        BACKEND.activate(Change(start=(named("a"),)), AS_PID_1, host(Tree(scanned=False)))
+
+
+def test_reload_forgets_what_is_gone_and_starts_nothing() -> None:
+    tree = Tree("a", "b")
+    tree.add("c")
+    BACKEND.reload(HOST, host(tree))
+    assert tree.told == []
+    assert tree.removed == []
+    tree.delete("a")
+    BACKEND.reload(HOST, host(tree))
+    assert told(tree, b"an") == [""]
+    assert sorted(tree.removed) == [f"{DIRECTORIES}/a", f"{DIRECTORIES}/a/log"]
+    assert {"a", "a/log"} & tree.pids.keys() == set()
+
+
+def test_supervisor_that_has_outlived_its_scanner_is_told_itself() -> None:
+    tree = Tree("a", "b")
+    tree.orphan()
+    tree.delete("a")
+    BACKEND.reload(HOST, host(tree))
+    assert sorted(told(tree, b"dx")) == ["a", "a/log"]
+    assert "b" in tree.pids
+
+
+def test_foreign_services_are_left_alone() -> None:
+    tree = Tree("a")
+    tree.processes_seen.append(Process(70, 1, "s6-supervise", ("s6-supervise", "getty"), 0))
+    BACKEND.reload(AS_PID_1, host(tree))
+    BACKEND.release(Change(stop=(named("getty"),)), AS_PID_1, host(tree))
+    assert tree.told == []
+
+
+def test_health() -> None:
+    services = [named("a"), named("b"), named("off", state="disabled")]
+    tree = Tree("a", "b")
+    assert BACKEND.health(services, HOST, host(tree)) == {}
+    tree.pids.pop("b/log")
+    assert BACKEND.health(services, HOST, host(tree)) == {"b": f"{DIRECTORIES}/b/log is not supervised"}
+    tree.files[f"{DIRECTORIES}/a/down"] = ""
+    assert BACKEND.health(services[:1], HOST, host(tree)) == {
+        "a": f"{DIRECTORIES}/a/down keeps it from being started at boot"
+    }
+    del tree.files[f"{DIRECTORIES}/a/down"]
+    del tree.files[UNIT_LINK]
+    ill = BACKEND.health(services, HOST, host(tree))
+    assert ill == dict.fromkeys("ab", "superserver-s6.service is not enabled at boot")
+    assert BACKEND.health([named("a")], AS_PID_1, host(tree)) == {}
+    assert BACKEND.health([named("a")], AS_PID_1, host(Tree(scanned=False))) == {
+        "a": "no s6-svscan runs on /run/service"
+    }
+    assert tree.told == []
+    assert tree.commands == []
+
+
+def test_what_somebody_keeps_down_is_started_again() -> None:
+    tree = Tree("a", "b")
+    tree.files[f"{DIRECTORIES}/a/down"] = ""
+    change = Change(start=(named("a"),), refresh=((named("b"), named("b")),))
+    BACKEND.activate(change, HOST, host(tree))
+    assert ["rm", "-f", "--", f"{DIRECTORIES}/a/down"] in tree.commands
+
+
+def test_retired_runtime_leaves_nothing() -> None:
+    tree = Tree()
+    BACKEND.retire(HOST, host(tree))
+    assert tree.commands == [["systemctl", "disable", "--now", "superserver-s6.service"]]
+    assert tree.removed == ["/etc/superserver/s6", DIRECTORIES]
+    tree = Tree()
+    BACKEND.retire(AS_PID_1, host(tree))
+    assert (tree.commands, tree.removed) == ([], [DIRECTORIES])
+
+
+MISSING: tuple[tuple[Platform, Iterable[str], str], ...] = (
+    (HOST, [UNIT_FILE], ""),
+    (HOST, [], "superserver-s6.service"),
+    (AS_PID_1, [], ""),
+    (replace(HOST, init="other"), [], "systemd or s6-svscan as PID 1, to run it"),
+    (replace(AS_PID_1, programs={}), [], "s6, execline, TCP servers (s6-networking or ucspi-tcp-ipv6)"),
+    (replace(AS_PID_1, programs={**PROGRAMS, "tcpserver": "/a"}), [], ""),
+)
+
+
+@pytest.mark.parametrize(("platform", "files", "missing"), MISSING)
+def test_what_is_missing_is_named(platform: Platform, files: Iterable[str], missing: str) -> None:
+    tree = Tree()
+    tree.files = dict.fromkeys(files, "")
+    assert BACKEND.missing(platform, host(tree)) == missing
+
+
+# What s6-supervise wrote: release 2.11 (Debian 12) while up and ready; 2.13 (Debian 13) likewise, and while down.
+UP = "400000006b012a6c20fc10da400000006b012a6c2168ffbe0000000000000e5500000c"
+UP_13 = "400000006b0134fa353992ce400000006b0134fa35ea2de000000000000003f100000000000003f100000c"
+DOWN_13 = "400000006b0134fb2df03098400000006b0134fb2df3e65d00000000000000000000000000000000000008"
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (UP, _s6_control.Status(3669, True)),
+        (UP[:-2] + "04", _s6_control.Status(3669, False)),
+        (UP_13, _s6_control.Status(1009, True)),
+        (DOWN_13, _s6_control.Status(0, False)),
+        ("", _s6_control.Status()),
+    ],
+)
+def test_status(data: str, expected: _s6_control.Status) -> None:
+    tree = Tree()
+    tree.files["/d/supervise/status"] = bytes.fromhex(data).decode("utf-8", "surrogateescape")
+    assert _s6_control.status("/d", host(tree)) == expected

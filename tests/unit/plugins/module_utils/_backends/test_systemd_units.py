@@ -1,0 +1,341 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rendering of units: as written, as an independent reader of unit files reads them, and as systemd takes them."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _helper_internal
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import HEADER, File
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_units import (
+    MANAGER_VARIABLES,
+    UNITS,
+    parts,
+    quote,
+    quote_argument,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd import Systemd
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import PATH, Platform
+from ansible_collections.ondemand.superserver.tests.unit import goldens, systemd_syntax
+from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, service
+from ansible_collections.ondemand.superserver.tests.unit.machine import machine
+from ansible_collections.ondemand.superserver.tests.unit.systemd_syntax import Surprise, values
+
+NASTY = (
+    "",
+    " ",
+    "a b",
+    "%n",
+    "100%",
+    "$HOME",
+    "${HOME}",
+    "$$",
+    '"',
+    "'",
+    "\\",
+    "\\n",
+    ";",
+    "#",
+    "\n",
+    "\t",
+    "\r",
+    "ü€",
+    "{}",
+    "=",
+)
+VARIABLES = {f"V{number}": value for number, value in enumerate(NASTY) if "\r" not in value}
+
+# Everything that changes how units look, by the name of the service.
+SERVICES: dict[str, Fields] = {
+    "echo": {},
+    "nasty": {
+        "description": "100 % of $HOME \"quoted\" 'x' #1; {a}",
+        "exec": ["/bin/echo", *NASTY],
+        "environment": {**VARIABLES, "PATH": "/bin", "HOME": "/"},
+        "working_directory": "/srv/a %n $b \"c\"",
+        "umask": "077",
+        "nice": -5,
+    },
+    "stdin": {"accept": False, "socket_fd": "stdin", "user": "nobody", "group": "daemon"},
+    "sockets": {
+        "listen": [{"tcp": "1001"}, {"tcp": "127.0.0.1:1002"}, {"udp": "1001"}],
+        "accept": False,
+        "connections": {"max": 5},
+    },
+    "internal": {"listen": [{"tcp": "1003"}, {"udp": "1003"}], "exec": None, "internal": "echo"},
+    "internal-udp": {"listen": [{"udp": "1004"}], "exec": None, "internal": "time"},
+    "families": {
+        "listen": [
+            *({"tcp": "1005", "family": "ipv4"}, {"tcp": "1006", "family": "ipv6"}),
+            *({"tcp": "1007"}, {"tcp": "[::1]:1008"}),
+        ]
+    },
+    "only-ipv4": {"listen": [{"tcp": "1009", "family": "ipv4"}, {"tcp": "192.0.2.1:1010"}]},
+    "only-ipv6": {"listen": [{"tcp": "1011", "family": "ipv6"}]},
+    "unix": {
+        "listen": [
+            {"unix": "/run/a %b.sock", "owner": "nobody", "group": "adm", "mode": "0600", "backlog": 20},
+            {"unix": "/run/b", "type": "seqpacket", "owner": "nobody", "group": "adm", "mode": "0600", "backlog": 20},
+        ],
+        "connections": {"max": 7},
+    },
+    "unix-datagrams": {"listen": [{"unix": "/run/c", "type": "datagram"}], "socket_fd": "stdin"},
+    "limited": {
+        "connections": {"max": 20, "per_source": 3},
+        "access": {"allow": ["192.0.2.0/24", "2001:db8::/32"], "deny": ["192.0.2.128/25"]},
+    },
+    "denied": {"access": {"deny": ["192.0.2.1", "::/0"]}},
+    "nobody": {"access": {"allow": ["192.0.2.1"], "deny": ["192.0.2.1"]}},
+    "groups": {"user": "nobody", "supplementary_groups": ["adm", "audio"]},
+    "no-groups": {"group": "adm", "supplementary_groups": []},
+    "disabled": {"state": "disabled"},
+    "client": {"stderr": "client"},
+    "native": {
+        "native": {"systemd": {
+            "socket": {"Mark": 7, "ExecStartPre": ["/bin/true", "/bin/true %n"]},
+            "service": {"Slice": "background.slice", "PrivateTmp": True, "IOWeight": 50},
+        }}
+    },
+}  # fmt: skip
+
+HOST = Platform(primary_groups={"nobody": "nogroup"}, programs={"setpriv": "/usr/bin/setpriv"})
+VERSIONS = {"252": HOST, "257": replace(HOST, systemd=257)}
+
+
+def files_of(name: str, platform: Platform = HOST) -> list[File]:
+    return Systemd().render([service(name=name, **SERVICES[name])], platform)
+
+
+def units_of(files: list[File]) -> list[File]:
+    """Without the collection's own programs, which have their tests."""
+    return [file for file in files if file.service]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("name", SERVICES)
+def test_golden(name: str, version: str) -> None:
+    goldens.compare(f"systemd/{version}/{name}.txt", units_of(files_of(name, VERSIONS[version])))
+
+
+@pytest.mark.parametrize(
+    ("name", "golden"), [("limited", "limited-without-bpf.txt"), ("families", "families-without-ipv6.txt")]
+)
+def test_golden_of_a_poorer_host(name: str, golden: str) -> None:
+    goldens.compare(f"systemd/{golden}", files_of(name, replace(HOST, bpf=False, ipv6=False)))
+
+
+def test_every_golden_file_is_compared() -> None:
+    expected = {f"{name}.txt" for name in SERVICES}
+    assert [goldens.names(f"systemd/{version}") for version in VERSIONS] == [expected] * len(VERSIONS)
+
+
+def test_rendering_is_the_sum_of_its_services() -> None:
+    every = [service(name=name, **fields) for name, fields in SERVICES.items()]
+    together = Systemd().render(every, HOST)
+    assert Systemd().render(every, HOST) == together
+    alone = [file for name in SERVICES for file in files_of(name)]
+    assert {file.path: file for file in together} == {file.path: file for file in alone}
+    paths = [file.path for file in together]
+    assert len(paths) == len(set(paths))
+
+
+def test_own_program_comes_with_the_service_that_runs_it() -> None:
+    (program,) = (file for file in files_of("internal") if not file.service)
+    assert (program.path, program.mode) == ("/usr/local/lib/superserver/internal", 0o755)
+    assert program.content == Path(_helper_internal.__file__).read_text(encoding="utf-8")
+    assert HEADER in program.content
+
+
+def read(name: str, platform: Platform = HOST) -> dict[str, systemd_syntax.Unit]:
+    """The units of a service, as the independent reader reads them, by file name."""
+    return {
+        Path(file.path).name: systemd_syntax.read_unit(file.content)
+        for file in files_of(name, platform)
+        if file.kind == "file" and file.path.startswith(UNITS)
+    }
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_example_is_one_that_the_backend_takes(name: str) -> None:
+    assert Systemd().refuse(service(name=name, **SERVICES[name]), HOST) == []
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_units_are_all_that_is_written(name: str) -> None:
+    files = units_of(files_of(name))
+    made = service(name=name, **SERVICES[name])
+    expected = {f"{UNITS}/{unit}" for part in parts(made, HOST) for unit in (part.socket, part.service)}
+    assert {file.path for file in files if file.kind == "file"} == expected
+    assert all(HEADER in file.content and file.mode == 0o644 for file in files if file.kind == "file")
+    links = {file.path: file.content for file in files if file.kind == "link"}
+    sockets = [part.socket for part in parts(made, HOST)] if made.enabled else []
+    assert links == {f"{UNITS}/sockets.target.wants/{socket}": f"{UNITS}/{socket}" for socket in sockets}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("name", SERVICES)
+def test_settings_are_known_and_stand_once(name: str, version: str) -> None:
+    repeated = {"Environment", "ListenStream", "ListenDatagram", "ListenSequentialPacket", "ExecStartPre"}
+    repeated |= {"IPAddressAllow", "IPAddressDeny"}
+    for unit in read(name, VERSIONS[version]).values():
+        for section, settings in unit.items():
+            keys = [key for key, _value in settings if key not in repeated]
+            assert len(keys) == len(set(keys)), section
+
+
+# systemd's own defaults are not the schema's, so that these are written whatever is declared.
+EXPLICIT = {
+    "Socket": {"Accept", "TriggerLimitIntervalSec"},
+    "Service": {
+        *("Type", "ExecStart", "StandardInput", "StandardOutput", "StandardError"),
+        *("WorkingDirectory", "UMask", "Nice", "Environment", "UnsetEnvironment"),
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_defaults_are_written_out(name: str) -> None:
+    for unit in read(name).values():
+        for section in EXPLICIT.keys() & unit.keys():
+            assert EXPLICIT[section] <= {key for key, _value in unit[section]}
+        if "Socket" in unit and values(unit, "Socket", "Accept") == ["yes"]:
+            assert {"MaxConnections", "MaxConnectionsPerSource"} <= {key for key, _value in unit["Socket"]}
+
+
+def test_everything_nasty_arrives_byte_for_byte() -> None:
+    unit = read("nasty")["nasty@.service"]
+    (line,) = values(unit, "Service", "ExecStart")
+    assert systemd_syntax.command(line) == ["/bin/echo", *NASTY]
+    assert systemd_syntax.environment(unit) == {**VARIABLES, "PATH": "/bin", "HOME": "/"}
+    (directory,) = values(unit, "Service", "WorkingDirectory")
+    assert systemd_syntax.unspecified(directory) == '/srv/a %n $b "c"'
+    (description,) = values(unit, "Unit", "Description")
+    assert systemd_syntax.unspecified(description) == "100 % of $HOME \"quoted\" 'x' #1; {a}"
+
+
+def test_environment_is_clean() -> None:
+    unit = read("echo")["echo@.service"]
+    assert systemd_syntax.environment(unit) == {"PATH": PATH}
+    (unset,) = values(unit, "Service", "UnsetEnvironment")
+    assert set(unset.split()) >= set(MANAGER_VARIABLES)
+    # What is declared is not taken away again.
+    (unset,) = values(read("nasty")["nasty@.service"], "Service", "UnsetEnvironment")
+    assert "HOME" not in unset.split()
+
+
+@pytest.mark.parametrize("word", NASTY)
+@pytest.mark.parametrize("around", ["{}", "a{}", "{}b", "a{}b{}c"])
+def test_quoted_word_is_one_word(word: str, around: str) -> None:
+    text = around.format(word, word)
+    assert [systemd_syntax.unspecified(each) for each in systemd_syntax.words(quote(text))] == [text]
+    assert systemd_syntax.command(f"/bin/echo {quote_argument(text)} end") == ["/bin/echo", text, "end"]
+
+
+@pytest.mark.parametrize("word", ["/usr/bin/python3", "-IS", "--init-groups", "user@host:22", "A=b,c", "1.5+2"])
+def test_plain_word_stays_readable(word: str) -> None:
+    assert quote(word) == quote_argument(word) == word
+
+
+# What the reader must not let through, or the tests above could not fail.
+SURPRISES = (
+    "/bin/echo %n",
+    "/bin/echo $HOME",
+    '/bin/echo "${HOME}"',
+    "/bin/echo a ; /bin/echo b",
+    "/bin/echo ;",
+    "-/bin/echo",
+    "@/bin/echo a",
+    "echo",
+    "",
+    '/bin/echo "a',
+    "/bin/echo a\\",
+    "/bin/echo \\q",
+)
+
+
+@pytest.mark.parametrize("line", SURPRISES)
+def test_reader_finds_what_would_be_replaced(line: str) -> None:
+    with pytest.raises(Surprise):
+        systemd_syntax.command(line)
+
+
+def test_reader_joins_lines_and_splits_them_where_systemd_does() -> None:
+    unit = systemd_syntax.read_unit("# c\n; c\n[A]\nx = 1 \\\n 2\n\ny=\\\\\nz=a\rw=b\n[B]\n[A]\nx=3")
+    assert unit == {"A": [("x", "1   2"), ("y", "\\\\"), ("z", "a"), ("w", "b"), ("x", "3")], "B": []}
+    for text in ("x=1", "[A]\nx", "[A b]\n", "[A]\nx=1\\"):
+        with pytest.raises(Surprise):
+            systemd_syntax.read_unit(text)
+
+
+def analyzer_version() -> int:
+    """Version of this machine's systemd-analyze, 0 where there is none."""
+    if not shutil.which("systemd-analyze"):
+        return 0
+    said = subprocess.run(["systemd-analyze", "--version"], text=True, capture_output=True, check=False).stdout
+    found = re.match(r"systemd (\d+)", said)
+    return int(found.group(1)) if found else 0
+
+
+ANALYZER = analyzer_version()
+with_analyzer = pytest.mark.skipif(not ANALYZER, reason="systemd-analyze is not installed")
+
+
+def stage(files: list[File], root: Path) -> None:
+    for file in files:
+        if file.kind == "file":
+            path = Path(f"{root}{file.path}")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(file.content, encoding="utf-8")
+            path.chmod(file.mode)
+
+
+@with_analyzer
+@pytest.mark.parametrize("version", VERSIONS)
+def test_systemd_takes_the_units(version: str, tmp_path: Path) -> None:
+    files = [file for name in SERVICES for file in files_of(name, VERSIONS[version])]
+    stage(files, tmp_path)
+    said = Systemd().check(str(tmp_path), files, VERSIONS[version], machine())
+    # An older systemd says so of each setting that it does not know, and of nothing else.
+    unknown = "Unknown key 'PollLimitIntervalSec' in section [Socket], ignoring."
+    assert [line for line in said if int(version) <= ANALYZER or unknown not in line] == []
+
+
+WRONG: tuple[tuple[str, str, str], ...] = (
+    ("echo.socket", "Accept=yes", "Accept=perhaps"),
+    ("echo.socket", "[Socket]", "[Socket]\nNonesuch=1"),
+    ("echo@.service", "ExecStart=", "ExecStart=relative "),
+    ("echo@.service", "ExecStart=/bin/cat", 'ExecStart=/bin/cat "a'),
+    ("echo@.service", "Nice=0", "Nice=99"),
+)
+
+
+@with_analyzer
+@pytest.mark.parametrize(("unit", "old", "new"), WRONG)
+def test_systemd_refuses_a_wrong_unit(unit: str, old: str, new: str, tmp_path: Path) -> None:
+    files = [
+        replace(file, content=file.content.replace(old, new)) if file.path.endswith(f"/{unit}") else file
+        for file in files_of("echo")
+    ]
+    assert files != files_of("echo")
+    stage(files, tmp_path)
+    said = Systemd().check(str(tmp_path), files, HOST, machine())
+    assert said
+    assert all(str(tmp_path) not in line for line in said)
+
+
+@with_analyzer
+def test_absent_program_and_units_of_others_are_somebody_elses_matter(tmp_path: Path) -> None:
+    files = Systemd().render([service(name="e", exec=["/opt/non such"])], HOST)
+    stage(files, tmp_path)
+    wants = tmp_path / UNITS[1:] / "sysinit.target.wants"
+    wants.mkdir()
+    (wants / "stranger.service").write_text("[Unit]\nNonesuch=1\n[Service]\nExecStart=/bin/true\n")
+    assert Systemd().check(str(tmp_path), files, HOST, machine()) == []

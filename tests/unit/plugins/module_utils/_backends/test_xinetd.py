@@ -1,0 +1,336 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is done to the running xinetd, and to which of them."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import pytest
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import (
+    Change,
+    Host,
+    Process,
+    Result,
+    SwitchFailed,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xinetd_daemon import find
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd import Xinetd
+from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+from ansible_collections.ondemand.superserver.tests.unit.declarations import service
+
+XINETD = Xinetd()
+UNDER_SYSTEMD = Platform(init="systemd", programs={"xinetd": "/usr/sbin/xinetd"})
+WITHOUT = replace(UNDER_SYSTEMD, init="other")
+
+MAIN = Process(100, 1, "xinetd", ("/usr/sbin/xinetd", "-stayalive"), 5)
+CONFIG = "defaults\n{\n}\nincludedir /etc/xinetd.d\n"
+
+
+def made(name: str = "echo", **fields: t.Any) -> Service:
+    return replace(service(name=name, user="nobody", **fields), backend="xinetd")
+
+
+def status(process: Process, namespaces: str = "", state: str = "S", pauses: int = 7) -> str:
+    return (
+        f"Name:\t{process.program}\nState:\t{state} (sleeping)\nNSpid:\t{process.pid}{namespaces}\n"
+        f"voluntary_ctxt_switches:\t{pauses}\nnonvoluntary_ctxt_switches:\t0\n"
+    )
+
+
+class Machine:
+    """Processes and files as they are said to be; commands and signals are noted, and have the effects given."""
+
+    def __init__(self, *processes: Process) -> None:
+        self.running = list(processes)
+        self.files: dict[str, str] = {"/etc/xinetd.conf": CONFIG}
+        self.states = {process.pid: status(process) for process in processes}
+        self.done: list[str] = []
+        self.effects: dict[str, Callable[[], None]] = {}
+        self.answers = {"systemctl is-enabled xinetd.service": Result(0, "enabled\n", "")}
+
+    def run(self, argv: Sequence[str], check: bool = True, environment: Mapping[str, str] | None = None) -> Result:
+        return self._happens(" ".join(argv), check)
+
+    def signal(self, pid: int, number: int) -> None:
+        self._happens(f"signal {number} to {pid}", False)
+
+    def _happens(self, what: str, check: bool) -> Result:
+        self.done.append(what)
+        self.effects.get(what, lambda: None)()
+        answer = self.answers.get(what, Result(0, "", ""))
+        if check and answer.code:
+            raise SwitchFailed(what)
+        return answer
+
+    def read(self, path: str) -> str | None:
+        if path.startswith("/proc/"):
+            return self.states.get(int(path.split("/")[2]))
+        return self.files.get(path)
+
+    def exists(self, path: str) -> bool:
+        return path in self.files
+
+    def processes(self) -> list[Process]:
+        return self.running
+
+    def wait(self, happened: Callable[[], bool], seconds: float) -> bool:
+        return happened()
+
+    # What may happen.
+
+    def starts(self) -> None:
+        self.running.append(MAIN)
+        self.states[MAIN.pid] = status(MAIN)
+
+    def ends(self) -> None:
+        self.running = [process for process in self.running if process.pid != MAIN.pid]
+        del self.states[MAIN.pid]
+
+    def reads(self) -> None:
+        self.states[MAIN.pid] = status(MAIN, pauses=8)
+
+    def effects_of(self, **effects: Callable[[], None]) -> Machine:
+        names = {
+            "restart": "systemctl restart xinetd.service",
+            "stop": "systemctl stop xinetd.service",
+            "script": "/usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "
+            "/etc/init.d/xinetd start",
+            "program": "/usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "
+            "/usr/sbin/xinetd -stayalive -pidfile /run/xinetd.pid",
+            "hangup": "signal 1 to 100",
+            "terminate": "signal 15 to 100",
+        }
+        self.effects = {names[name]: effect for name, effect in effects.items()}
+        return self
+
+
+def host_of(machine: Machine) -> Host:
+    return t.cast("Host", machine)
+
+
+def activate(machine: Machine, platform: Platform = UNDER_SYSTEMD, **change: t.Any) -> list[str]:
+    XINETD.activate(Change(**change), platform, host_of(machine))
+    return [what for what in machine.done if "chown" not in what]
+
+
+CREATED: dict[str, t.Any] = {"start": (made(),), "kept": (made(),)}
+REMOVED: dict[str, t.Any] = {"stop": (made(),)}
+NOT_ENABLED = {"systemctl is-enabled xinetd.service": Result(1, "disabled\n", "")}
+
+
+@pytest.mark.parametrize(
+    ("others", "found"),
+    [
+        ([], False),
+        ([MAIN], True),
+        ([replace(MAIN, argv=("/usr/sbin/xinetd", "-f", "/etc/xinetd.conf"))], True),
+        ([replace(MAIN, argv=("/usr/sbin/xinetd", "-f", "/etc/other.conf"))], False),
+        ([replace(MAIN, program="xinetd-like")], False),
+        # Between fork and exec, a handler is a second xinetd.
+        ([replace(MAIN, pid=200, parent=100), MAIN], True),
+    ],
+)
+def test_finding(others: list[Process], found: bool) -> None:
+    process = find(host_of(Machine(*others)))
+    assert (process.pid if process else None) == (100 if found else None)
+
+
+@pytest.mark.parametrize("state", [status(MAIN, "\t4711"), status(MAIN, "\t4711\t1"), status(MAIN, state="Z"), ""])
+def test_not_every_xinetd_is_the_hosts(state: str) -> None:
+    machine = Machine(MAIN)
+    machine.states[100] = state
+    assert find(host_of(machine)) is None
+
+
+def test_reload() -> None:
+    machine = Machine(MAIN)
+    done = activate(machine.effects_of(hangup=machine.reads), **CREATED)
+    assert done == ["signal 1 to 100", "systemctl is-enabled xinetd.service"]
+
+
+def test_reload_is_the_first_thing_that_is_done() -> None:
+    machine = Machine(MAIN)
+    activate(machine.effects_of(hangup=machine.reads), **CREATED)
+    assert machine.done[0] == "signal 1 to 100"
+    assert [what for what in machine.done if "chown" in what]
+
+
+def test_reload_that_ends_xinetd() -> None:
+    machine = Machine(MAIN)
+    with pytest.raises(SwitchFailed, match="ended when it read its configuration"):
+        activate(machine.effects_of(hangup=machine.ends), **CREATED)
+
+
+def test_enabling_at_boot() -> None:
+    machine = Machine(MAIN)
+    machine.answers.update(NOT_ENABLED)
+    done = activate(machine.effects_of(hangup=machine.reads), **CREATED)
+    assert done[1:] == ["systemctl is-enabled xinetd.service", "systemctl enable xinetd.service"]
+
+
+def test_starting_under_systemd() -> None:
+    machine = Machine()
+    done = activate(machine.effects_of(restart=machine.starts), **CREATED)
+    restart = ["systemctl reset-failed xinetd.service", "systemctl restart xinetd.service"]
+    assert done == [*restart, "systemctl is-enabled xinetd.service"]
+
+
+@pytest.mark.parametrize("way", ["script", "program"])
+def test_starting_without_systemd(way: str) -> None:
+    machine = Machine()
+    if way == "script":
+        machine.files["/etc/init.d/xinetd"] = "#!/bin/sh"
+    machine.effects_of(**{way: machine.starts})
+    assert activate(machine, WITHOUT, **CREATED) == list(machine.effects)
+
+
+def test_start_that_does_not_last() -> None:
+    with pytest.raises(SwitchFailed, match="does not run"):
+        activate(Machine(), **CREATED)
+
+
+def test_nothing_is_started_for_nothing() -> None:
+    assert activate(Machine(), **REMOVED) == []
+    assert activate(Machine(), stop=(made(),), kept=(made(state="disabled"),)) == []
+
+
+def test_removal_needs_no_boot() -> None:
+    machine = Machine(MAIN)
+    assert activate(machine.effects_of(hangup=machine.reads), **REMOVED) == ["signal 1 to 100"]
+
+
+def test_removal_works_with_any_configuration() -> None:
+    machine = Machine(MAIN)
+    machine.files["/etc/xinetd.conf"] = ""
+    activate(machine.effects_of(hangup=machine.reads), **REMOVED)
+    with pytest.raises(SwitchFailed, match="includedir"):
+        activate(machine, **CREATED)
+
+
+# Children of xinetd by their command lines, and whether they are the daemon of the service.
+DAEMON = made("daemon", accept=False, exec=["/srv/run.py", "a b", ""])
+CHILDREN = (
+    (("/srv/run.py", "a b"), True),
+    (("/usr/bin/python3", "/srv/run.py", "a b"), True),
+    (("/srv/run.py", "a b", "c"), False),
+    (("/srv/run.py", "a", "b"), False),
+    (("/bin/cat",), False),
+)
+
+
+@pytest.mark.parametrize(("argv", "ended"), CHILDREN)
+def test_daemon_that_changed_ends(argv: tuple[str, ...], ended: bool) -> None:
+    child, stranger = Process(201, 100, "run.py", argv, 9), Process(202, 1, "run.py", argv, 9)
+    machine = Machine(MAIN, child, stranger)
+    changed = replace(DAEMON, exec=("/srv/run.py", "new"))
+    done = activate(machine.effects_of(hangup=machine.reads), refresh=((DAEMON, changed),), kept=(changed,))
+    assert ("signal 15 to 201" in done) == ended
+    assert "signal 15 to 202" not in done
+    # The other way round, the next client might still be served by the old one.
+    assert done[0] == "signal 1 to 100"
+
+
+def test_session_of_a_handler_that_changed_lives_on() -> None:
+    machine = Machine(MAIN, Process(201, 100, "cat", ("/bin/cat",), 9))
+    done = activate(machine.effects_of(hangup=machine.reads), refresh=((made(), made(umask="077")),), kept=(made(),))
+    assert "signal 15 to 201" not in done
+
+
+def test_logs_are_given_to_the_account() -> None:
+    machine = Machine(MAIN).effects_of()
+    machine.effects["signal 1 to 100"] = machine.reads
+    every = (made("a"), made("b", stderr="client"), replace(made("c"), user="daemon"))
+    activate(machine, start=every, kept=every)
+    (command,) = [what for what in machine.done if "chown" in what]
+    assert command.endswith("sh nobody /var/log/superserver/a.log daemon /var/log/superserver/c.log")
+
+
+@pytest.mark.parametrize(
+    ("alter", "gist"),
+    [
+        (lambda machine: None, ""),
+        (lambda machine: machine.ends(), "xinetd does not run"),
+        (lambda machine: machine.files.clear(), "/etc/xinetd.conf does not exist"),
+        (lambda machine: machine.answers.update(NOT_ENABLED), "xinetd is not enabled at boot"),
+    ],
+)
+def test_health(alter: Callable[[Machine], None], gist: str) -> None:
+    machine = Machine(MAIN)
+    alter(machine)
+    every = [made("a"), made("b"), made("c", state="disabled")]
+    assert XINETD.health(every, UNDER_SYSTEMD, host_of(machine)) == (dict.fromkeys("ab", gist) if gist else {})
+    assert len(machine.done) <= 1
+
+
+def test_health_of_disabled_services() -> None:
+    machine = Machine()
+    assert XINETD.health([made(state="disabled")], UNDER_SYSTEMD, host_of(machine)) == {}
+    assert machine.done == []
+
+
+def test_health_without_systemd() -> None:
+    machine = Machine(MAIN)
+    assert XINETD.health([made()], WITHOUT, host_of(machine)) == {}
+    assert machine.done == []
+
+
+@pytest.mark.parametrize("foreign", [True, False])
+def test_retiring(foreign: bool) -> None:
+    machine = Machine(MAIN)
+    machine.effects_of(stop=machine.ends)
+    entry = f"service other\n{{\ndisable = {'no' if foreign else 'yes'}\n}}\n"
+    machine.run = lambda argv, check=True, environment=None: (  # type: ignore[method-assign]
+        Result(0, entry, "") if argv[0] == "/bin/sh" else machine._happens(" ".join(argv), check)
+    )
+    XINETD.retire(UNDER_SYSTEMD, host_of(machine))
+    stopped = ["systemctl stop xinetd.service", "systemctl disable xinetd.service"]
+    assert machine.done == ([] if foreign else stopped)
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "stays"),
+    [
+        ("-inetd_compat", "# time stream tcp nowait root internal\n\n", False),
+        ("-inetd_compat", "time stream tcp nowait root internal\n", True),
+        ("-stayalive", "time stream tcp nowait root internal\n", False),
+    ],
+)
+def test_what_inetd_had_is_not_lost(option: str, text: str, stays: bool) -> None:
+    machine = Machine(replace(MAIN, argv=(*MAIN.argv, option)))
+    machine.files["/etc/inetd.conf"] = text
+    XINETD.retire(UNDER_SYSTEMD, host_of(machine.effects_of(stop=machine.ends)))
+    assert ("systemctl stop xinetd.service" in machine.done) != stays
+
+
+def test_retiring_without_systemd() -> None:
+    machine = Machine(MAIN)
+    XINETD.retire(WITHOUT, host_of(machine.effects_of(terminate=machine.ends)))
+    assert machine.done[-1] == "signal 15 to 100"
+
+
+def test_retiring_that_does_not_work() -> None:
+    with pytest.raises(SwitchFailed, match="does not end"):
+        XINETD.retire(WITHOUT, host_of(Machine(MAIN)))
+
+
+def test_excerpt_of_logs() -> None:
+    machine = Machine()
+    argv = "journalctl --no-pager -q -n 20 -o cat -t xinetd"
+    machine.answers[argv] = Result(0, "START: a\nEXIT: a\n", "")
+    machine.files["/var/log/superserver/a.log"] = "".join(f"line {number}\n" for number in range(30))
+    text = XINETD.log([made("a"), made("b", stderr="client")], UNDER_SYSTEMD, host_of(machine))
+    assert text.split("\n")[:3] == ["START: a", "EXIT: a", "line 10"]
+    assert machine.done == [argv]
+    assert XINETD.log([made("b")], WITHOUT, host_of(machine)) == ""
+
+
+def test_what_is_missing() -> None:
+    assert XINETD.missing(UNDER_SYSTEMD, host_of(Machine())) == ""
+    assert XINETD.missing(replace(UNDER_SYSTEMD, xinetd=""), host_of(Machine())) == "xinetd"
+    assert XINETD.claims(made(), UNDER_SYSTEMD) == []
