@@ -1,0 +1,51 @@
+# The commands of this project. On a fresh Debian machine, as root, each of them installs what it needs.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.cache
+LINK := .cache/ansible_collections/ondemand/superserver
+
+.PHONY: help venv collection lab test lint sanity unit molecule demo bench docs clean
+
+help:  ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+venv:  ## the Python packages of requirements.txt in .venv
+	@tests/quality/setup
+
+collection: venv  ## the checkout on a collections path (.cache), by a symbolic link
+	@mkdir -p $(dir $(LINK))
+	@ln -sfn $(CURDIR) $(LINK)
+
+lab: venv  ## podman and what else the container hosts need, and their images
+	@tests/lab/lab deps
+	@tests/lab/lab image --all >/dev/null
+
+test: collection  ## every check and test; the last line is "N passed, N failed"
+	@tests/quality/setup shellcheck git execlineb:execline nft:nftables
+	@tests/quality/all
+
+lint: collection  ## one stage of the tests
+	@tests/quality/setup shellcheck git execlineb:execline nft:nftables
+	@tests/quality/lint
+
+sanity unit molecule: collection  ## one stage of the tests
+	@tests/quality/$@
+
+demo: collection lab  ## one container host per backend, example services on each, and a table of what answers
+	@tests/demo/run
+
+bench: collection lab  ## what a run costs, compared with the usual way in the same run
+	@tests/benchmark/run
+
+docs: collection  ## the documentation as HTML
+	@tests/quality/docs
+
+clean:  ## remove containers, images, caches and .venv
+	@tests/lab/lab clean --images
+	@find . -name __pycache__ -prune -exec rm -rf {} +
+	@rm -rf .cache .venv tests/output
