@@ -18,6 +18,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host._files 
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import Socket
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import collide
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import Problem
 
@@ -124,10 +125,16 @@ def holder_problems(
 
     def held(socket: Socket, declared: Service) -> bool:
         """Whether the collection holds a socket, for any of its services or for this one."""
+        owner = live.owner(socket)
         return any(
-            backends[service.backend].service_of(live.owner(socket)) == service.name
-            for service in (declared, *have.values())
+            backends[service.backend].service_of(owner) == service.name for service in (declared, *have.values())
+        ) or (
+            # A super-server also serves what has lost its file, and then nobody can tell for whom.
+            owner[1] == "" and any(service.backend == owner[0] and binds(service, socket) for service in have.values())
         )
+
+    def binds(service: Service, socket: Socket) -> bool:
+        return any(collide(listener, socket.listener) for listener in service.listeners(platform.ipv6))
 
     problems = []
     for service in services:

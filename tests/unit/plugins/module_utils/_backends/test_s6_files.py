@@ -460,7 +460,7 @@ def stage(files: list[File], root: Path) -> None:
         if file.kind == "file":
             path = Path(f"{root}{file.path}")
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(file.content, encoding="utf-8", newline="")
+            path.write_bytes(file.content.encode())
 
 
 @with_execline

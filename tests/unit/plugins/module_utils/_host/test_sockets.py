@@ -141,10 +141,8 @@ def test_the_text_tables_agree(open_socket: Open, tmp_path: Path) -> None:
         open_socket(UNIX, DATAGRAM, str(tmp_path / "datagram")),
         open_socket(UNIX, PACKETS, f"\0superserver-test-{os.getpid()}\0x"),
     ]
-    ports = {
-        transport: open_socket(V4, kind, ("0.0.0.0", 0)) for transport, kind in (("tcp", STREAM), ("udp", DATAGRAM))
-    }
-    for ipv4, kind in zip(ports.values(), (STREAM, DATAGRAM), strict=True):
+    for kind in (STREAM, DATAGRAM):
+        ipv4 = open_socket(V4, kind, ("0.0.0.0", 0))
         opened += [ipv4, open_socket(V6, kind, ("::", ipv4.getsockname()[1]), v6only=True)]
     text = [row for table in _sockets._TABLES for row in _sockets._inet_proc(table)] + _sockets._unix_proc()
     for entry in opened:
