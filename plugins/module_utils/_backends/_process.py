@@ -44,6 +44,20 @@ def command(service: Service, platform: Platform, datagram: bool = False) -> tup
     return programs.get(service.internal, (platform.python, "-IS", INTERNAL, service.internal))
 
 
+def runs(argv: Sequence[str], service: Service, platform: Platform, datagram: bool = False) -> bool:
+    """Whether a process with these arguments is the service's handler. A script has its interpreter in front."""
+    wanted, found = _trimmed(command(service, platform, datagram)), _trimmed(argv)
+    return found[-len(wanted) :] == wanted
+
+
+def _trimmed(words: Sequence[str]) -> tuple[str, ...]:
+    """Words without empty ones at the end, which /proc does not tell from none."""
+    count = len(words)
+    while count and not words[count - 1]:
+        count -= 1
+    return tuple(words[:count])
+
+
 def setpriv(service: Service, platform: Platform) -> tuple[str, ...]:
     """Words that become the service's account with exactly its groups, for a chain that starts as root.
 

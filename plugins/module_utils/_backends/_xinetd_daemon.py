@@ -13,6 +13,7 @@ import re
 from collections.abc import Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Host, Process, SwitchFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import runs
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xinetd_config import CONFIG
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import PATH, Platform
@@ -134,19 +135,8 @@ def stop(platform: Platform, host: Host) -> None:
             raise SwitchFailed(f"xinetd (pid {process.pid}) does not end")
 
 
-def stop_daemons(services: Sequence[Service], xinetd: Process, host: Host) -> None:
+def stop_daemons(services: Sequence[Service], xinetd: Process, platform: Platform, host: Host) -> None:
     """End the processes that hold the sockets of services with ``accept: false``; the next client starts them anew."""
-    commands = [_trimmed(service.exec) for service in services]
-    for process in host.processes() if commands else ():
-        argv = _trimmed(process.argv)
-        if process.parent == xinetd.pid and any(argv[-len(words) :] == words for words in commands):
+    for process in host.processes() if services else ():
+        if process.parent == xinetd.pid and any(runs(process.argv, service, platform) for service in services):
             host.signal(process.pid, TERMINATE)
-
-
-def _trimmed(words: Sequence[str]) -> tuple[str, ...]:
-    """Words without empty ones at the end, which /proc does not tell from none. A script has its interpreter in
-    front."""
-    count = len(words)
-    while count and not words[count - 1]:
-        count -= 1
-    return tuple(words[:count])

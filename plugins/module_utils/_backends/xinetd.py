@@ -99,7 +99,8 @@ class Xinetd:
         process = daemon.find(host)
         if process:
             daemon.reload(process, host)
-            daemon.stop_daemons([old for old, _new in change.refresh if not old.accept and old.exec], process, host)
+            daemons = [old for old, _new in change.refresh if not old.accept and old.exec]
+            daemon.stop_daemons(daemons, process, platform, host)
         elif needed:
             daemon.start(platform, host)
         _give_logs([*change.start, *(new for _old, new in change.refresh)], host)

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Backend
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import runs
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._owners import Owner, owner_words, owners
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._processes import arguments
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import Socket, listening, realising
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener, collide
@@ -19,10 +21,14 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_platfo
 
 @dataclass(frozen=True)
 class Live:
-    """Every listening socket, by port (or path), and the owner of each by inode."""
+    """Every listening socket, by port (or path), and the owner of each by inode.
+
+    ``orphans``: by inode, the service whose daemon holds the socket though the super-server that started it is gone.
+    """
 
     sockets: Mapping[tuple[str, int | str], list[Socket]]
     owners: Mapping[int, Owner]
+    orphans: Mapping[int, str] = field(default_factory=dict)
 
     def near(self, listener: Listener) -> list[Socket]:
         """Sockets of the same transport and port, or of the same path."""
@@ -42,15 +48,35 @@ class Live:
         return str(self.owners.get(socket.inode, "no process that can be seen"))
 
 
-def look(services: Iterable[Service], platform: Platform, host: LocalHost) -> Live:
-    """One pass over the kernel's table and /proc, for the ports and paths of these services."""
+def look(want: Iterable[Service], have: Iterable[Service], platform: Platform, host: LocalHost) -> Live:
+    """One pass over the kernel's table and /proc, for the ports and paths of services declared and services held."""
+    services, held = [*want, *have], list(have)
     wanted = {_key(listener) for service in services for listener in service.listeners(platform.ipv6)}
     found: dict[tuple[str, int | str], list[Socket]] = {}
     for socket in listening():
         if _key(socket.listener) in wanted:
             found.setdefault(_key(socket.listener), []).append(socket)
     sockets = [socket for group in found.values() for socket in group]
-    return Live(found, owners(sockets, host.run_plain))
+    live = Live(found, owners(sockets, host.run_plain))
+    return replace(live, orphans=dict(_orphans(live, held, platform)))
+
+
+def _orphans(live: Live, have: Iterable[Service], platform: Platform) -> Iterator[tuple[int, str]]:
+    """xinetd and s6 cannot end the daemons that they have started when they are killed."""
+    for service in have:
+        for listener in service.listeners(platform.ipv6):
+            for socket in live.colliding(listener):
+                owner = live.owners.get(socket.inode)
+                if owner and owner.kind != service.backend and _plays(owner.pid, service, listener, platform):
+                    yield socket.inode, service.name
+
+
+def _plays(pid: int, service: Service, listener: Listener, platform: Platform) -> bool:
+    datagram = listener.type == "datagram"
+    try:
+        return not (service.accept and not datagram) and runs(arguments(pid), service, platform, datagram)
+    except OSError:
+        return False
 
 
 def bound(listeners: Iterable[Listener]) -> dict[Listener, list[Socket]]:
@@ -73,7 +99,7 @@ def listener_problem(service: Service, live: Live, backend: Backend, platform: P
         sockets = realising(listener, live.near(listener))
         others = [socket for socket in sockets if backend.service_of(live.owner(socket)) != service.name]
         if not service.enabled:
-            if len(others) < len(sockets):
+            if len(others) < len(sockets) or any(live.orphans.get(socket.inode) == service.name for socket in others):
                 problems.append(f"{listener} is open though the service is disabled")
         elif not sockets:
             problems.append(f"{listener} is not open")

@@ -24,11 +24,13 @@ VERSION = 1
 @dataclass(frozen=True)
 class Manifest:
     """``services``: by name, in the schema's own shape. ``files``: by path, with ``service``, ``backend``, ``kind`` and
-    ``digest``. ``runtimes``: backends whose packages this collection installed."""
+    ``digest``. ``runtimes``: backends whose packages this collection installed. ``s6_bin_dir``: where s6's programs
+    are, where no usual PATH has them."""
 
     services: Mapping[str, Mapping[str, t.Any]] = field(default_factory=dict)
     files: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     runtimes: Mapping[str, str] = field(default_factory=dict)
+    s6_bin_dir: str = ""
 
     def built(self) -> dict[str, Service]:
         """The services, by name."""
@@ -45,10 +47,13 @@ class Manifest:
             "services": dict(self.services),
             "files": dict(self.files),
             "runtimes": dict(self.runtimes),
+            "s6_bin_dir": self.s6_bin_dir,
         }
 
 
-def manifest_of(services: Iterable[Service], files: Iterable[File], runtimes: Mapping[str, str]) -> Manifest:
+def manifest_of(
+    services: Iterable[Service], files: Iterable[File], runtimes: Mapping[str, str], s6_bin_dir: str = ""
+) -> Manifest:
     """The manifest of a state that has been reached."""
     return Manifest(
         {service.name: service.to_json() for service in services},
@@ -62,12 +67,13 @@ def manifest_of(services: Iterable[Service], files: Iterable[File], runtimes: Ma
             for file in files
         },
         dict(runtimes),
+        s6_bin_dir,
     )
 
 
 def from_json(value: Mapping[str, t.Any]) -> Manifest:
     """Read what :meth:`Manifest.to_json` gave."""
-    return Manifest(value["services"], value["files"], value["runtimes"])
+    return Manifest(value["services"], value["files"], value["runtimes"], value["s6_bin_dir"])
 
 
 def load() -> Manifest:

@@ -126,12 +126,11 @@ def holder_problems(
     def held(socket: Socket, declared: Service) -> bool:
         """Whether the collection holds a socket, for any of its services or for this one."""
         owner = live.owner(socket)
-        return any(
-            backends[service.backend].service_of(owner) == service.name for service in (declared, *have.values())
-        ) or (
-            # A super-server also serves what has lost its file, and then nobody can tell for whom.
-            owner[1] == "" and any(service.backend == owner[0] and binds(service, socket) for service in have.values())
-        )
+        if any(backends[service.backend].service_of(owner) == service.name for service in (declared, *have.values())):
+            return True
+        # A super-server also serves what has lost its file, and then nobody can tell for whom.
+        nameless = [service for service in have.values() if owner == (service.backend, "")]
+        return socket.inode in live.orphans or any(binds(service, socket) for service in nameless)
 
     def binds(service: Service, socket: Socket) -> bool:
         return any(collide(listener, socket.listener) for listener in service.listeners(platform.ipv6))

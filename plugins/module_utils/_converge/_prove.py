@@ -47,7 +47,7 @@ def prove_listeners(
 
     wanted = [listener for service in services if service.enabled for listener in service.listeners(platform.ipv6)]
     host.wait(lambda: all(bound(wanted).values()), PATIENCE)
-    live = look(services, platform, host)
+    live = look(services, [], platform, host)
     found = [
         Failure(service, listener_problem(service, live, backends[service.backend], platform)) for service in services
     ]

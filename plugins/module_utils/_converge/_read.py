@@ -120,7 +120,7 @@ def read(request: Request, host: LocalHost) -> Picture:
         manifest,
         files,
         {path: _files.look(path) for path in paths},
-        look([*services, *have.values()], platform, host),
+        look(services, have.values(), platform, host),
         _health(services, have, platform, host),
         {name: reason for name, reason in missing.items() if reason},
         warnings,

@@ -221,7 +221,9 @@ def _transition(plan: Plan) -> Transition:
     if any(file.path.startswith("/etc/systemd/") for file in plan.install):
         written.add("systemd")
     written |= {name for name, change in plan.changes.items() if change.start or change.refresh}
-    return Transition(plan.changes, plan.write, frozenset(written), obsolete, plan.guard)
+    live = plan.picture.live
+    orphans = frozenset(live.owners[inode].pid for inode in live.orphans)
+    return Transition(plan.changes, plan.write, frozenset(written), obsolete, plan.guard, orphans)
 
 
 def _prove(plan: Plan, request: Request, host: LocalHost) -> None:
@@ -252,7 +254,7 @@ def _record(plan: Plan, request: Request) -> None:
     used = {service.backend for service in picture.want.values()}
     runtimes = {**picture.manifest.runtimes, **dict.fromkeys(request.installed, "active")}
     runtimes.update({name: "active" for name in runtimes if name in used})
-    manifest = _manifest.manifest_of(picture.want.values(), picture.files, runtimes)
+    manifest = _manifest.manifest_of(picture.want.values(), picture.files, runtimes, request.bin_directory)
     if manifest.to_json() != picture.manifest.to_json():
         _manifest.save(manifest)
 

@@ -25,8 +25,9 @@ def status(request: Request, declared: bool, probe: bool, host: LocalHost) -> di
     manifest = _manifest.load()
     services = sorted(manifest.built().values(), key=lambda service: service.name)
     processes = host.processes()
-    platform = _platform.detect(services, processes, request.guard, request.bin_directory, host)
-    endpoints = status_rows(services, look(services, platform, host), BACKENDS, platform)
+    programs = request.bin_directory or manifest.s6_bin_dir
+    platform = _platform.detect(services, processes, request.guard, programs, host)
+    endpoints = status_rows(services, look([], services, platform, host), BACKENDS, platform)
     answers = [row for service in services if probe and service.enabled for row in probe_service(service, platform)]
     files = _file_rows(manifest)
     result: dict[str, t.Any] = {

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 import threading
 import time
@@ -34,7 +35,7 @@ class Transition:
 
     ``install`` writes every new and changed file; ``written`` are the backends that those belong to. ``obsolete`` are
     the files that have to go, by backend. ``guard``: load the rules (True), remove them (False), or leave them alone
-    (None).
+    (None). ``orphans`` are processes that hold sockets of services and that no super-server can end any more.
     """
 
     changes: Mapping[str, Change]
@@ -42,6 +43,7 @@ class Transition:
     written: frozenset[str]
     obsolete: Mapping[str, Sequence[str]]
     guard: bool | None
+    orphans: frozenset[int] = frozenset()
 
     @property
     def unloads_units(self) -> bool:
@@ -69,6 +71,7 @@ def switch(transition: Transition, backends: Mapping[str, Backend], platform: Pl
             backend.reload(platform, host)
     for backend in separate:
         _release(backend, transition.change(backend), platform, host)
+    _end(transition.orphans, host)
     if transition.guard is not None:
         apply_guard(transition.guard, platform, host)
     for backend in atomic:
@@ -82,6 +85,16 @@ def switch(transition: Transition, backends: Mapping[str, Backend], platform: Pl
         if removed or (backend.name == "systemd" and transition.unloads_units and platform.init == "systemd"):
             backend.reload(platform, host)
     _sweep(transition)
+
+
+def _end(pids: Iterable[int], host: LocalHost) -> None:
+    """End processes, by force those that do not end by themselves."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        left = [pid for pid in pids if host.exists(f"/proc/{pid}")]
+        for pid in left:
+            host.signal(pid, number)
+        if host.wait(lambda left=left: not any(host.exists(f"/proc/{pid}") for pid in left), PATIENCE):  # type: ignore[misc]
+            return
 
 
 def _activate(backend: Backend, change: Change, platform: Platform, host: LocalHost) -> None:

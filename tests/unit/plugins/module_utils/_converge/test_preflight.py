@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
@@ -31,6 +33,14 @@ HOLDERS: tuple[tuple[str, str, Fields | None, bool], ...] = (
     ("xinetd", "", {"backend": "systemd"}, False),
     ("xinetd", "", None, False),
 )
+
+
+def test_a_daemon_that_outlived_its_super_server_is_ours() -> None:
+    declared = service(**ECHO, backend="xinetd")
+    live = Live({("tcp", 7): [SOCKET]}, {INODE: Owner("systemd", "xinetd.service", 99, "p")})
+    assert holder_problems([declared], {"echo": declared}, live, BACKENDS, Platform())
+    mine = replace(live, orphans={INODE: "echo"})
+    assert not holder_problems([declared], {"echo": declared}, mine, BACKENDS, Platform())
 
 
 @pytest.mark.parametrize(("kind", "name", "held", "ours"), HOLDERS)
