@@ -112,6 +112,15 @@ def _waiting(name: str, *transports: str) -> Callable[[Service], bool]:
     return lambda service: service.uses(name) and not service.accept and service.has(*transports)
 
 
+def _rated(name: str, transport: str) -> Callable[[Service], bool]:
+    return lambda service: service.uses(f"connections.rate.{name}") and service.has(transport)
+
+
+def _takes_sockets(service: Service) -> bool:
+    """Whether a process takes whole sockets, be it for datagrams only."""
+    return service.has("udp") if service.internal else not service.accept
+
+
 _BUILTIN = _native("done by the collection itself")
 _NO_UNIX = _impossible("xinetd has no unix sockets")
 _BINDER = _emulated("the collection's waiting binder, which starts the program when something arrives")
@@ -120,6 +129,14 @@ _FILTER = _guard("nftables rule on the source address")
 _BPF = Cell(NATIVE, "`IPAddressAllow=`, `IPAddressDeny=` of the socket unit", ("bpf",), _FILTER)
 _SETPRIV = _emulated("`setpriv --groups`")
 _UNIX_COUNT = _impossible("there is nothing that counts a unix socket's connections and closes those above a limit")
+_PRLIMIT = _emulated("`prlimit`")
+_TIMEOUT = _emulated("`timeout`")
+_NO_CGROUP = _impossible("the servers of s6 and their handlers share one cgroup")
+_RATE = _guard("nftables `limit rate over`")
+_NO_RATE = _impossible("nftables does not see the connections of unix sockets")
+_GATE = _emulated("the collection's gate, a shell script that runs before the handler")
+_OPTIONS = Cell(UNBUILT, "this version of the collection does not build the field yet")
+_NO_SANDBOX = _impossible("setpriv takes privileges away, but nothing here mounts file systems for each handler")
 
 ROWS: tuple[Row, ...] = (
     Row("name", lambda _service: True, _everywhere(_BUILTIN)),
@@ -208,7 +225,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         "listen.interface",
         _any_endpoint(lambda endpoint: endpoint.interface is not None),
-        _everywhere(Cell(UNBUILT, "this version of the collection does not build the field yet")),
+        _everywhere(_guard("nftables rule on the interface that a packet came in through")),
     ),
     Row(
         "listen.backlog",
@@ -456,35 +473,116 @@ ROWS: tuple[Row, ...] = (
     ),
     *(_unbuilt(f"proxy.{name}") for name in ("to", "unit", "idle_timeout")),
     *(
-        _unbuilt(f"resources.{name}")
-        for name in (
-            "open_files",
-            "processes",
-            "address_space",
-            "data",
-            "stack",
-            "core",
-            "file_size",
-            "cpu_time",
-            "memory_max",
-            "cpu_quota",
-            "tasks_max",
-            "connection_time",
+        Row(
+            f"resources.{name}",
+            _declared(f"resources.{name}"),
+            (_native(f"`{directive}=`"), _PRLIMIT, _PRLIMIT, _PRLIMIT),
+            droppable=True,
+        )
+        for name, directive in (
+            ("open_files", "LimitNOFILE"),
+            ("processes", "LimitNPROC"),
+            ("address_space", "LimitAS"),
+            ("data", "LimitDATA"),
+            ("stack", "LimitSTACK"),
+            ("core", "LimitCORE"),
+            ("file_size", "LimitFSIZE"),
+            ("cpu_time", "LimitCPU"),
         )
     ),
-    *(_unbuilt(f"connections.rate.{name}") for name in ("count", "interval", "pause")),
-    _unbuilt("connections.max_load"),
-    _unbuilt("access.hours"),
-    *(_unbuilt(f"tcp.{name}") for name in ("keepalive", "no_delay", "defer_accept")),
-    *(_unbuilt(f"banner.{name}") for name in ("text", "file", "on")),
+    *(
+        Row(
+            f"resources.{name}",
+            _declared(f"resources.{name}"),
+            (
+                _native(f"`{directive}=` of a slice that all handlers of the service share"),
+                _impossible("all handlers of xinetd are in xinetd's own cgroup"),
+                _NO_CGROUP,
+                _NO_CGROUP,
+            ),
+            droppable=True,
+        )
+        for name, directive in (("memory_max", "MemoryMax"), ("cpu_quota", "CPUQuota"), ("tasks_max", "TasksMax"))
+    ),
+    Row(
+        "resources.connection_time",
+        _declared("resources.connection_time"),
+        (_native("`RuntimeMaxSec=`"), _TIMEOUT, _TIMEOUT, _TIMEOUT),
+        droppable=True,
+    ),
+    *(
+        Row(f"connections.rate.{name}", _rated(name, "tcp"), _everywhere(_RATE), "tcp", droppable=True)
+        for name in ("count", "interval", "pause")
+    ),
+    *(
+        Row(f"connections.rate.{name}", _rated(name, "unix"), (_NO_RATE, _NO_UNIX, _NO_RATE, _NO_RATE), "unix", True)
+        for name in ("count", "interval", "pause")
+    ),
+    Row("connections.max_load", _declared("connections.max_load"), _everywhere(_GATE), droppable=True),
+    Row(
+        "access.hours",
+        lambda service: service.uses("access.hours") and not _takes_sockets(service),
+        _everywhere(_GATE),
+        "accept: true",
+    ),
+    Row(
+        "access.hours",
+        lambda service: service.uses("access.hours") and _takes_sockets(service),
+        _everywhere(
+            _impossible(
+                "the process takes connections and datagrams by itself at any time, and nftables, which could keep "
+                "them away, counts its hours without the summer time of the host's time zone"
+            )
+        ),
+        "accept: false, and datagrams",
+    ),
+    Row(
+        "tcp.keepalive",
+        lambda service: service.tcp.keepalive,
+        (_native("`KeepAlive=`"), _native("`flags = KEEPALIVE`"), _OPTIONS, _OPTIONS),
+        droppable=True,
+    ),
+    Row(
+        "tcp.no_delay",
+        lambda service: service.tcp.no_delay,
+        (_native("`NoDelay=`"), _native("`flags = NODELAY`"), _OPTIONS, _OPTIONS),
+        droppable=True,
+    ),
+    Row(
+        "tcp.defer_accept",
+        _declared("tcp.defer_accept"),
+        (
+            _native("`DeferAcceptSec=`"),
+            _impossible("xinetd has no such option, and nobody else may set one on its sockets"),
+            _OPTIONS,
+            _OPTIONS,
+        ),
+        droppable=True,
+    ),
+    *(Row(f"banner.{name}", _declared(f"banner.{name}"), _everywhere(_GATE)) for name in ("text", "file", "on")),
     *(_unbuilt(f"tls.{name}") for name in ("certificate", "key", "client_ca", "minimum_version")),
     *(_unbuilt(f"log.{name}") for name in ("what", "where", "file", "rotate_size", "rotate_keep")),
     _unbuilt("requires"),
     _unbuilt("after"),
     Row(
         "sandbox",
-        lambda service: service.declared.get("sandbox", "off") != "off",
-        _everywhere(Cell(UNBUILT, "this version of the collection does not build the field yet")),
+        lambda service: service.sandbox == "basic",
+        (
+            _native("`NoNewPrivileges=yes`, `CapabilityBoundingSet=`"),
+            *(_emulated("`setpriv --no-new-privs --bounding-set=-all`"),) * 3,
+        ),
+        "basic",
+    ),
+    Row(
+        "sandbox",
+        lambda service: service.sandbox == "strict",
+        (
+            _native("`ProtectSystem=strict` and what else systemd.exec(5) has under Sandboxing"),
+            _NO_SANDBOX,
+            _NO_SANDBOX,
+            _NO_SANDBOX,
+        ),
+        "strict",
     ),
     *(
         Row(f"probe.{name}", _declared(f"probe.{name}"), _everywhere(_BUILTIN))
@@ -569,7 +667,7 @@ def refusals(services: Sequence[Service], platform: Platform) -> list[Refusal]:
 
 
 def without(service: Service, path: str) -> Service:
-    """The service as if a droppable field had not been declared."""
+    """The service as if a droppable field had not been declared; one of a record within a record takes that along."""
     declared: dict[str, t.Any] = service.to_json()
     if path.startswith("listen."):
         name = path.split(".", 1)[1]
@@ -577,7 +675,8 @@ def without(service: Service, path: str) -> Service:
     else:
         top, _dot, rest = path.partition(".")
         if rest:
-            declared[top] = {key: value for key, value in declared[top].items() if key != rest}
+            name = rest.split(".")[0]
+            declared[top] = {key: value for key, value in declared[top].items() if key != name}
         else:
             declared.pop(top)
     return dataclasses.replace(service_from_json(declared), origins=service.origins)

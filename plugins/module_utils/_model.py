@@ -24,50 +24,21 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers
     path_of,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import InvalidDeclaration, Problem
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_records import (
+    Access,
+    Banner,
+    Connections,
+    Native,
+    Probe,
+    Rate,
+    Resources,
+    Tcp,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_rules import (
     check_collisions,
     check_services,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_types import collector
-
-
-@dataclass(frozen=True)
-class Connections:
-    """How many clients are served at a time; None: no declared limit."""
-
-    max: int | None = None
-    per_source: int | None = None
-
-
-@dataclass(frozen=True)
-class Access:
-    """Who is served; see :mod:`_model_access` for the meaning of the two lists."""
-
-    allow: tuple[str, ...] = ()
-    deny: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Probe:
-    """How the service is proven: ``send`` this, and ``expect`` (a regular expression) must come back in ``timeout``
-    s."""
-
-    send: str = ""
-    expect: str = ""
-    timeout: float = 5
-
-
-Directives = t.Mapping[str, t.Union[str, t.Sequence[str]]]
-
-
-@dataclass(frozen=True)
-class Native:
-    """Raw directives; each value is a string, or a list of strings for a directive that is repeated."""
-
-    systemd_socket: Directives = field(default_factory=dict)
-    systemd_service: Directives = field(default_factory=dict)
-    xinetd: Directives = field(default_factory=dict)
-    s6: Directives = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -93,8 +64,14 @@ class Service:
     working_directory: str = "/"
     environment: tuple[tuple[str, str], ...] = ()
     stderr: str = "log"
-    connections: Connections = Connections()
-    access: Access = Access()
+    resources: Resources = field(default_factory=Resources)
+    connections: Connections = field(default_factory=Connections)
+    access: Access = field(default_factory=Access)
+    tcp: Tcp = field(default_factory=Tcp)
+    banner: Banner | None = None
+    requires: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    sandbox: str = "off"
     probe: Probe | None = None
     native: Native = field(default_factory=Native)
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
@@ -113,8 +90,9 @@ class Service:
         return value not in (None, [], {})
 
     def listeners(self, ipv6: bool) -> tuple[Listener, ...]:
-        """The sockets to bind on a host with or without IPv6; ports must have been resolved."""
-        return tuple(listener_of(endpoint, ipv6) for endpoint in self.listen)
+        """The sockets to bind on a host with or without IPv6; ports must have been resolved. None is bound to an
+        interface: the guard keeps connections from other interfaces away."""
+        return tuple(replace(listener_of(endpoint, ipv6), interface=None) for endpoint in self.listen)
 
     @property
     def enabled(self) -> bool:
@@ -189,8 +167,6 @@ def _build(entry: Merged, backend: str) -> Service:
     fields = entry.fields
     listen = tuple(build_endpoint(endpoint) for endpoint in fields["listen"])
     groups = fields.get("supplementary_groups")
-    access = fields.get("access", {})
-    connections = fields.get("connections", {})
     native = fields.get("native", {})
     systemd = native.get("systemd", {})
     return Service(
@@ -212,14 +188,25 @@ def _build(entry: Merged, backend: str) -> Service:
         working_directory=fields.get("working_directory", "/"),
         environment=tuple(sorted(fields.get("environment", {}).items())),
         stderr=fields.get("stderr", "log"),
-        connections=Connections(connections.get("max"), connections.get("per_source")),
-        access=Access(tuple(access.get("allow", ())), tuple(access.get("deny", ()))),
+        resources=Resources(**fields.get("resources", {})),
+        connections=_connections(fields.get("connections", {})),
+        access=Access(**{name: tuple(entries) for name, entries in fields.get("access", {}).items()}),
+        tcp=Tcp(**fields.get("tcp", {})),
+        banner=Banner(**fields["banner"]) if "banner" in fields else None,
+        requires=tuple(fields.get("requires", ())),
+        after=tuple(fields.get("after", ())),
+        sandbox=fields.get("sandbox", "off"),
         probe=Probe(**fields["probe"]) if "probe" in fields else None,
         native=Native(
             systemd.get("socket", {}), systemd.get("service", {}), native.get("xinetd", {}), native.get("s6", {})
         ),
         origins=entry.origins,
     )
+
+
+def _connections(fields: Mapping[str, t.Any]) -> Connections:
+    rate = Rate(**fields["rate"]) if "rate" in fields else None
+    return Connections(**{**fields, "rate": rate})
 
 
 def build_endpoint(fields: Mapping[str, t.Any]) -> Endpoint:

@@ -54,6 +54,9 @@ def pointless(fields: Mapping[str, t.Any]) -> Iterator[tuple[str, str]]:
         yield from ((name, "has no meaning for an internal service") for name in _PROCESS)
     elif accepts(fields):
         yield "socket_fd", "has a meaning with accept: false only; a handler gets its connection as fd 0"
+    if not _serves_connections(fields):
+        about = "is about single connections, which the process with accept: false takes by itself"
+        yield from ((name, about) for name in ("resources.connection_time", "connections.max_load", "banner"))
     if not accepts(fields) and fields.get("stderr") == "client":
         yield "stderr", "cannot be client with accept: false: the process gets a socket, which is no client to write to"
     if not has(fields, "tcp", "udp"):
@@ -61,9 +64,23 @@ def pointless(fields: Mapping[str, t.Any]) -> Iterator[tuple[str, str]]:
         yield from ((f"access.{name}", about) for name in ("allow", "deny"))
     if kinds(fields) == {"datagram"}:
         counts = "counts connections, but the service receives datagrams only"
-        yield from ((f"connections.{name}", counts) for name in ("max", "per_source"))
+        yield from ((f"connections.{name}", counts) for name in ("max", "per_source", "rate"))
     elif not has(fields, "tcp"):
         yield "connections.per_source", "counts client addresses, which unix sockets do not have; use connections.max"
+    if not has(fields, "tcp"):
+        options = "is an option of TCP connections, but the service has no tcp endpoint"
+        yield from ((f"tcp.{name}", options) for name in ("keepalive", "no_delay", "defer_accept"))
+    if fields.get("banner", {}).get("on") == "refuse" and not _turns_away(fields):
+        yield "banner", "is for clients that are turned away; add access.hours or connections.max_load, or leave on out"
+
+
+def _serves_connections(fields: Mapping[str, t.Any]) -> bool:
+    """Whether there is a handler for each connection; small services have one for theirs, whatever else they do."""
+    return accepts(fields) or ("internal" in fields and kinds(fields) != {"datagram"})
+
+
+def _turns_away(fields: Mapping[str, t.Any]) -> bool:
+    return bool(fields.get("access", {}).get("hours")) or "max_load" in fields.get("connections", {})
 
 
 def declares(fields: Mapping[str, t.Any], path: str) -> bool:

@@ -167,11 +167,7 @@ def _listener(fields: Mapping[str, t.Any]) -> Listener:
     parsed = parse_endpoint(transport, fields[transport])
     family = fields.get("family", "any")
     if not parsed.address and family != "any":
-        parsed = type(parsed)(transport, "", parsed.port, family=family, interface=fields.get("interface"))
-    elif fields.get("interface"):
-        parsed = type(parsed)(
-            transport, parsed.address, parsed.port, family=parsed.family, interface=fields.get("interface")
-        )
+        parsed = type(parsed)(transport, "", parsed.port, family=family)
     return listener_of(parsed, ipv6=True)
 
 

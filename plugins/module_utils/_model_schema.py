@@ -114,7 +114,7 @@ PROGRAM = Text("absolute path of a program", checker=_program)
 OCTAL = Text("octal mode", pattern=r"0?[0-7]{3}", hint='must be three octal digits in quotes, such as "022"')
 CIDR = Text("address or CIDR prefix", checker=parse_network)
 HOURS = Text(
-    "time window",
+    "time window, in the host's time zone",
     pattern=r"((mon|tue|wed|thu|fri|sat|sun)([,-](mon|tue|wed|thu|fri|sat|sun))* )?"
     r"([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]",
     hint='must be a window such as "22:00-06:00" or "mon-fri 08:00-18:00"',
@@ -135,7 +135,9 @@ ENDPOINT = Record(
             "any",
         ),
         Field(
-            "interface", Text("interface name", pattern=r"[^\s/]{1,15}"), "take connections from this interface only"
+            "interface",
+            Text("interface name", pattern=r"[A-Za-z0-9_.:@-]{1,15}"),
+            "take connections that come in through this interface only",
         ),
         Field(
             "backlog", Number(1, 65535), "how many connections may wait to be accepted; omitted: the kernel's maximum"
@@ -174,15 +176,19 @@ RESOURCES = Record(
         Field("memory_max", BYTES, "memory of the whole service"),
         Field("cpu_quota", Number(1, 100000, "per cent of one CPU"), "CPU share of the whole service"),
         Field("tasks_max", COUNT, "processes and threads of the whole service"),
-        Field("connection_time", SECONDS, "seconds that one connection may last"),
+        Field(
+            "connection_time",
+            SECONDS,
+            "seconds that one connection may last; then its handler is told to end, and after 5 more it is killed",
+        ),
     )
 )
 
 RATE = Record(
     (
-        Field("count", COUNT, "new connections accepted in each interval", required=True),
-        Field("interval", SECONDS, "length of the interval", 1),
-        Field("pause", Number(0, 2**31 - 1, "seconds"), "how long new connections are refused once there were more", 0),
+        Field("count", Number(1, 10000), "new connections accepted at once, and then in each interval", required=True),
+        Field("interval", Number(1, 86400, "seconds"), "length of the interval", 1),
+        Field("pause", Number(0, 86400, "seconds"), "how long every connection is refused once there were more", 0),
     )
 )
 
@@ -191,7 +197,11 @@ CONNECTIONS = Record(
         Field("max", COUNT, "connections served at the same time; one more is closed at once"),
         Field("per_source", COUNT, "connections served at the same time for one client address; one more is closed"),
         Field("rate", RATE, "limit of new connections"),
-        Field("max_load", Number(0, 10000, fractions=True), "one-minute load from which new connections are refused"),
+        Field(
+            "max_load",
+            Number(0, 10000, fractions=True),
+            "one-minute load from which on new connections are closed at once",
+        ),
     )
 )
 
@@ -201,7 +211,13 @@ ACCESS = Record(
         Field(
             "deny", Listing(CIDR), "who may not connect; the most specific prefix of both lists wins, deny a tie", []
         ),
-        Field("hours", Listing(HOURS), "when new connections are accepted, in the host's time zone", []),
+        Field(
+            "hours",
+            Listing(HOURS),
+            "when new connections are accepted; at other times they are closed at once. A window that ends before it "
+            "begins ends on the next day; its days are those on which it begins",
+            [],
+        ),
     )
 )
 
@@ -217,7 +233,13 @@ BANNER = Record(
     (
         Field("text", Text("text", multiline=True), "what is sent"),
         Field("file", Text("absolute path", checker=_directory), "file whose content is sent"),
-        Field("on", Choice(("connect", "refuse")), "when it is sent", "connect"),
+        Field(
+            "on",
+            Choice(("connect", "refuse")),
+            "when it is sent: before the handler starts, or to a client that `access.hours` or `connections.max_load` "
+            "turns away (what else refuses a client sends nothing)",
+            "connect",
+        ),
     )
 )
 
@@ -343,7 +365,14 @@ SERVICE = Record(
         Field("log", LOG, "connection log"),
         Field("requires", Listing(Text("service or unit name")), "services or units that must run first"),
         Field("after", Listing(Text("service or unit name")), "services or units that are started first"),
-        Field("sandbox", Choice(("off", "basic", "strict")), "how far the handler is confined", "off"),
+        Field(
+            "sandbox",
+            Choice(("off", "basic", "strict")),
+            "how far the handler is confined; `basic`: no new privileges and no capabilities; `strict`: besides, the "
+            "file system is read-only, home directories, devices and other processes' temporary files are hidden, and "
+            "the kernel's settings are out of reach",
+            "off",
+        ),
         Field("probe", PROBE, "how the service is proven; omitted: only the socket is checked"),
         Field("native", NATIVE, "raw directives for one backend, for what the schema does not cover"),
     ),

@@ -9,6 +9,7 @@ backend, except where it is about one backend's own directives.
 
 from __future__ import annotations
 
+import datetime
 import typing as t
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -38,7 +39,7 @@ KEYS = {"case", "field", "what", "service", "services", "later", "client", "refu
 
 # What a step looks at; a step without any of these is a conversation.
 LOCAL_ACTIONS = ("log", "written", "node", "backlog", "pause")
-ENDS = ("exact", "expect", "nothing", "environment", "hold")
+ENDS = ("exact", "expect", "nothing", "environment", "hold", "flood")
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,14 @@ def _substituted(value: t.Any, replaced: Mapping[str, Mapping[str, t.Any]]) -> t
         for name, text in replaced.items():
             if "text" in text:
                 value = value.replace(name, text["text"] * text.get("times", 1))
+            elif "days_from_now" in text:
+                value = value.replace(name, _weekday(text["days_from_now"]))
     return value
+
+
+def _weekday(days: int) -> str:
+    """The day of the week, as the schema calls it, so many days from now."""
+    return (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days)).strftime("%a").lower()
 
 
 def _words(entry: t.Any, replaced: Mapping[str, Mapping[str, t.Any]]) -> list[t.Any]:
@@ -298,7 +306,7 @@ def _conversation(step: Mapping[str, t.Any]) -> dict[str, t.Any]:
 def _vantages(step: Mapping[str, t.Any], endpoint: Endpoint) -> tuple[str, ...]:
     if "from" in step:
         return (step["from"],)
-    local = endpoint.transport == "unix" or endpoint.address or "hold" in step
+    local = endpoint.transport == "unix" or endpoint.address or "hold" in step or "flood" in step
     return ("host",) if local else ("host", "client")
 
 

@@ -24,6 +24,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model import
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_access import AccessList, compile_access
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_records import Rate
 
 # What the guard is called beside the backends.
 GUARD = "guard"
@@ -35,6 +36,8 @@ UNIT_LINK = f"/etc/systemd/system/sysinit.target.wants/{UNIT}"
 
 _FAMILIES = {"ipv4": ("ip", "ipv4_addr"), "ipv6": ("ip6", "ipv6_addr")}
 _ACCESS = ("access.allow", "access.deny")
+_OPENING = "tcp flags & (fin | syn | rst | ack) == syn"
+_UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
 
 
 def render_guard(services: Sequence[Service], platform: Platform) -> list[File]:
@@ -59,7 +62,8 @@ def _rules(guarded: Sequence[tuple[Service, frozenset[str]]], platform: Platform
         for listener in service.listeners(platform.ipv6):
             if listener.transport != "unix":
                 jumps.append(f"\t\t{_match(listener)} jump {chain}")
-        rules = _access_rules(service, fields, sets) + _count_rules(service, fields, sets)
+        rules = _interface_rules(service, platform) + _access_rules(service, fields, sets)
+        rules += _rate_rules(service, fields, sets) + _count_rules(service, fields, sets)
         chains += [f"\tchain {chain} {{", *(f"\t\t{rule}" for rule in rules), "\t}"]
     lines = [
         f"# {HEADER}: changes made here are undone by its next run.",
@@ -88,6 +92,40 @@ def _match(listener: Listener) -> str:
     return f"{prefix} daddr {listener.address} {port}"
 
 
+def _interface_rules(service: Service, platform: Platform) -> list[str]:
+    """What comes from another interface meets a closed port; a reply to it would be sent all the same."""
+    rules = []
+    for endpoint, listener in zip(service.listen, service.listeners(platform.ipv6)):
+        if endpoint.interface and listener.transport != "unix":
+            refuse = "reject with tcp reset" if listener.transport == "tcp" else "drop"
+            rules.append(f'{_match(listener)} iifname != "{endpoint.interface}" counter {refuse}')
+    return rules
+
+
+def _rate_rules(service: Service, fields: frozenset[str], sets: list[str]) -> list[str]:
+    """A bucket of ``count`` tokens that is full again after ``interval``."""
+    rate = service.connections.rate
+    if rate is None or "connections.rate.count" not in fields:
+        return []
+    over = f"limit rate over {_per_unit(rate)} burst {rate.count} packets"
+    if not rate.pause:
+        return [f"{_OPENING} {over} counter reject with tcp reset"]
+    name = f"paused-{service.name}"
+    sets += [f"\tset {name} {{", "\t\ttype inet_proto; flags dynamic,timeout;", "\t}"]
+    return [
+        f"{_OPENING} meta l4proto @{name} counter reject with tcp reset",
+        f"{_OPENING} {over} add @{name} {{ meta l4proto timeout {rate.pause}s }} counter reject with tcp reset",
+    ]
+
+
+def _per_unit(rate: Rate) -> str:
+    """nftables knows rates per unit of time only; the last of the units comes close enough to any interval."""
+    for unit, seconds in _UNITS.items():
+        if rate.count * seconds % rate.interval == 0:
+            return f"{rate.count * seconds // rate.interval}/{unit}"
+    return f"{round(rate.count * _UNITS['week'] / rate.interval)}/week"
+
+
 def _access_rules(service: Service, fields: frozenset[str], sets: list[str]) -> list[str]:
     """Only what opens a connection is looked at, so that sessions outlive a change of the list."""
     if not fields & set(_ACCESS):
@@ -97,7 +135,7 @@ def _access_rules(service: Service, fields: frozenset[str], sets: list[str]) -> 
     for transport, refuse in (("tcp", "reject with tcp reset"), ("udp", "drop")):
         if not service.has(transport):
             continue
-        opening = "tcp flags & (fin | syn | rst | ack) == syn" if transport == "tcp" else "meta l4proto udp"
+        opening = _OPENING if transport == "tcp" else "meta l4proto udp"
         for family in ("ipv4", "ipv6"):
             condition = _condition(service, compiled, family, sets)
             if condition is not None:

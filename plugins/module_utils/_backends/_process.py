@@ -7,10 +7,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _helper_binder, _helper_internal
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import LIBRARY, File
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends import (
+    _helper_binder,
+    _helper_gate,
+    _helper_internal,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import CONFIG, LIBRARY, File
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_hours import parse_window
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import PATH, Platform
 
 # Small services need no account of their own.
@@ -18,6 +24,32 @@ INTERNAL_USER = "nobody"
 
 INTERNAL = f"{LIBRARY}/internal"
 BINDER = f"{LIBRARY}/binder"
+GATE = f"{LIBRARY}/gate"
+BANNERS = f"{CONFIG}/banners"
+
+# How long a handler whose time is over may take to end, in seconds.
+GRACE = 5
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A limit of setrlimit(2), as prlimit(1) and as systemd call it."""
+
+    field: str
+    option: str
+    directive: str
+
+
+LIMITS = (
+    Limit("open_files", "nofile", "LimitNOFILE"),
+    Limit("processes", "nproc", "LimitNPROC"),
+    Limit("address_space", "as", "LimitAS"),
+    Limit("data", "data", "LimitDATA"),
+    Limit("stack", "stack", "LimitSTACK"),
+    Limit("core", "core", "LimitCORE"),
+    Limit("file_size", "fsize", "LimitFSIZE"),
+    Limit("cpu_time", "cpu", "LimitCPU"),
+)
 
 
 def variables(service: Service) -> dict[str, str]:
@@ -42,6 +74,56 @@ def command(service: Service, platform: Platform, datagram: bool = False) -> tup
         "daytime": ("/bin/date", "+%d %b %Y %H:%M:%S %Z\r"),
     }
     return programs.get(service.internal, (platform.python, "-IS", INTERNAL, service.internal))
+
+
+def bounded(service: Service, platform: Platform, datagram: bool = False) -> tuple[str, ...]:
+    """The handler's argument list, with what ends a connection that lasts too long."""
+    words = command(service, platform, datagram)
+    longest = service.resources.connection_time
+    if longest is None or datagram:
+        return words
+    return (platform.program("timeout"), "-k", str(GRACE), str(longest), *words)
+
+
+def limits(service: Service) -> list[tuple[Limit, int]]:
+    """The limits that a service declares."""
+    declared = ((limit, getattr(service.resources, limit.field)) for limit in LIMITS)
+    return [(limit, value) for limit, value in declared if value is not None]
+
+
+def prlimit(service: Service, platform: Platform) -> tuple[str, ...]:
+    """Words that set the service's limits, for a chain that starts as root; none where it declares none."""
+    words = [f"--{limit.option}={value}:{value}" for limit, value in limits(service)]
+    return (platform.program("prlimit"), *words) if words else ()
+
+
+def gate(service: Service) -> tuple[str, ...]:
+    """A command that says whether a connection may be served now, and that speaks to the client; none where every
+    connection is served in silence. Root must run it, with the connection as its standard output."""
+    words: list[str] = []
+    if service.connections.max_load is not None:
+        words += ["-l", str(round(service.connections.max_load * 100))]
+    for window in map(parse_window, service.access.hours):
+        words += ["-w", f"{''.join(map(str, window.days))}:{window.start}-{window.end}"]
+    if service.banner:
+        words += ["-c" if service.banner.on == "connect" else "-r", banner_file(service)]
+    return (GATE, *words) if words else ()
+
+
+def banner_file(service: Service) -> str:
+    """Where the text for clients is; empty where there is none."""
+    if service.banner is None:
+        return ""
+    return service.banner.file or f"{BANNERS}/{service.name}"
+
+
+def banners(services: Sequence[Service]) -> list[File]:
+    """The texts that are not in files of their own."""
+    return [
+        File(banner_file(service), service.banner.text, service=service.name)
+        for service in services
+        if service.banner and service.banner.text
+    ]
 
 
 def runs(argv: Sequence[str], service: Service, platform: Platform, datagram: bool = False) -> bool:
@@ -71,11 +153,16 @@ def setpriv(service: Service, platform: Platform) -> tuple[str, ...]:
         groups = "--groups=" + ",".join(service.supplementary_groups)
     else:
         groups = "--clear-groups"
-    return (platform.program("setpriv"), f"--reuid={account}", f"--regid={group}", groups, "--")
+    confined = ("--no-new-privs", "--inh-caps=-all", "--bounding-set=-all") if service.sandbox != "off" else ()
+    return (platform.program("setpriv"), f"--reuid={account}", f"--regid={group}", groups, *confined, "--")
 
 
 def shared_programs(argvs: Sequence[Sequence[str]]) -> list[File]:
     """The collection's own programs, those of them that any of these command lines runs."""
     words = {word for argv in argvs for word in argv}
-    modules = {INTERNAL: _helper_internal, BINDER: _helper_binder}
-    return [File(path, inspect.getsource(module), 0o755) for path, module in sorted(modules.items()) if path in words]
+    sources = {
+        BINDER: inspect.getsource(_helper_binder),
+        GATE: _helper_gate.PROGRAM,
+        INTERNAL: inspect.getsource(_helper_internal),
+    }
+    return [File(path, source, 0o755) for path, source in sources.items() if path in words]

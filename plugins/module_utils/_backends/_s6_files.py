@@ -15,7 +15,10 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import RULES, TABLE
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import (
     BINDER,
-    command,
+    banners,
+    bounded,
+    gate,
+    prlimit,
     setpriv,
     shared_programs,
     variables,
@@ -57,8 +60,9 @@ def render_services(services: Sequence[Service], platform: Platform) -> list[Fil
             files += _server_files(server, platform)
             argvs.append(_handler(server, platform))
             argvs += [(BINDER,)] if server.kind == "binder" else []
+            argvs += [_gate(server)]
     # The servers of a service share a directory of logs.
-    return list({file.path: file for file in files}.values()) + shared_programs(argvs)
+    return list({file.path: file for file in files}.values()) + banners(services) + shared_programs(argvs)
 
 
 def process_lines(server: Server, platform: Platform) -> list[str]:
@@ -208,11 +212,13 @@ def _chain(server: Server, platform: Platform) -> list[str]:
     declared = [f"{name}={value}" for name, value in variables(service).items()]
     passed = _passed(server)
     importing, references = substitution(passed.values(), [*words, *declared, service.working_directory])
-    lines = [importing] if passed else []
+    lines = [block("if", line(*_gate(server)))] if _gate(server) else []
+    lines += [importing] if passed else []
     if service.stderr == "client" and _way(server) != "listen_fds":
         lines.append(line("fdmove", "-c", "2", "1"))
     if service.nice:
         lines.append(line(platform.program("nice"), "-n", str(service.nice)))
+    lines += [line(*prlimit(service, platform))] if prlimit(service, platform) else []
     lines.append(line(*setpriv(service, platform)))
     if service.working_directory != "/":
         lines.append(line("cd", service.working_directory))
@@ -234,7 +240,11 @@ def _passed(server: Server) -> dict[str, str]:
 
 
 def _handler(server: Server, platform: Platform) -> tuple[str, ...]:
-    return command(server.service, platform, datagram=server.sockets[0][0].datagram)
+    return bounded(server.service, platform, datagram=server.sockets[0][0].datagram)
+
+
+def _gate(server: Server) -> tuple[str, ...]:
+    return gate(server.service) if _way(server) == "accept" or server.accept else ()
 
 
 def _rules(server: Server, platform: Platform) -> list[str]:

@@ -16,7 +16,11 @@ from dataclasses import dataclass
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import HEADER, File
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import (
+    GRACE,
+    banners,
     command,
+    gate,
+    limits,
     setpriv,
     shared_programs,
     user,
@@ -27,6 +31,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model import
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_access import compile_access
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Endpoint, Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_records import Tcp
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_schema import BACKSTOP
 
 UNITS = "/etc/systemd/system"
@@ -66,6 +71,25 @@ MANAGER_VARIABLES = (
 
 # A daemon that fails at once would be started again at once, for as long as its client waits.
 THROTTLE = "/bin/sh -c '[ \"$$SERVICE_RESULT\" = success ] || exec sleep 1'"
+
+# systemd.exec(5), "Sandboxing".
+STRICT = (
+    ("ProtectSystem", "strict"),
+    ("ProtectHome", "yes"),
+    ("PrivateTmp", "yes"),
+    ("PrivateDevices", "yes"),
+    ("ProtectClock", "yes"),
+    ("ProtectControlGroups", "yes"),
+    ("ProtectHostname", "yes"),
+    ("ProtectKernelLogs", "yes"),
+    ("ProtectKernelModules", "yes"),
+    ("ProtectKernelTunables", "yes"),
+    ("LockPersonality", "yes"),
+    ("RestrictNamespaces", "yes"),
+    ("RestrictRealtime", "yes"),
+    ("RestrictSUIDSGID", "yes"),
+    ("SystemCallArchitectures", "native"),
+)
 
 _STREAM = {"stream": "ListenStream", "datagram": "ListenDatagram", "seqpacket": "ListenSequentialPacket"}
 _PLAIN = re.compile(r"[A-Za-z0-9_./:=+,@-]+")
@@ -136,15 +160,17 @@ def render_service(services: Sequence[Service], platform: Platform) -> list[File
     argvs = []
     for service in services:
         for part in parts(service, platform):
-            argvs.append(_argv(service, part, platform))
+            argvs += [_argv(service, part, platform), gate(service) if part.accept else ()]
             files += _unit_files(service, part, platform)
-    return files + shared_programs(argvs)
+        files += _slice_files(service)
+    return files + banners(services) + shared_programs(argvs)
 
 
 def listener_settings(service: Service, platform: Platform) -> tuple[t.Any, ...]:
     """What the kernel's sockets are made of: where this changes, they must be closed and opened."""
     return tuple(
-        (part.socket, part.accept, tuple(_socket_options(part)), part.listeners) for part in parts(service, platform)
+        (part.socket, part.accept, tuple(_socket_options(service, part)), part.listeners)
+        for part in parts(service, platform)
     )
 
 
@@ -172,7 +198,7 @@ def _description(service: Service) -> str:
 
 def _socket_unit(service: Service, part: Part, platform: Platform) -> str:
     guarded = enforced_by_guard(service, platform)
-    settings = [*_socket_options(part), ("Accept", "yes" if part.accept else "no")]
+    settings = [*_socket_options(service, part), ("Accept", "yes" if part.accept else "no")]
     if part.accept:
         settings += _limits(service, guarded)
     settings += [("TriggerLimitIntervalSec", "0")]
@@ -187,7 +213,7 @@ def _socket_unit(service: Service, part: Part, platform: Platform) -> str:
     )
 
 
-def _socket_options(part: Part) -> list[tuple[str, str]]:
+def _socket_options(service: Service, part: Part) -> list[tuple[str, str]]:
     """Settings that are applied when the socket is bound."""
     settings = [listen for pair in zip(part.endpoints, part.listeners) for listen in _listen(*pair, part.listeners)]
     first = part.endpoints[0]
@@ -209,8 +235,17 @@ def _socket_options(part: Part) -> list[tuple[str, str]]:
             ("RemoveOnStop", "no"),
         ]
     if first.transport != "unix":
-        settings += [("KeepAlive", "no"), ("NoDelay", "no")]
+        settings += _tcp(service.tcp)
     return settings
+
+
+def _tcp(options: Tcp) -> list[tuple[str, str]]:
+    settings = [("KeepAlive", _yes(options.keepalive)), ("NoDelay", _yes(options.no_delay))]
+    return settings + ([("DeferAcceptSec", str(options.defer_accept))] if options.defer_accept else [])
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
 
 
 def _shared_dual(listeners: Sequence[Listener]) -> bool:
@@ -255,12 +290,50 @@ def _service_unit(service: Service, part: Part, platform: Platform) -> str:
     else:
         unit.append(("StartLimitIntervalSec", "0"))
     words = " ".join(quote_argument(word) for word in _argv(service, part, platform))
-    settings = [("Type", "simple"), ("ExecStart", words)]
+    settings = [("Type", "simple"), *_gate(service, part), ("ExecStart", words)]
+    if part.accept and service.resources.connection_time is not None:
+        settings += [("RuntimeMaxSec", str(service.resources.connection_time)), ("TimeoutStopSec", str(GRACE))]
     if not part.accept:
         settings += [("ExecStopPost", THROTTLE), ("Restart", "no")]
     settings += _streams(service, part) + _identity(service, platform) + _environment(service, part)
+    settings += [(limit.directive, str(value)) for limit, value in limits(service)] + _sandbox(service)
+    settings += [("Slice", slice_unit(service))] if _slice_settings(service) else []
     settings += _native(service.native.systemd_service)
     return _unit(("Unit", unit), ("Service", settings))
+
+
+def _gate(service: Service, part: Part) -> list[tuple[str, str]]:
+    words = gate(service) if part.accept else ()
+    # "+": as root, whatever the handler runs as.
+    return [("ExecCondition", "+" + " ".join(quote_argument(word) for word in words))] if words else []
+
+
+def _sandbox(service: Service) -> list[tuple[str, str]]:
+    """setpriv, where it is used, needs the capabilities that it takes away in the end."""
+    settings = []
+    if service.sandbox != "off" and service.supplementary_groups is None:
+        settings = [("NoNewPrivileges", "yes"), ("CapabilityBoundingSet", "")]
+    return settings + (list(STRICT) if service.sandbox == "strict" else [])
+
+
+def slice_unit(service: Service) -> str:
+    """The slice that all handlers of a service share; "-" would make it part of another one."""
+    return f"superserver-{service.name.replace('-', chr(92) + 'x2d')}.slice"
+
+
+def _slice_settings(service: Service) -> list[tuple[str, str]]:
+    resources = service.resources
+    units = (("MemoryMax", resources.memory_max, ""), ("CPUQuota", resources.cpu_quota, "%"))
+    units += (("TasksMax", resources.tasks_max, ""),)
+    return [(directive, f"{value}{unit}") for directive, value, unit in units if value is not None]
+
+
+def _slice_files(service: Service) -> list[File]:
+    settings = _slice_settings(service)
+    if not settings:
+        return []
+    text = _unit(("Unit", [("Description", _description(service))]), ("Slice", settings))
+    return [File(f"{UNITS}/{slice_unit(service)}", text, service=service.name)]
 
 
 def _argv(service: Service, part: Part, platform: Platform) -> tuple[str, ...]:

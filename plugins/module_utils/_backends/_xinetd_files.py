@@ -12,7 +12,7 @@ from __future__ import annotations
 import ipaddress
 import textwrap
 import typing as t
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import (
@@ -22,6 +22,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
     File,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import (
+    banners,
+    gate,
     shared_programs,
     user,
 )
@@ -36,6 +38,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model import
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_access import Network, compile_access
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_records import Tcp
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_schema import BACKSTOP
 
 ENTRIES = "/etc/xinetd.d"
@@ -113,7 +116,7 @@ def entries(service: Service, platform: Platform) -> list[Entry]:
 
 def listener_settings(service: Service, platform: Platform) -> frozenset[tuple[t.Any, ...]]:
     """What the kernel's sockets are made of: where this changes, they must be closed and opened."""
-    return frozenset((entry.id, *_socket(entry)) for entry in entries(service, platform))
+    return frozenset((entry.id, *_socket(entry, service.tcp)) for entry in entries(service, platform))
 
 
 def log_file(service: Service) -> str:
@@ -145,7 +148,8 @@ def render_services(services: Sequence[Service], platform: Platform) -> list[Fil
             files.append(File(entry.handler, f"#!/bin/sh\n{NOTICE}\n{script}", 0o755, service=service.name))
         if log_file(service):
             files.append(File(log_file(service), mode=0o640, kind="seed", owner=user(service), service=service.name))
-    return files + shared_programs(argvs)
+        argvs.append(gate(service))
+    return files + banners(services) + shared_programs(argvs)
 
 
 def _head(service: Service) -> str:
@@ -155,7 +159,7 @@ def _head(service: Service) -> str:
 
 
 def _entry(service: Service, entry: Entry, platform: Platform) -> str:
-    settings = [("id", entry.id), *_socket(entry), *_process(service, entry)]
+    settings = [("id", entry.id), *_socket(entry, service.tcp), *_process(service, entry)]
     settings += _limits(service, entry, platform) + _access(service, entry, platform)
     settings += [
         ("log_type", "SYSLOG daemon info"),
@@ -176,7 +180,15 @@ def _assignments(settings: Sequence[tuple[str, str]]) -> t.Iterator[str]:
         seen.add(name)
 
 
-def _socket(entry: Entry) -> list[tuple[str, str]]:
+def _flags(listener: Listener, options: Tcp) -> Iterator[str]:
+    yield "IPv4" if listener.family == "ipv4" else "IPv6"
+    yield "NOLIBWRAP"
+    if listener.transport == "tcp":
+        yield from ["KEEPALIVE"] if options.keepalive else []
+        yield from ["NODELAY"] if options.no_delay else []
+
+
+def _socket(entry: Entry, options: Tcp) -> list[tuple[str, str]]:
     """What is applied when the socket is bound.
 
     The address is always written: without one it would come from the ``defaults`` entry, and a change from an address
@@ -185,7 +197,7 @@ def _socket(entry: Entry) -> list[tuple[str, str]]:
     listener = entry.listener
     settings = [
         ("type", "UNLISTED"),
-        ("flags", f"{'IPv4' if listener.family == 'ipv4' else 'IPv6'} NOLIBWRAP"),
+        ("flags", " ".join(_flags(listener, options))),
         ("socket_type", "dgram" if listener.type == "datagram" else "stream"),
         ("protocol", listener.transport),
         ("bind", listener.address),

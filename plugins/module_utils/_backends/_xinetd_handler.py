@@ -14,7 +14,10 @@ import shlex
 from collections.abc import Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import (
-    command,
+    bounded,
+    gate,
+    limits,
+    prlimit,
     setpriv,
     variables,
 )
@@ -23,16 +26,22 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_platfo
 
 
 def starts_as_root(service: Service) -> bool:
-    """Whether xinetd cannot set the process up, because it drops root before it lowers ``nice``, and knows all or none
-    of an account's groups."""
-    return service.supplementary_groups is not None or (service.nice < 0 and service.user != "root")
+    """Whether xinetd cannot set the process up: it drops root before it lowers ``nice``, knows all or none of an
+    account's groups, only some limits and no capabilities; and the gate is root's."""
+    return bool(
+        service.supplementary_groups is not None
+        or (service.nice < 0 and service.user != "root")
+        or limits(service)
+        or service.sandbox != "off"
+        or gate(service)
+    )
 
 
 def handler_argv(service: Service, accept: bool, platform: Platform) -> tuple[str, ...]:
     """What the script becomes once the environment is set."""
-    words = command(service, platform, datagram=not accept)
+    words = bounded(service, platform, datagram=not accept)
     if starts_as_root(service):
-        return (*setpriv(service, platform), *words)
+        return (*prlimit(service, platform), *setpriv(service, platform), *words)
     # env would take such a program for a variable.
     return (platform.program("nice"), "-n", "0", "--", *words) if "=" in words[0] else words
 
@@ -43,6 +52,8 @@ def render_handler(service: Service, accept: bool, argv: Sequence[str], log: str
     if log:
         # A log that cannot be opened must neither end the script nor be complained of to the client.
         lines += ["exec 2>/dev/null", f"command exec 2>>{shlex.quote(log)}"]
+    if accept and gate(service):
+        lines.append(f"{shlex.join(gate(service))} || exit 0")
     if service.working_directory != "/":
         lines.append(f"cd -P {shlex.quote(service.working_directory)} || exit 1")
     if _passes_socket(service, accept):

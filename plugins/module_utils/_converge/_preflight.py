@@ -49,7 +49,7 @@ def _unknown(names: Iterable[tuple[str, str]], lookup: Callable[[str], object], 
 
 
 def program_problems(service: Service, host: LocalHost) -> list[Problem]:
-    """Programs and directories that the host does not have."""
+    """Programs, files and directories that the host does not have."""
     problems = []
     if service.exec and not host.executable(service.exec[0]):
         there = "is not an executable file" if host.exists(service.exec[0]) else "does not exist on the host"
@@ -58,6 +58,8 @@ def program_problems(service: Service, host: LocalHost) -> list[Problem]:
         problems.append(
             Problem(service.path("working_directory"), f'"{service.working_directory}" is not a directory on the host')
         )
+    if service.banner and service.banner.file and not os.path.isfile(service.banner.file):
+        problems.append(Problem(service.path("banner.file"), f'"{service.banner.file}" is not a file on the host'))
     for index, endpoint in enumerate(service.listen):
         if endpoint.transport == "unix" and os.path.lexists(endpoint.path) and not _is_socket(endpoint.path):
             problems.append(

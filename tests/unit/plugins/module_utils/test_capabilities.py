@@ -87,7 +87,8 @@ SAMPLES: dict[tuple[str, str], Fields] = {
     ("access.deny", "accept: true"): {"access": {"deny": ["::1"]}},
     ("access.allow", "accept: false, and datagrams"): {**WAITING, "access": {"allow": ["::1"]}},
     ("access.deny", "accept: false, and datagrams"): {"listen": [UDP], "access": {"deny": ["::1"]}},
-    ("access.hours", ""): {"access": {"hours": ["22:00-06:00"]}},
+    ("access.hours", "accept: true"): {"access": {"hours": ["22:00-06:00"]}},
+    ("access.hours", "accept: false, and datagrams"): {**WAITING, "access": {"hours": ["22:00-06:00"]}},
     **{
         (f"proxy.{name}", ""): {"exec": None, "proxy": {"to": "/run/b", name: value}}
         for name, value in (("to", "/run/b"), ("unit", "b.service"), ("idle_timeout", 5))
@@ -100,8 +101,9 @@ SAMPLES: dict[tuple[str, str], Fields] = {
         )
     },
     **{
-        (f"connections.rate.{name}", ""): {"connections": {"rate": {"count": 5, name: 5}}}
+        (f"connections.rate.{name}", case): {"listen": [endpoint], "connections": {"rate": {"count": 5, name: 5}}}
         for name in ("count", "interval", "pause")
+        for case, endpoint in (("tcp", TCP), ("unix", UNIX))
     },
     ("connections.max_load", ""): {"connections": {"max_load": 5}},
     **{
@@ -110,7 +112,7 @@ SAMPLES: dict[tuple[str, str], Fields] = {
     },
     ("banner.text", ""): {"banner": {"text": "x"}},
     ("banner.file", ""): {"banner": {"file": "/x"}},
-    ("banner.on", ""): {"banner": {"text": "x", "on": "refuse"}},
+    ("banner.on", ""): {"banner": {"text": "x", "on": "refuse"}, "connections": {"max_load": 1}},
     **{
         (f"tls.{name}", ""): {"tls": {"certificate": "/a", "key": "/b", name: value}}
         for name, value in (("certificate", "/a"), ("key", "/b"), ("client_ca", "/c"), ("minimum_version", "1.3"))
@@ -123,7 +125,8 @@ SAMPLES: dict[tuple[str, str], Fields] = {
     },
     ("requires", ""): {"requires": ["a.service"]},
     ("after", ""): {"after": ["a.service"]},
-    ("sandbox", ""): {"sandbox": "basic"},
+    ("sandbox", "basic"): {"sandbox": "basic"},
+    ("sandbox", "strict"): {"sandbox": "strict"},
     ("probe.send", ""): {"probe": {"send": "x"}},
     ("probe.expect", ""): {"probe": {"expect": "x"}},
     ("probe.timeout", ""): {"probe": {"timeout": 1}},
@@ -225,9 +228,10 @@ MESSAGES: tuple[tuple[str, str, str, str], ...] = (
         "superserver_services[0].listen.type: s6 cannot honour this (seqpacket, accept: true): s6 has no server for "
         'sequenced packets. Give "echo" backend: systemd, or leave the field out.'
     )),
-    ("access.hours", "", "systemd", (
-        "superserver_services[0].access.hours: systemd cannot honour this: this version of the collection does not "
-        "build the field yet. Leave the field out."
+    ("sandbox", "strict", "xinetd", (
+        "superserver_services[0].sandbox: xinetd cannot honour this (strict): setpriv takes privileges away, but "
+        "nothing here mounts file systems for each handler. "
+        'Give "echo" backend: systemd, or leave the field out.'
     )),
 )  # fmt: skip
 
