@@ -63,7 +63,7 @@ def _rules(guarded: Sequence[tuple[Service, frozenset[str]]], platform: Platform
             if listener.transport != "unix":
                 jumps.append(f"\t\t{_match(listener)} jump {chain}")
         rules = _interface_rules(service, platform) + _access_rules(service, fields, sets)
-        rules += _rate_rules(service, fields, sets) + _count_rules(service, fields, sets)
+        rules += _rate_rules(service, fields, sets, chains) + _count_rules(service, fields, sets)
         chains += [f"\tchain {chain} {{", *(f"\t\t{rule}" for rule in rules), "\t}"]
     lines = [
         f"# {HEADER}: changes made here are undone by its next run.",
@@ -102,8 +102,12 @@ def _interface_rules(service: Service, platform: Platform) -> list[str]:
     return rules
 
 
-def _rate_rules(service: Service, fields: frozenset[str], sets: list[str]) -> list[str]:
-    """A bucket of ``count`` tokens that is full again after ``interval``."""
+def _rate_rules(service: Service, fields: frozenset[str], sets: list[str], chains: list[str]) -> list[str]:
+    """A bucket of ``count`` tokens that is full again after ``interval``.
+
+    That a service pauses is an entry of its set that goes by itself; nft takes no rule that looks the protocol up and
+    then resets the connection.
+    """
     rate = service.connections.rate
     if rate is None or "connections.rate.count" not in fields:
         return []
@@ -111,10 +115,11 @@ def _rate_rules(service: Service, fields: frozenset[str], sets: list[str]) -> li
     if not rate.pause:
         return [f"{_OPENING} {over} counter reject with tcp reset"]
     name = f"paused-{service.name}"
+    chains += [f"\tchain {name} {{", f"\t\t{_OPENING} counter reject with tcp reset", "\t}"]
     sets += [f"\tset {name} {{", "\t\ttype inet_proto; flags dynamic,timeout;", "\t}"]
     return [
-        f"{_OPENING} meta l4proto @{name} counter reject with tcp reset",
-        f"{_OPENING} {over} add @{name} {{ meta l4proto timeout {rate.pause}s }} counter reject with tcp reset",
+        f"meta l4proto @{name} jump {name}",
+        f"{_OPENING} {over} add @{name} {{ meta l4proto timeout {rate.pause}s }} jump {name}",
     ]
 
 
