@@ -28,6 +28,7 @@ HOWS = (NATIVE, EMULATED, GUARD, IMPOSSIBLE, UNBUILT)
 
 NEEDS = {
     "nft": "nftables on the host, and superserver_guard other than never",
+    "mounts": "permission to mount file systems, which systemd's sandbox is made of",
     "bpf": "permission to load BPF programs, which systemd's address filter is made of",
 }
 
@@ -577,7 +578,7 @@ ROWS: tuple[Row, ...] = (
         "sandbox",
         lambda service: service.sandbox == "strict",
         (
-            _native("`ProtectSystem=strict` and what else systemd.exec(5) has under Sandboxing"),
+            Cell(NATIVE, "`ProtectSystem=strict` and what else systemd.exec(5) has under Sandboxing", ("mounts",)),
             _NO_SANDBOX,
             _NO_SANDBOX,
             _NO_SANDBOX,

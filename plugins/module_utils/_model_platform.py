@@ -23,6 +23,7 @@ class Platform:
     ``xinetd``: its version, empty where it is not installed. ``s6``: the provider of TCP servers beside s6
     (``s6-networking``, ``ucspi``), empty where s6 or a provider is missing. ``programs``: absolute paths of helper
     programs found, by name. ``primary_groups``: of the accounts in use.
+    ``bpf`` and ``mounts``: whether systemd can really filter addresses and confine file systems here.
     ``policy``: the guard policy (``auto``, ``always``, ``never``).
     """
 
@@ -32,6 +33,7 @@ class Platform:
     s6: str = "ucspi"
     ipv6: bool = True
     bpf: bool = True
+    mounts: bool = True
     nft: bool = True
     policy: str = "auto"
     python: str = "/usr/bin/python3"
@@ -45,11 +47,13 @@ class Platform:
         return self.programs.get(name, f"/usr/bin/{name}")
 
     def able(self, need: str) -> bool:
-        """Whether a need of a capability is met: ``nft``, ``bpf`` or ``<program>>=<version>``."""
+        """Whether a need of a capability is met: ``nft``, ``bpf``, ``mounts`` or ``<program>>=<version>``."""
         if need == "nft":
             return self.nft and self.policy != "never"
         if need == "bpf":
             return self.bpf and self.policy != "always"
+        if need == "mounts":
+            return self.mounts
         versioned = _VERSIONED.fullmatch(need)
         if not versioned:
             raise ValueError(f"unknown need: {need}")

@@ -91,10 +91,11 @@ class Host:
     backend: str
     provider: str = "ucspi"
     init: str = "systemd"
+    mounts: bool = True
 
     @property
     def platform(self) -> Platform:
-        return Platform(init=self.init, s6=self.provider, nft=True)
+        return Platform(init=self.init, s6=self.provider, nft=True, mounts=self.mounts)
 
     @property
     def column(self) -> str:

@@ -19,7 +19,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model import
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import PATH, Platform
 
 SCAN_DIRECTORY = "/etc/superserver/s6"
-BPF_FACT = "/run/superserver/bpf"
+FACTS = "/run/superserver"
 
 # Its number in capabilities(7).
 CAP_NET_ADMIN = 12
@@ -112,7 +112,7 @@ def detect(
     backends = {service.backend for service in services}
     managed = os.path.isdir("/run/systemd/system")
     init = next((process.program for process in processes if process.pid == 1), "")
-    limited = any(service.uses("access") or service.uses("connections") for service in services)
+    limited = any(_may_need_guard(service) for service in services)
     return Platform(
         init="systemd" if managed else ("s6" if init == "s6-svscan" else "other"),
         systemd=_systemd_version(host) if managed else 0,
@@ -120,6 +120,7 @@ def detect(
         s6=s6_provider(programs),
         ipv6=ipv6_usable(),
         bpf=managed and _needs_bpf(services) and _bpf(host),
+        mounts=managed and _needs_mounts(services) and _mounts(host),
         nft=limited and _nft(programs, host),
         policy=policy,
         python=_python(),
@@ -128,6 +129,11 @@ def detect(
         programs=programs,
         primary_groups=_primary_groups(services),
     )
+
+
+def _may_need_guard(service: Service) -> bool:
+    interfaces = any(endpoint.interface for endpoint in service.listen)
+    return interfaces or service.uses("access") or service.uses("connections")
 
 
 def _systemd_version(host: LocalHost) -> int:
@@ -150,19 +156,34 @@ def _needs_bpf(services: Sequence[Service]) -> bool:
 def _bpf(host: LocalHost) -> bool:
     """Whether systemd's address filter does anything here: a unit that is denied every address tries to send.
 
-    Where BPF programs may not be loaded, systemd says nothing and lets everybody in. The answer holds until the next
-    boot.
+    Where BPF programs may not be loaded, systemd says nothing and lets everybody in.
     """
-    known = host.read(BPF_FACT)
+    return _proven("bpf", "IPAddressDeny=any", [_python(), "-c", _BPF_PROBE], host)
+
+
+def _needs_mounts(services: Sequence[Service]) -> bool:
+    return any(service.backend == "systemd" and service.sandbox == "strict" for service in services)
+
+
+def _mounts(host: LocalHost) -> bool:
+    """Whether systemd confines file systems here: a unit that may not write to /usr looks whether it may.
+
+    Where no file system may be mounted, older versions say nothing and go on without.
+    """
+    return _proven("mounts", "ProtectSystem=strict", ["/usr/bin/test", "!", "-w", "/usr"], host)
+
+
+def _proven(fact: str, directive: str, argv: Sequence[str], host: LocalHost) -> bool:
+    """Whether a command in a throw-away unit with a directive ends well. The answer holds until the next boot."""
+    path = f"{FACTS}/{fact}"
+    known = host.read(path)
     if known is not None:
         return known.strip() == "yes"
-    result = host.run(
-        ["systemd-run", "--quiet", "--wait", "--collect", "--property=IPAddressDeny=any", _python(), "-c", _BPF_PROBE],
-        check=False,
-    )
-    os.makedirs(os.path.dirname(BPF_FACT), exist_ok=True)
-    with open(BPF_FACT, "w", encoding="ascii") as fact:
-        fact.write("no\n" if result.code else "yes\n")
+    unit = ["systemd-run", "--quiet", "--wait", "--collect", f"--property={directive}"]
+    result = host.run([*unit, *argv], check=False)
+    os.makedirs(FACTS, exist_ok=True)
+    with open(path, "w", encoding="ascii") as file:
+        file.write("no\n" if result.code else "yes\n")
     return result.code == 0
 
 

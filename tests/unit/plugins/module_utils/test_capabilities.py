@@ -137,7 +137,7 @@ SAMPLES: dict[tuple[str, str], Fields] = {
 }
 
 # Nothing missing, and nothing there.
-ABLE, POOR = Platform(), Platform(bpf=False, nft=False)
+ABLE, POOR = Platform(), Platform(bpf=False, nft=False, mounts=False)
 S6 = {"s6-networking": "s6-networking", "ucspi": "ucspi"}
 
 

@@ -16,6 +16,8 @@ NEEDS: tuple[tuple[str, Platform, bool], ...] = (
     ("nft", Platform(policy="never"), False),
     ("bpf", Platform(), True),
     ("bpf", Platform(bpf=False), False),
+    ("mounts", Platform(), True),
+    ("mounts", Platform(mounts=False), False),
     ("bpf", Platform(policy="always"), False),
     ("bpf", Platform(policy="never"), True),
     ("systemd>=255", Platform(systemd=257), True),
