@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Host
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_servers import SERVICES
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_holder import SOCKET, TIMEOUT
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_servers import SERVICES, server_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 
 SCANNER, SUPERVISOR = "s6-svscan", "s6-supervise"
@@ -21,6 +22,9 @@ DOWN, UP, RESTART, EXIT = b"d", b"u", b"ru", b"dx"
 RESCAN, DROP = b"a", b"an"
 # Asks whether anybody listens.
 NOTHING = b""
+
+# Takes many sockets from the holder with one command.
+DELETE = 'delete=$0 holder=$1; shift; for name; do "$delete" -t 5000 "$holder" "$name"; done'
 
 _PID = slice(24, 32)
 _READY = 8
@@ -81,3 +85,15 @@ def servers_of(services: Iterable[str], host: Host) -> list[str]:
     endpoints."""
     wanted = set(services)
     return sorted(name for name in supervised(host) if "/" not in name and service_name(name) in wanted)
+
+
+def forget(servers: Iterable[str], platform: Platform, host: Host) -> None:
+    """Take from the holder what it keeps for these servers, of whatever endpoints they had."""
+    gone = set(servers)
+    if not (gone and host.exists(SOCKET)):
+        return
+    held = host.run([platform.program("s6-fdholder-list"), "-t", TIMEOUT, SOCKET], check=False).out.splitlines()
+    names = [name for name in held if server_of(name) in gone]
+    if names:
+        delete = (platform.program("sh"), "-c", DELETE, platform.program("s6-fdholder-delete"))
+        host.run([*delete, SOCKET, *names], check=False)
