@@ -101,13 +101,9 @@ def _server_files(server: Server, platform: Platform) -> list[File]:
     run = script([LOGGED, *_guard(server, platform), *process_lines(server, platform)], platform, service.description)
     contents = [
         ("run", run, 0o755),
+        *_beside(server, platform),
         ("notification-fd", f"{READY}\n", 0o644),
         ("log/run", script([_logger(server, platform)], platform), 0o755),
-        (
-            ("finish", finish_script(server.kept_names, platform), 0o755)
-            if server.kept
-            else (HANDLER, continuation(_chain(server, platform), platform), 0o755)
-        ),
         *((name, f"{value}\n", 0o644) for name, value in service.native.s6.items()),
         *((path, "", 0o644) for path in _rules(server, platform)),
     ]
@@ -121,6 +117,13 @@ def _server_files(server: Server, platform: Platform) -> list[File]:
         # Last, for the service directory to be complete when somebody looks.
         *(File(path, server.directory, 0o777, "link", service=service.name) for path in places),
     ]
+
+
+def _beside(server: Server, platform: Platform) -> list[tuple[str, str, int]]:
+    """The script that goes with ``run``."""
+    if server.kept:
+        return [("finish", finish_script(server.kept_names, platform), 0o755)]
+    return [(HANDLER, continuation(_chain(server, platform), platform), 0o755)]
 
 
 def _handler_file(server: Server) -> str:
