@@ -19,7 +19,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 
 # No service has such a name, and no service of s6-rc either.
-NAME = "_superserver-fdholder"
+NAME = "_fdholder"
 DIRECTORY = f"{SERVICES}/{NAME}"
 SOCKET = f"{DIRECTORY}/socket"
 KEEP = f"{LIBRARY}/keep"

@@ -109,11 +109,18 @@ def server_of(kept_name: str) -> str:
     return kept_name.split(":", maxsplit=1)[0]
 
 
+def scan_prefix(platform: Platform) -> str:
+    """What names begin with in the scan directory. In the host's own they are kept apart from those of others:
+    s6-rc-init and s6-rc-update give up over a name that is taken, which can keep a host from booting."""
+    return "superserver-" if platform.init == "s6" else ""
+
+
 def scanned_at(name: str, platform: Platform) -> list[str]:
     """Where a service directory is linked to: the scan directory, and what becomes of it at the next boot."""
-    found = [f"{platform.scan_directory}/{name}"]
+    entry = scan_prefix(platform) + name
+    found = [f"{platform.scan_directory}/{entry}"]
     if platform.init == "s6" and platform.scan_directory.startswith("/run/"):
-        found.append(f"{RUN_IMAGE}/{platform.scan_directory[len('/run/') :]}/{name}")
+        found.append(f"{RUN_IMAGE}/{platform.scan_directory[len('/run/') :]}/{entry}")
     return found
 
 

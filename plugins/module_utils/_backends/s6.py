@@ -129,7 +129,7 @@ class S6:
         that is for ``activate``."""
         gone = {
             f"{SERVICES}/{name}": owned
-            for name, owned in control.supervised(host).items()
+            for name, owned in control.supervised(platform, host).items()
             if not host.exists(f"{SERVICES}/{name}/run")
         }
         if not gone:
@@ -147,7 +147,7 @@ class S6:
 
     def release(self, change: Change, platform: Platform, host: Host) -> None:
         """Sessions live on: a server that is told to end leaves them alone."""
-        _bring_down(control.servers_of([service.name for service in change.stop], host), platform, host)
+        _bring_down(control.servers_of([service.name for service in change.stop], platform, host), platform, host)
 
     def activate(self, change: Change, platform: Platform, host: Host) -> None:
         _ensure_running(platform, host)
@@ -190,7 +190,7 @@ class S6:
     def _stop_strays(services: Sequence[Service], platform: Platform, host: Host) -> None:
         """Servers of these services that are no longer among theirs would keep what the new ones need."""
         wanted = {server.name for service in services for server in servers(service, platform)}
-        there = control.servers_of([service.name for service in services], host)
+        there = control.servers_of([service.name for service in services], platform, host)
         _bring_down([name for name in there if name not in wanted], platform, host)
 
     def health(self, services: Sequence[Service], platform: Platform, host: Host) -> dict[str, str]:

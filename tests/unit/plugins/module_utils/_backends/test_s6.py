@@ -124,9 +124,10 @@ def test_service_of_an_owner(owner: tuple[str, str], name: str) -> None:
 
 def test_claims_are_places_in_the_scan_directory() -> None:
     assert BACKEND.claims(service(), HOST) == ["/etc/superserver/s6/echo"]
-    image = "/etc/s6-linux-init/current/run-image/service/echo"
-    assert BACKEND.claims(service(), AS_PID_1) == ["/run/service/echo", image]
-    assert BACKEND.claims(service(), replace(AS_PID_1, scan_directory="/etc/service")) == ["/etc/service/echo"]
+    image = "/etc/s6-linux-init/current/run-image/service/superserver-echo"
+    assert BACKEND.claims(service(), AS_PID_1) == ["/run/service/superserver-echo", image]
+    elsewhere = replace(AS_PID_1, scan_directory="/etc/service")
+    assert BACKEND.claims(service(), elsewhere) == ["/etc/service/superserver-echo"]
 
 
 class Tree:
@@ -392,6 +393,19 @@ def test_foreign_services_are_left_alone() -> None:
     BACKEND.reload(AS_PID_1, host(tree))
     BACKEND.release(Change(stop=(named("getty"),)), AS_PID_1, host(tree))
     assert tree.told == []
+
+
+def test_names_in_the_scan_directory_of_the_host() -> None:
+    tree = Tree("a", "b")
+    tree.processes_seen = [
+        replace(process, argv=("s6-supervise", f"superserver-{process.argv[-1]}"))
+        if process.argv[-1].startswith("a")
+        else process
+        for process in tree.processes_seen
+    ]
+    assert _s6_control.supervised(AS_PID_1, host(tree)) == {"a": True, "a/log": True}
+    BACKEND.release(Change(stop=(named("a"), named("b"))), AS_PID_1, host(tree))
+    assert told(tree, b"d") == ["a"]
 
 
 def test_health() -> None:

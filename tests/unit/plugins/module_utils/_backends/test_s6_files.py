@@ -351,7 +351,9 @@ def test_holder() -> None:
     (run,) = (file for file in files if file.path == f"{HOLDER}/run")
     assert follow(read_script(run.content), {}).arguments("s6-ipcserver-socketbinder") == [["-a", "0600", SOCKET]]
     links = {file.path for file in S6().render([made("stdin")], AS_PID_1) if file.content == HOLDER}
-    assert links == {f"{parent}/{NAME}" for parent in ("/run/service", "/etc/s6-linux-init/current/run-image/service")}
+    assert links == {
+        f"{parent}/superserver-{NAME}" for parent in ("/run/service", "/etc/s6-linux-init/current/run-image/service")
+    }
 
 
 def test_older_release_has_programs_for_each_family() -> None:
