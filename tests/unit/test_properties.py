@@ -60,7 +60,7 @@ def keeping(pattern: str) -> st.SearchStrategy[str]:
 CHARACTER = r"[^\x00-\x1f\x7f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\U0001fffe-\U0001ffff\U0002fffe-\U0010ffff]"
 TEXTS = keeping(rf"(?:{CHARACTER}|[\t\n\r])")
 VALUES = keeping(rf"(?:{CHARACTER}|[\t\n])")
-LINES = keeping(CHARACTER).map(lambda text: text.strip().rstrip("\\").strip())
+LINES = keeping(CHARACTER).map(lambda text: re.sub(r"[\s\\]+\Z", "", text).strip())
 PATHS = LINES.map(lambda text: re.sub(r"[/.]", "_", text))
 PROGRAMS = PATHS.map(lambda text: "/opt/p" + re.sub(r"[\"'\\$]", "_", text))
 

@@ -46,7 +46,7 @@ STRANGERS = (
 STRANGERS_FILES = {
     "systemd": "/etc/systemd/system/stranger.socket",
     "xinetd": "/etc/xinetd.d/superserver-stranger",
-    "s6": "/run/service/stranger/run",
+    "s6": "/run/service/superserver-stranger/run",
 }
 
 # linux/prctl.h and linux/capability.h

@@ -2,23 +2,23 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Binds sockets, waits until something arrives, starts a program that takes the sockets, and waits again when it ends.
+"""Two programs of a chain, of which one binds a socket and the other waits until something arrives on its sockets.
 
-``binder READY WAY SOCKET... -- PROGRAM [ARGUMENT...]``
+``binder bind SOCKET -- PROGRAM [ARGUMENT...]`` is replaced by PROGRAM, which has the socket as fd 0. SOCKET is one of::
 
-READY is the number of a descriptor that gets a line once every socket is bound. WAY is how the program gets its share:
+    tcp FAMILY ADDRESS PORT BACKLOG                     FAMILY: ipv4, ipv6 (IPv6 only) or dual
+    udp FAMILY ADDRESS PORT
+    unix TYPE PATH OWNER GROUP MODE BACKLOG             TYPE: stream, datagram or seqpacket
+
+``binder serve READY WAY DESCRIPTOR... -- PROGRAM [ARGUMENT...]`` waits until something arrives on the sockets that
+these descriptors are, starts PROGRAM, which takes it, and waits again when that ends. READY is the number of a
+descriptor that gets a line when it waits for the first time. WAY is how the program gets its share:
 
 * ``listen_fds``: every socket, from fd 3 on; fd 0 is /dev/null.
 * ``stdin``: one socket as fd 0 and 1.
 * ``accept``: there is a program for each connection, which has it as fd 0 and 1. TCPREMOTEIP and TCPREMOTEPORT are set.
 
 LISTEN_PID is always set. When this program is told to end, it ends a program that has the sockets too.
-
-Each SOCKET is one of::
-
-    tcp FAMILY ADDRESS PORT BACKLOG                     FAMILY: ipv4, ipv6 (IPv6 only) or dual
-    udp FAMILY ADDRESS PORT
-    unix TYPE PATH OWNER GROUP MODE BACKLOG             TYPE: stream, datagram or seqpacket
 
 This file is installed on hosts as a program of its own, so it imports nothing but the standard library.
 """
@@ -44,20 +44,13 @@ PAUSE = 1.0
 PATIENCE = 5.0
 # How many connections are served at a time.
 MOST = 1000
-# How many words describe a socket of each kind.
-WORDS = {"tcp": 5, "udp": 4, "unix": 7}
 TYPES = {"stream": socket.SOCK_STREAM, "datagram": socket.SOCK_DGRAM, "seqpacket": socket.SOCK_SEQPACKET}
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT)
 
 
-def bind_all(words: list[str]) -> list[socket.socket]:
-    """The sockets that the words describe, in their order. Raises OSError."""
-    sockets = []
-    while words:
-        count = WORDS[words[0]]
-        mine, words = words[:count], words[count:]
-        sockets.append(bind_unix(*mine[1:]) if mine[0] == "unix" else bind_network(*mine))
-    return sockets
+def bind_one(words: list[str]) -> socket.socket:
+    """The socket that the words describe. Raises OSError, and KeyError for an account that is not there."""
+    return bind_unix(*words[1:]) if words[0] == "unix" else bind_network(*words)
 
 
 def bind_network(transport: str, family: str, address: str, port: str, backlog: str = "") -> socket.socket:
@@ -223,9 +216,7 @@ def first(bound: socket.socket) -> object:
 
 def become(program: list[str], descriptors: dict[int, int], variables: dict[str, str]) -> None:
     """Replace this process, a child, by the program."""
-    # Python ignores these, and an ignored signal stays ignored.
-    for number in (signal.SIGPIPE, signal.SIGXFSZ, *ENDING):
-        signal.signal(number, signal.SIG_DFL)
+    restore_signals()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
     beyond = max(descriptors) + 1
     copies = [(wanted, fcntl.fcntl(have, fcntl.F_DUPFD_CLOEXEC, beyond)) for wanted, have in descriptors.items()]
@@ -234,21 +225,37 @@ def become(program: list[str], descriptors: dict[int, int], variables: dict[str,
     os.execvpe(program[0], program, {**os.environ, **variables, "LISTEN_PID": str(os.getpid())})
 
 
+def restore_signals() -> None:
+    """Python ignores some signals, and an ignored signal stays ignored."""
+    for number in (signal.SIGPIPE, signal.SIGXFSZ, *ENDING):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def report(what: str) -> None:
     """Say something in the log."""
     sys.stderr.write(f"binder: {what}\n")
     sys.stderr.flush()
 
 
-def main() -> None:
-    ready, way = int(sys.argv[1]), sys.argv[2]
-    end = sys.argv.index("--")
+def bind(words: list[str], program: list[str]) -> None:
+    """Bind a socket and be replaced by a program that has it."""
     try:
-        sockets = bind_all(sys.argv[3:end])
+        bound = bind_one(words)
     except (OSError, KeyError) as problem:
-        report(f"cannot bind {' '.join(sys.argv[3:end])}: {problem}")
+        report(f"cannot bind {' '.join(words)}: {problem}")
         raise SystemExit(1) from problem
-    binder = Binder(sockets, sys.argv[end + 1 :])
+    os.dup2(bound.fileno(), 0)
+    restore_signals()
+    os.execvp(program[0], program)
+
+
+def serve(words: list[str], program: list[str]) -> None:
+    """Run a program whenever something arrives."""
+    ready, way, sockets = int(words[0]), words[1], [socket.socket(fileno=int(number)) for number in words[2:]]
+    for inherited in sockets:
+        inherited.set_inheritable(False)
+        inherited.setblocking(True)
+    binder = Binder(sockets, program)
     for number in ENDING:
         signal.signal(number, binder.end)
     os.write(ready, b"\n")
@@ -256,6 +263,11 @@ def main() -> None:
     if way == "accept":
         binder.accept()
     binder.serve(way)
+
+
+def main() -> None:
+    role, end = sys.argv[1], sys.argv.index("--")
+    {"bind": bind, "serve": serve}[role](sys.argv[2:end], sys.argv[end + 1 :])
 
 
 if __name__ == "__main__":

@@ -10,7 +10,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Host
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_servers import SERVICES
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_holder import SOCKET, TIMEOUT
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_servers import (
+    SERVICES,
+    scan_prefix,
+    server_of,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 
 SCANNER, SUPERVISOR = "s6-svscan", "s6-supervise"
@@ -21,6 +26,9 @@ DOWN, UP, RESTART, EXIT = b"d", b"u", b"ru", b"dx"
 RESCAN, DROP = b"a", b"an"
 # Asks whether anybody listens.
 NOTHING = b""
+
+# Takes many sockets from the holder with one command.
+DELETE = 'delete=$0 holder=$1; shift; for name; do "$delete" -t 5000 "$holder" "$name"; done'
 
 _PID = slice(24, 32)
 _READY = 8
@@ -58,15 +66,16 @@ def tell_scanner(platform: Platform, letters: bytes, host: Host) -> bool:
     return host.control(f"{platform.scan_directory}/.s6-svscan/control", letters)
 
 
-def supervised(host: Host) -> dict[str, bool]:
+def supervised(platform: Platform, host: Host) -> dict[str, bool]:
     """Names of the collection's service directories that are supervised now (a logger's is ``NAME/log``), and whether
     the supervisor belongs to an s6-svscan; it does not when it has outlived one that was killed."""
     processes = host.processes()
     scanners = {process.pid for process in processes if process.program == SCANNER}
+    prefix = scan_prefix(platform)
     found = {
-        process.argv[1]: process.parent in scanners
+        process.argv[1][len(prefix) :]: process.parent in scanners
         for process in processes
-        if process.program == SUPERVISOR and len(process.argv) > 1
+        if process.program == SUPERVISOR and len(process.argv) > 1 and process.argv[1].startswith(prefix)
     }
     return {name: owned for name, owned in found.items() if host.exists(f"{SERVICES}/{name}")}
 
@@ -76,8 +85,20 @@ def service_name(directory: str) -> str:
     return directory.split(".", maxsplit=1)[0]
 
 
-def servers_of(services: Iterable[str], host: Host) -> list[str]:
+def servers_of(services: Iterable[str], platform: Platform, host: Host) -> list[str]:
     """Names of the supervised directories of these services, loggers aside, also from when a service had other
     endpoints."""
     wanted = set(services)
-    return sorted(name for name in supervised(host) if "/" not in name and service_name(name) in wanted)
+    return sorted(name for name in supervised(platform, host) if "/" not in name and service_name(name) in wanted)
+
+
+def forget(servers: Iterable[str], platform: Platform, host: Host) -> None:
+    """Take from the holder what it keeps for these servers, of whatever endpoints they had."""
+    gone = set(servers)
+    if not (gone and host.exists(SOCKET)):
+        return
+    held = host.run([platform.program("s6-fdholder-list"), "-t", TIMEOUT, SOCKET], check=False).out.splitlines()
+    names = [name for name in held if server_of(name) in gone]
+    if names:
+        delete = (platform.program("sh"), "-c", DELETE, platform.program("s6-fdholder-delete"))
+        host.run([*delete, SOCKET, *names], check=False)

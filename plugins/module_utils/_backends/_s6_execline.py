@@ -59,6 +59,10 @@ def _unused(name: str, words: Sequence[str]) -> str:
 def script(lines: Iterable[str], platform: Platform, about: str = "") -> str:
     """A whole script. It begins with an environment that holds nothing but PATH."""
     path = ":".join(folder for folder in (platform.s6_path, EXECLINE_PATH, PATH) if folder)
+    return continuation([command(platform.program("env"), "-i", f"PATH={path}"), *lines], platform, about)
+
+
+def continuation(lines: Iterable[str], platform: Platform, about: str = "") -> str:
+    """A script that keeps the environment of whatever runs it."""
     comments = [f"# {HEADER}: changes made here are undone by its next run.", *([f"# {about}"] if about else [])]
-    first = command(platform.program("env"), "-i", f"PATH={path}")
-    return "\n".join([f"#!{platform.program('execlineb')} -P", *comments, first, *lines]) + "\n"
+    return "\n".join([f"#!{platform.program('execlineb')} -P", *comments, *lines]) + "\n"

@@ -25,11 +25,22 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._pr
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_execline import (
     block,
+    continuation,
     script,
     substitution,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_execline import command as line
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_servers import Server, servers
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_holder import (
+    finish_script,
+    holder_files,
+    keeping,
+    retrieving,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_servers import (
+    Server,
+    scanned_at,
+    servers,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities import enforced_by_guard
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_access import parse_network
@@ -47,36 +58,37 @@ BACKLOG = 65535
 OPEN_FILES = "1024"
 # Ten old files of a megabyte each.
 ROTATION = ("n10", "s1000000")
-# What s6-linux-init copies onto /run when the host boots.
-RUN_IMAGE = "/etc/s6-linux-init/current/run-image"
+# What runs for a connection, in a file of its own.
+HANDLER = "handler"
+# Where the binder finds the sockets that it is handed, from this descriptor on.
+FIRST = 4
 
 
 def render_services(services: Sequence[Service], platform: Platform) -> list[File]:
     """All files of these services."""
-    files = []
-    argvs: list[tuple[str, ...]] = []
-    for service in services:
-        for server in servers(service, platform):
-            files += _server_files(server, platform)
-            argvs.append(_handler(server, platform))
-            argvs += [(BINDER,)] if server.kind == "binder" else []
-            argvs += [_gate(server)]
+    every = [server for service in services for server in servers(service, platform)]
+    files = [file for server in every for file in _server_files(server, platform)]
+    argvs = [words for server in every for words in (_handler(server, platform), _gate(server))]
+    argvs += [(BINDER,) for server in every if server.kind == "binder"]
+    holder = holder_files(platform) if any(server.kept for server in every) else []
     # The servers of a service share a directory of logs.
-    return list({file.path: file for file in files}.values()) + banners(services) + shared_programs(argvs)
+    return [
+        *{file.path: file for file in files}.values(),
+        *banners(services),
+        *shared_programs(argvs),
+        *holder,
+    ]
 
 
 def process_lines(server: Server, platform: Platform) -> list[str]:
     """What a server is and runs: where this changes, it must be started again. Access lists are read by every
-    connection, and the guard is somebody else's."""
-    return [*_preparation(server, platform), *_server(server, platform), *_chain(server, platform)]
+    connection, and the guard is somebody else's.
 
-
-def links(server: Server, platform: Platform) -> list[str]:
-    """Where the service directory is linked to: the scan directory, and what becomes of it at the next boot."""
-    found = [f"{platform.scan_directory}/{server.name}"]
-    if platform.init == "s6" and platform.scan_directory.startswith("/run/"):
-        found.append(f"{RUN_IMAGE}/{platform.scan_directory[len('/run/') :]}/{server.name}")
-    return found
+    A server that nobody keeps the socket for finds its handler in a file, which every connection reads. So it is
+    started again, which closes its port for a moment, only when it has changed itself.
+    """
+    rest = _chain(server, platform) if server.kept else [line(_handler_file(server))]
+    return [*_preparation(server, platform), *_server(server, platform), *rest]
 
 
 def rules_directory(server: Server) -> str:
@@ -89,6 +101,7 @@ def _server_files(server: Server, platform: Platform) -> list[File]:
     run = script([LOGGED, *_guard(server, platform), *process_lines(server, platform)], platform, service.description)
     contents = [
         ("run", run, 0o755),
+        *_beside(server, platform),
         ("notification-fd", f"{READY}\n", 0o644),
         ("log/run", script([_logger(server, platform)], platform), 0o755),
         *((name, f"{value}\n", 0o644) for name, value in service.native.s6.items()),
@@ -96,13 +109,25 @@ def _server_files(server: Server, platform: Platform) -> list[File]:
     ]
     if not service.enabled:
         contents.append(("down", "", 0o644))
+    places = scanned_at(server.name, platform)
     folders = dict.fromkeys((f"{LOGS}/{service.name}", server.logs))
     return [
         *(File(folder, "", 0o750, "directory", service=service.name) for folder in folders),
         *(File(f"{server.directory}/{name}", text, mode, service=service.name) for name, text, mode in contents),
         # Last, for the service directory to be complete when somebody looks.
-        *(File(path, server.directory, 0o777, "link", service=service.name) for path in links(server, platform)),
+        *(File(path, server.directory, 0o777, "link", service=service.name) for path in places),
     ]
+
+
+def _beside(server: Server, platform: Platform) -> list[tuple[str, str, int]]:
+    """The script that goes with ``run``."""
+    if server.kept:
+        return [("finish", finish_script(server.kept_names, platform), 0o755)]
+    return [(HANDLER, continuation(_chain(server, platform), platform), 0o755)]
+
+
+def _handler_file(server: Server) -> str:
+    return f"{server.directory}/{HANDLER}"
 
 
 def _logger(server: Server, platform: Platform) -> str:
@@ -132,29 +157,75 @@ def _preparation(server: Server, platform: Platform) -> list[str]:
 
 
 def _server(server: Server, platform: Platform) -> list[str]:
-    if server.kind == "binder":
-        return [_binder(server, platform)]
-    endpoint, listener = server.sockets[0]
-    if server.kind == "unix":
-        return _unix(endpoint, platform)
-    if platform.column("s6") == "s6-networking":
-        return _s6_networking(server, endpoint, listener, platform)
+    if server.kept:
+        return [*_kept(server, platform), *_serving(server, platform)]
+    ((endpoint, listener),) = server.sockets
     return [_ucspi(endpoint, listener, platform)]
 
 
-def _s6_networking(server: Server, endpoint: Endpoint, listener: Listener, platform: Platform) -> list[str]:
+def _kept(server: Server, platform: Platform) -> list[str]:
+    """Get hold of every socket, as descriptor 0; the binder may have several, and gets them elsewhere."""
+    binding = {"tcp": _bind_tcp, "unix": _bind_unix, "binder": _bind}[server.kind]
+    lines = []
+    for name, (endpoint, listener) in zip(server.kept_names, server.sockets):
+        lines.append(keeping(name, binding(endpoint, listener, platform)))
+    for number, name in enumerate(server.kept_names, FIRST):
+        lines.append(retrieving(name, platform))
+        lines += [line("fdmove", str(number), "0")] if server.kind == "binder" else []
+    return lines
+
+
+def _bind_tcp(endpoint: Endpoint, listener: Listener, platform: Platform) -> list[str]:
+    words = ("-b", _backlog(endpoint), listener.address, str(listener.port))
+    return [line(platform.program(f"s6-tcpserver{_digit(listener, platform)}-socketbinder"), *words)]
+
+
+def _bind_unix(endpoint: Endpoint, _listener: Listener, platform: Platform) -> list[str]:
+    """Bound for root alone until owner and mode are right. The binder leaves a lock file that nobody needs."""
+    path = endpoint.path
+    return [
+        line(platform.program("s6-ipcserver-socketbinder"), "-a", "0700", "-b", _backlog(endpoint), path),
+        block("if", line("rm", "-f", f"{path}.lock")),
+        block("if", line("chown", f"{endpoint.owner}:{endpoint.group}", path)),
+        block("if", line("chmod", endpoint.mode, path)),
+    ]
+
+
+def _bind(endpoint: Endpoint, listener: Listener, platform: Platform) -> list[str]:
+    return [line(platform.python, "-IS", BINDER, "bind", *_bound(endpoint, listener), "--")]
+
+
+def _serving(server: Server, platform: Platform) -> list[str]:
+    """What serves the socket that is descriptor 0; the binder, those that it is told."""
+    if server.kind == "binder":
+        numbers = [str(number) for number, _socket in enumerate(server.sockets, FIRST)]
+        return [
+            line("redirfd", "-r", "0", "/dev/null"),
+            line(platform.python, "-IS", BINDER, "serve", READY, _way(server), *numbers, "--"),
+        ]
+    limits = ("-1", "-v1", "-c", str(BACKSTOP))
+    if server.kind == "unix":
+        return [line(platform.program("s6-ipcserverd"), *limits, "-C", str(BACKSTOP))]
+    return _s6_networking(server, limits, platform)
+
+
+def _s6_networking(server: Server, limits: Sequence[str], platform: Platform) -> list[str]:
     guarded = enforced_by_guard(server.service, platform)
     most = server.service.connections.per_source if "connections.per_source" not in guarded else None
-    listening = line(
-        *(platform.program("s6-tcpserver"), "-1", "-Q"),
-        *("-b", _backlog(endpoint), "-c", str(BACKSTOP), "-C", str(most or BACKSTOP)),
-        *(listener.address, str(listener.port)),
-    )
+    digit = _digit(server.sockets[0][1], platform)
+    serving = line(platform.program(f"s6-tcpserver{digit}d"), *limits, "-C", str(most or BACKSTOP))
     if not _rules(server, platform):
-        return [listening]
+        return [serving]
     # Without -H, -R and -l it would ask DNS about every client.
     access = (platform.program("s6-tcpserver-access"), "-v1", "-H", "-R", "-l", "0", "-i", rules_directory(server))
-    return [listening, line(*access)]
+    return [serving, line(*access)]
+
+
+def _digit(listener: Listener, platform: Platform) -> str:
+    """Before s6-networking 2.6 each family has programs of its own."""
+    if "s6-tcpserver4d" not in platform.programs or "s6-tcpserverd" in platform.programs:
+        return ""
+    return "4" if listener.family == "ipv4" else "6"
 
 
 def _ucspi(endpoint: Endpoint, listener: Listener, platform: Platform) -> str:
@@ -164,23 +235,6 @@ def _ucspi(endpoint: Endpoint, listener: Listener, platform: Platform) -> str:
         *(platform.program("tcpserver"), "-1", "-Q", "-H", "-R", "-l", "0"),
         *("-b", _backlog(endpoint), "-c", str(BACKSTOP), address, str(listener.port)),
     )
-
-
-def _unix(endpoint: Endpoint, platform: Platform) -> list[str]:
-    """Bound for root alone until owner and mode are right. The binder leaves a lock file that nobody needs."""
-    path = endpoint.path
-    return [
-        line(platform.program("s6-ipcserver-socketbinder"), "-a", "0700", "-b", _backlog(endpoint), path),
-        block("if", line("rm", "-f", f"{path}.lock")),
-        block("if", line("chown", f"{endpoint.owner}:{endpoint.group}", path)),
-        block("if", line("chmod", endpoint.mode, path)),
-        line(platform.program("s6-ipcserverd"), "-1", "-v1", "-c", str(BACKSTOP), "-C", str(BACKSTOP)),
-    ]
-
-
-def _binder(server: Server, platform: Platform) -> str:
-    words = [word for endpoint, listener in server.sockets for word in _bound(endpoint, listener)]
-    return line(platform.python, "-IS", BINDER, READY, _way(server), *words, "--")
 
 
 def _bound(endpoint: Endpoint, listener: Listener) -> tuple[str, ...]:

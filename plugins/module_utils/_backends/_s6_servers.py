@@ -18,6 +18,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_platfo
 
 # Service directories; scan directories hold links to them.
 SERVICES = f"{CONFIG}/s6-services"
+# What s6-linux-init copies onto /run when the host boots.
+RUN_IMAGE = "/etc/s6-linux-init/current/run-image"
 
 
 @dataclass(frozen=True)
@@ -25,17 +27,18 @@ class Provider:
     """A package of TCP servers.
 
     ``dual``: one server takes both families on a wildcard; else there is one for each. ``ipv6_only``: a server on a
-    wildcard can be kept to IPv6.
+    wildcard can be kept to IPv6. ``inherits``: a server takes a socket that listens already.
     """
 
     dual: bool
     ipv6_only: bool
+    inherits: bool
 
 
 # What the servers do was found by running them.
 PROVIDERS = {
-    "s6-networking": Provider(dual=False, ipv6_only=True),
-    "ucspi": Provider(dual=True, ipv6_only=False),
+    "s6-networking": Provider(dual=False, ipv6_only=True, inherits=True),
+    "ucspi": Provider(dual=True, ipv6_only=False, inherits=False),
 }
 
 
@@ -47,13 +50,14 @@ class Server:
     """One supervised server. ``name`` is that of its service directory.
 
     ``kind``: ``tcp`` (the provider's server), ``unix`` (s6's own) or ``binder``; ``accept``: whether there is a handler
-    for each connection.
+    for each connection; ``kept``: whether the holder keeps its sockets while it is started again.
     """
 
     name: str
     service: Service
     kind: str
     accept: bool
+    kept: bool
     sockets: Sockets
 
     @property
@@ -66,6 +70,11 @@ class Server:
         """Where its logger writes."""
         suffix = self.name[len(self.service.name) + 1 :]
         return f"{LOGS}/{self.service.name}" + (f"/{suffix}" if suffix else "")
+
+    @property
+    def kept_names(self) -> list[str]:
+        """What the holder calls its sockets; a colon ends the server's own name."""
+        return [f"{self.name}:{listener}" for _endpoint, listener in self.sockets if self.kept]
 
     def holds(self, listener: Listener) -> bool:
         """Whether a listener of the service, or a socket that is part of one, is this server's."""
@@ -83,9 +92,36 @@ def servers(service: Service, platform: Platform) -> list[Server]:
             for part in _parts(listener, platform)
         ]
     return [
-        Server(service.name + (f".{_slug(own[0][1])}" if len(groups) > 1 else ""), service, kind, accept, own)
+        Server(
+            service.name + (f".{_slug(own[0][1])}" if len(groups) > 1 else ""),
+            service,
+            kind,
+            accept,
+            kind != "tcp" or _provider(platform).inherits,
+            own,
+        )
         for kind, accept, own in groups
     ]
+
+
+def server_of(kept_name: str) -> str:
+    """The server that a socket of this name is kept for."""
+    return kept_name.split(":", maxsplit=1)[0]
+
+
+def scan_prefix(platform: Platform) -> str:
+    """What names begin with in the scan directory. In the host's own they are kept apart from those of others:
+    s6-rc-init and s6-rc-update give up over a name that is taken, which can keep a host from booting."""
+    return "superserver-" if platform.init == "s6" else ""
+
+
+def scanned_at(name: str, platform: Platform) -> list[str]:
+    """Where a service directory is linked to: the scan directory, and what becomes of it at the next boot."""
+    entry = scan_prefix(platform) + name
+    found = [f"{platform.scan_directory}/{entry}"]
+    if platform.init == "s6" and platform.scan_directory.startswith("/run/"):
+        found.append(f"{RUN_IMAGE}/{platform.scan_directory[len('/run/') :]}/{entry}")
+    return found
 
 
 def _parts(listener: Listener, platform: Platform) -> tuple[Listener, ...]:

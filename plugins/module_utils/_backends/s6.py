@@ -16,13 +16,14 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
     SwitchFailed,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_files import (
-    links,
     process_lines,
     render_services,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_holder import DIRECTORY as HOLDER
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_servers import (
     SERVICES,
     Server,
+    scanned_at,
     servers,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
@@ -100,7 +101,7 @@ class S6:
         return control.service_name(directory[len(SERVICES) + 1 :])
 
     def claims(self, service: Service, platform: Platform) -> list[str]:
-        return [path for server in servers(service, platform) for path in links(server, platform)]
+        return [path for server in servers(service, platform) for path in scanned_at(server.name, platform)]
 
     def missing(self, platform: Platform, host: Host) -> str:
         found = platform.programs
@@ -128,7 +129,7 @@ class S6:
         that is for ``activate``."""
         gone = {
             f"{SERVICES}/{name}": owned
-            for name, owned in control.supervised(host).items()
+            for name, owned in control.supervised(platform, host).items()
             if not host.exists(f"{SERVICES}/{name}/run")
         }
         if not gone:
@@ -146,8 +147,7 @@ class S6:
 
     def release(self, change: Change, platform: Platform, host: Host) -> None:
         """Sessions live on: a server that is told to end leaves them alone."""
-        for name in control.servers_of([service.name for service in change.stop], host):
-            control.tell(f"{SERVICES}/{name}", control.DOWN, host)
+        _bring_down(control.servers_of([service.name for service in change.stop], platform, host), platform, host)
 
     def activate(self, change: Change, platform: Platform, host: Host) -> None:
         _ensure_running(platform, host)
@@ -156,6 +156,8 @@ class S6:
         before = {server.name: control.status(server.directory, host).pid for server in restarting}
         self._stop_strays([*change.start, *(new for _old, new in change.refresh)], platform, host)
         self._allow_start([*change.start, *(new for _old, new in change.refresh)], platform, host)
+        if any(server.kept for server in [*starting, *restarting]):
+            control.tell(HOLDER, control.UP, host)
         for server in starting:
             control.tell(server.directory, control.UP, host)
         for server in restarting:
@@ -178,8 +180,9 @@ class S6:
     @staticmethod
     def _allow_start(services: Sequence[Service], platform: Platform, host: Host) -> None:
         """Remove what keeps servers from being started at the next boot, whoever put it there."""
-        files = [_down_file(server) for service in services for server in servers(service, platform)]
-        files = [path for path in files if host.exists(path)]
+        found = [server for service in services for server in servers(service, platform)]
+        directories = [server.directory for server in found] + [HOLDER for server in found if server.kept][:1]
+        files = [path for path in map(_down_file, directories) if host.exists(path)]
         if files:
             host.run(["rm", "-f", "--", *files])
 
@@ -187,9 +190,8 @@ class S6:
     def _stop_strays(services: Sequence[Service], platform: Platform, host: Host) -> None:
         """Servers of these services that are no longer among theirs would keep what the new ones need."""
         wanted = {server.name for service in services for server in servers(service, platform)}
-        for name in control.servers_of([service.name for service in services], host):
-            if name not in wanted:
-                control.tell(f"{SERVICES}/{name}", control.DOWN, host)
+        there = control.servers_of([service.name for service in services], platform, host)
+        _bring_down([name for name in there if name not in wanted], platform, host)
 
     def health(self, services: Sequence[Service], platform: Platform, host: Host) -> dict[str, str]:
         enabled = [service for service in services if service.enabled]
@@ -197,7 +199,11 @@ class S6:
             return {service.name: f"{UNIT} is not enabled at boot" for service in enabled}
         if not control.tell_scanner(platform, control.NOTHING, host):
             return {service.name: f"no s6-svscan runs on {platform.scan_directory}" for service in enabled}
-        found = [(service.name, _ailment(server, host)) for service in enabled for server in servers(service, platform)]
+        running = [server for service in enabled for server in servers(service, platform)]
+        holder = _holder_ailment(host) if any(server.kept for server in running) else ""
+        found = [
+            (server.service.name, (holder if server.kept else "") or _ailments(server, host)) for server in running
+        ]
         return {name: ailment for name, ailment in found if ailment}
 
     def log(self, services: Sequence[Service], platform: Platform, host: Host) -> str:
@@ -230,18 +236,32 @@ def _restarted(old: Service, new: Service, platform: Platform) -> list[Server]:
     ]
 
 
-def _down_file(server: Server) -> str:
-    """With it the server is not started when its supervisor is."""
-    return f"{server.directory}/down"
+def _bring_down(names: Sequence[str], platform: Platform, host: Host) -> None:
+    """Stop servers for good, and have the holder close what it keeps for them, also for one that does not run just
+    now."""
+    for name in names:
+        control.tell(f"{SERVICES}/{name}", control.DOWN, host)
+    host.wait(lambda: not any(control.status(f"{SERVICES}/{name}", host).pid for name in names), PATIENCE)
+    control.forget(names, platform, host)
 
 
-def _ailment(server: Server, host: Host) -> str:
-    if host.exists(_down_file(server)):
-        return f"{_down_file(server)} keeps it from being started at boot"
-    for directory in (server.directory, f"{server.directory}/log"):
-        if not control.tell(directory, control.NOTHING, host):
-            return f"{directory} is not supervised"
-    return ""
+def _down_file(directory: str) -> str:
+    """With it a service is not started when its supervisor is."""
+    return f"{directory}/down"
+
+
+def _ailments(server: Server, host: Host) -> str:
+    return _ailment(server.directory, host) or _ailment(f"{server.directory}/log", host)
+
+
+def _ailment(directory: str, host: Host) -> str:
+    if host.exists(_down_file(directory)):
+        return f"{_down_file(directory)} keeps it from being started at boot"
+    return "" if control.tell(directory, control.NOTHING, host) else f"{directory} is not supervised"
+
+
+def _holder_ailment(host: Host) -> str:
+    return _ailment(HOLDER, host) or ("" if control.status(HOLDER, host).ready else f"{HOLDER} does not run")
 
 
 def _ready(server: Server, before: int, host: Host) -> bool:

@@ -106,7 +106,8 @@ class _Survey:
     def _process_owner(self, holder: Holder) -> Owner:
         directory = _service_directory(holder.pid)
         if directory is not None:
-            return Owner("s6", directory, holder.pid, holder.program)
+            # For which service a keeper keeps something, only the process shows that serves it.
+            return Owner("s6", "" if holder.program == _KEEPER else directory, holder.pid, holder.program)
         unit = _systemd_sockets.unit_of_process(holder.pid) if self._managed else ""
         if unit:
             return Owner("systemd", unit, holder.pid, holder.program)

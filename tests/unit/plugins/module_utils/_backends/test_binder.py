@@ -32,13 +32,22 @@ IMPATIENT = f"import runpy, sys; sys.argv[0] = {BINDER!r}; m = runpy.run_path({B
 IMPATIENT += "m['main'].__globals__.update(PATIENCE=0.2, PAUSE=0.3); m['main']()"
 
 
+# How many words describe a socket of each kind.
+WORDS = {"tcp": 5, "udp": 4, "unix": 7}
+
+
 @contextmanager
 def running(way: str, words: list[str], *program: str) -> Iterator[subprocess.Popen[str]]:
-    """A binder that has bound its sockets."""
-    read, write = os.pipe()
-    argv = [sys.executable, "-IS", "-c", IMPATIENT, str(write), way, *words, "--", *program]
-    process = subprocess.Popen(argv, pass_fds=[write], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    os.close(write)
+    """A binder that serves sockets."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(bound) for bound in bind_all(words)]
+        read, write = os.pipe()
+        numbers = [str(bound.fileno()) for bound in sockets]
+        argv = [sys.executable, "-IS", "-c", IMPATIENT, "serve", str(write), way, *numbers, "--", *program]
+        process = subprocess.Popen(
+            argv, pass_fds=[write, *map(int, numbers)], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        os.close(write)
     try:
         assert os.read(read, 9) == b"\n", process.communicate()
         yield process
@@ -48,13 +57,24 @@ def running(way: str, words: list[str], *program: str) -> Iterator[subprocess.Po
         process.communicate(timeout=10)
 
 
+def bind_all(words: list[str]) -> Iterator[socket.socket]:
+    while words:
+        count = WORDS[words[0]]
+        yield _helper_binder.bind_one(words[:count])
+        words = words[count:]
+
+
 def refused(*words: str) -> str:
     """What a binder says that cannot bind."""
-    argv = [sys.executable, "-IS", BINDER, "1", "stdin", *words, "--", "/bin/true"]
-    done = subprocess.run(argv, text=True, capture_output=True, check=False, timeout=10)
+    done = bind(*words, program=("/bin/true",))
     assert done.returncode == 1
     assert done.stdout == ""
     return done.stderr
+
+
+def bind(*words: str, program: t.Sequence[str]) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, "-IS", BINDER, "bind", *words, "--", *program]
+    return subprocess.run(argv, text=True, capture_output=True, check=False, timeout=10)
 
 
 def python(code: str) -> tuple[str, ...]:
@@ -111,6 +131,27 @@ def test_one_socket_as_standard_input_and_output() -> None:
             assert time.monotonic() - started < 2
         with datagrams(port, b"d") as client:
             assert client.recv(9) == b"D"
+
+
+def test_program_takes_the_place_of_a_binder_that_only_binds() -> None:
+    port = free_port()
+    code = (
+        "s = socket.socket(fileno=0); print(s.getsockname()[1], s.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))"
+    )
+    done = bind("tcp", "dual", "::", str(port), "5", program=python(code))
+    assert (done.stdout, done.returncode) == (f"{port} 1\n", 0)
+    done = bind("udp", "ipv4", "127.0.0.1", str(port), program=("grep", "SigIgn", "/proc/self/status"))
+    ignored = int(done.stdout.split()[1], 16)
+    assert not ignored & sum(1 << (number - 1) for number in (signal.SIGPIPE, signal.SIGXFSZ))
+
+
+def test_sockets_do_not_reach_the_program_in_other_ways_too() -> None:
+    port = free_port()
+    code = "fds = os.listdir('/proc/self/fd'); c, _peer = socket.socket(fileno=0).accept()\n"
+    code += "c.send(json.dumps(fds).encode())"
+    with running("stdin", ["tcp", "dual", "::", str(port), "5"], *python(code)):
+        # Descriptor 3 is the directory, opened before there was a connection.
+        assert sorted(json.loads(ask(port))) == ["0", "1", "2", "3"]
 
 
 @pytest.mark.parametrize("family", ["ipv4", "ipv6", "dual"])

@@ -19,6 +19,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
     Result,
     SwitchFailed,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_holder import NAME as HOLDER
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_holder import SOCKET
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_servers import (
     SERVICES as DIRECTORIES,
 )
@@ -122,9 +124,10 @@ def test_service_of_an_owner(owner: tuple[str, str], name: str) -> None:
 
 def test_claims_are_places_in_the_scan_directory() -> None:
     assert BACKEND.claims(service(), HOST) == ["/etc/superserver/s6/echo"]
-    image = "/etc/s6-linux-init/current/run-image/service/echo"
-    assert BACKEND.claims(service(), AS_PID_1) == ["/run/service/echo", image]
-    assert BACKEND.claims(service(), replace(AS_PID_1, scan_directory="/etc/service")) == ["/etc/service/echo"]
+    image = "/etc/s6-linux-init/current/run-image/service/superserver-echo"
+    assert BACKEND.claims(service(), AS_PID_1) == ["/run/service/superserver-echo", image]
+    elsewhere = replace(AS_PID_1, scan_directory="/etc/service")
+    assert BACKEND.claims(service(), elsewhere) == ["/etc/service/superserver-echo"]
 
 
 class Tree:
@@ -139,6 +142,7 @@ class Tree:
         self.commands: list[list[str]] = []
         self.removed: list[str] = []
         self.broken: set[str] = set()
+        self.held: list[str] = []
         self._next = 100
         if scanned:
             self.processes_seen.append(Process(50, 1, "s6-svscan", ("s6-svscan", "/etc/superserver/s6"), 0))
@@ -166,11 +170,18 @@ class Tree:
         data = bytes(24) + self._next.to_bytes(8, "big") + bytes(2) + bytes([flags])
         self.files[f"{DIRECTORIES}/{name}/supervise/status"] = data.decode("utf-8", "surrogateescape")
 
+    def _stop(self, name: str) -> None:
+        self.files[f"{DIRECTORIES}/{name}/supervise/status"] = bytes(35).decode()
+
     def orphan(self) -> None:
         self.processes_seen = [replace(each, parent=1) for each in self.processes_seen]
 
     def run(self, argv: t.Sequence[str], check: bool = True, environment: t.Any = None) -> Result:
         self.commands.append(list(argv))
+        if argv[0].endswith("/s6-fdholder-list"):
+            return Result(0, "".join(f"{name}\n" for name in self.held), "")
+        if SOCKET in argv:
+            self.held = [name for name in self.held if name not in argv[argv.index(SOCKET) :]]
         if list(argv[:3]) == ["systemctl", "enable", "--now"]:
             self.scanned = True
             self.files[UNIT_LINK] = ""
@@ -198,6 +209,8 @@ class Tree:
             self.told.append((name, data))
         if data in (b"u", b"ru"):
             self._start(name)
+        if data == b"d":
+            self._stop(name)
         if data == b"dx":
             self._end(name)
         return True
@@ -261,13 +274,57 @@ def test_activate_restarts_only_what_runs_something_else() -> None:
     tree = Tree("a", "b", "c")
     before = dict(tree.pids)
     refresh = (
-        (named("a"), named("a", user="nobody")),
-        (named("b"), named("b", description="other words")),
+        (named("a"), named("a", umask="077")),
+        (named("b"), named("b", user="nobody", exec=["/bin/true"], environment={"A": "b"})),
         (named("c"), named("c")),
     )
     BACKEND.activate(Change(refresh=refresh), HOST, host(tree))
     assert told(tree, b"ru") == ["a", "c"]
     assert {name for name in before if tree.pids[name] != before[name]} == {"a", "c"}
+
+
+def test_server_whose_socket_is_kept_is_restarted_for_a_new_handler() -> None:
+    tree = Tree("a.tcp4-7", "a.tcp6-7", HOLDER)
+    BACKEND.activate(Change(refresh=((named("a"), named("a", user="nobody")),)), NETWORKING, host(tree))
+    assert told(tree, b"ru") == ["a.tcp4-7", "a.tcp6-7"]
+
+
+def test_holder_is_started_where_it_is_needed() -> None:
+    tree = Tree("a.tcp4-7", "a.tcp6-7", HOLDER)
+    BACKEND.activate(Change(start=(named("a"),)), NETWORKING, host(tree))
+    assert told(tree, b"u")[0] == HOLDER
+    tree = Tree("a")
+    BACKEND.activate(Change(start=(named("a"),)), HOST, host(tree))
+    assert told(tree, b"u") == ["a"]
+
+
+def test_health_of_the_holder_is_that_of_the_services_that_need_it() -> None:
+    services = [named("a"), named("b", listen=[{"unix": "/b"}])]
+    tree = Tree("a", "b", HOLDER)
+    assert BACKEND.health(services, HOST, host(tree)) == {}
+    tree.broken.add(HOLDER)
+    tree.control(f"{DIRECTORIES}/{HOLDER}/supervise/control", b"u")
+    assert BACKEND.health(services, HOST, host(tree)) == {"b": f"{DIRECTORIES}/{HOLDER} does not run"}
+    tree.pids.pop(HOLDER)
+    assert BACKEND.health(services, HOST, host(tree)) == {"b": f"{DIRECTORIES}/{HOLDER} is not supervised"}
+    tree.files[f"{DIRECTORIES}/{HOLDER}/down"] = ""
+    down = f"{DIRECTORIES}/{HOLDER}/down"
+    assert BACKEND.health(services, HOST, host(tree)) == {"b": f"{down} keeps it from being started at boot"}
+    BACKEND.activate(Change(start=(named("b", listen=[{"unix": "/b"}]),)), HOST, host(tree))
+    assert ["rm", "-f", "--", down] in tree.commands
+
+
+def test_release_takes_sockets_from_the_holder() -> None:
+    tree = Tree("a.tcp4-7", "a.tcp6-7", "b", HOLDER)
+    tree.files[SOCKET] = ""
+    tree.held = ["a.tcp4-7:tcp:0.0.0.0:7", "a.tcp6-7:tcp:[::]:7", "b:unix:/a.tcp4-7:x y", "a:tcp:*:7"]
+    BACKEND.release(Change(stop=(named("a"),)), NETWORKING, host(tree))
+    assert told(tree, b"d") == ["a.tcp4-7", "a.tcp6-7"]
+    assert tree.held == ["b:unix:/a.tcp4-7:x y", "a:tcp:*:7"]
+    assert len(tree.commands) == 2
+    tree.commands.clear()
+    BACKEND.release(Change(stop=(named("c"),)), NETWORKING, host(tree))
+    assert tree.commands == []
 
 
 def test_access_list_needs_no_restart() -> None:
@@ -336,6 +393,19 @@ def test_foreign_services_are_left_alone() -> None:
     BACKEND.reload(AS_PID_1, host(tree))
     BACKEND.release(Change(stop=(named("getty"),)), AS_PID_1, host(tree))
     assert tree.told == []
+
+
+def test_names_in_the_scan_directory_of_the_host() -> None:
+    tree = Tree("a", "b")
+    tree.processes_seen = [
+        replace(process, argv=("s6-supervise", f"superserver-{process.argv[-1]}"))
+        if process.argv[-1].startswith("a")
+        else process
+        for process in tree.processes_seen
+    ]
+    assert _s6_control.supervised(AS_PID_1, host(tree)) == {"a": True, "a/log": True}
+    BACKEND.release(Change(stop=(named("a"), named("b"))), AS_PID_1, host(tree))
+    assert told(tree, b"d") == ["a"]
 
 
 def test_health() -> None:

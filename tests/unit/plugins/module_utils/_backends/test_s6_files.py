@@ -18,10 +18,18 @@ from hypothesis import strategies as st
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _helper_binder
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import HEADER, File
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import BINDER, command, variables
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_files import process_lines
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_holder import DIRECTORY as HOLDER
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_holder import (
+    KEEP,
+    LET_GO,
+    NAME,
+    SOCKET,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_servers import (
     SERVICES as DIRECTORIES,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_servers import servers
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_servers import server_of, servers
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import S6
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities import refusals
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
@@ -105,6 +113,13 @@ PROVIDERS = {
 UCSPI, NETWORKING = PROVIDERS.values()
 AS_PID_1 = replace(UCSPI, init="s6", scan_directory="/run/service")
 
+BINDERS = (
+    "tcpserver",
+    *(f"s6-tcpserver{digit}-socketbinder" for digit in ("", "4", "6")),
+    "s6-ipcserver-socketbinder",
+    "binder",
+)
+
 # What a server sets for its handler.
 SET = {"TCPREMOTEIP": "192.0.2.7", "TCPREMOTEPORT": "4711", "LISTEN_PID": "99"}
 
@@ -123,12 +138,24 @@ def directory_files(files: t.Iterable[File]) -> list[File]:
 
 
 def chains(files: t.Iterable[File]) -> dict[str, Chain]:
-    """Every server's chain, by the name of its service directory."""
-    return {
-        file.path.split("/")[-2]: follow(read_script(file.content), SET)
-        for file in files
-        if file.path.startswith(DIRECTORIES) and file.path.endswith("/run") and not file.path.endswith("/log/run")
-    }
+    """Every server's chain, by the name of its service directory, and of the script that it ends with."""
+    contents = {file.path: file.content for file in files if file.service and file.path.startswith(DIRECTORIES)}
+    found = {}
+    for path, content in contents.items():
+        if path.endswith("/run") and not path.endswith("/log/run"):
+            words = read_script(content)
+            if words[-1] in contents:
+                words = words[:-1] + read_script(contents[words[-1]])
+            found[path.split("/")[-2]] = follow(words, SET)
+    return found
+
+
+def binding(chain: Chain) -> list[tuple[str, list[str]]]:
+    """What binds sockets: in the chain itself, or for the holder."""
+    kept = [
+        program for (block,) in chain.arguments("if") if block[0] == KEEP for program in follow(block[3:], {}).programs
+    ]
+    return [(name, words) for name, words in [*chain.programs, *kept] if name in BINDERS and "serve" not in words[:3]]
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -185,7 +212,7 @@ def test_directories_are_complete(name: str, provider: str) -> None:
 
 
 def test_own_program_comes_with_the_service_that_runs_it() -> None:
-    (program,) = (file for file in files_of("stdin") if not file.service)
+    (program,) = (file for file in files_of("stdin") if file.path == BINDER)
     assert (program.path, program.mode) == (BINDER, 0o755)
     assert program.content == Path(_helper_binder.__file__).read_text(encoding="utf-8")
     assert HEADER in program.content
@@ -274,16 +301,76 @@ LISTENING: tuple[tuple[str, str, dict[str, list[str]]], ...] = (
     ),
     ("unix-datagrams", "ucspi", {"unix-datagrams": ["unix", "datagram", "/run/c", "root", "root", "0660", "65535"]}),
 )
-BINDERS = ("tcpserver", "s6-tcpserver", "s6-ipcserver-socketbinder", "binder")
 
 
 @pytest.mark.parametrize(("name", "provider", "expected"), LISTENING)
 def test_server_is_told_where_to_listen(name: str, provider: str, expected: dict[str, list[str]]) -> None:
     found = {}
     for directory, chain in chains(files_of(name, PROVIDERS[provider])).items():
-        ((program, words),) = ((program, words) for program, words in chain.programs if program in BINDERS)
-        found[directory] = words[4:] if program == "binder" else words[-1:] if "ipc" in program else words[-2:]
+        found[directory] = [
+            word
+            for program, words in binding(chain)
+            for word in (words[3:] if program == "binder" else words[-1:] if "ipc" in program else words[-2:])
+        ]
     assert found == expected
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("name", SERVICES)
+def test_holder_keeps_every_socket_that_a_server_can_take(name: str, provider: str) -> None:
+    files = files_of(name, PROVIDERS[provider])
+    by_path = {file.path: file for file in files}
+    found = chains(files)
+    for server in servers(made(name), PROVIDERS[provider]):
+        chain = found[server.name]
+        kept = [block[1:3] for (block,) in chain.arguments("if") if block[0] == KEEP]
+        taken = [words[-2:] for words in chain.arguments("s6-fdholder-retrieve")]
+        assert kept == taken == [[SOCKET, name] for name in server.kept_names]
+        assert len(taken) in (0, len(server.sockets))
+        assert bool(taken) is (server.kind != "tcp" or provider == "s6-networking")
+        assert all(server_of(name) == server.name for name in server.kept_names)
+        finish = f"{server.directory}/finish"
+        assert (finish in by_path) is bool(taken)
+        if taken:
+            words = read_script(by_path[finish].content)
+            assert words[words.index(LET_GO) :] == [LET_GO, SOCKET, *server.kept_names]
+    assert (HOLDER in {file.content for file in files if file.kind == "link"}) is any(
+        chain.arguments("s6-fdholder-retrieve") for chain in found.values()
+    )
+
+
+def test_names_of_sockets_are_unambiguous() -> None:
+    every = [made(name) for name in SERVICES]
+    names = [name for one in every for server in servers(one, NETWORKING) for name in server.kept_names]
+    assert len(names) == len(set(names))
+
+
+def test_holder() -> None:
+    files = [file for file in files_of("stdin") if not file.service and file.path != BINDER]
+    goldens.compare("s6/holder.txt", files)
+    (run,) = (file for file in files if file.path == f"{HOLDER}/run")
+    assert follow(read_script(run.content), {}).arguments("s6-ipcserver-socketbinder") == [["-a", "0600", SOCKET]]
+    links = {file.path for file in S6().render([made("stdin")], AS_PID_1) if file.content == HOLDER}
+    assert links == {
+        f"{parent}/superserver-{NAME}" for parent in ("/run/service", "/etc/s6-linux-init/current/run-image/service")
+    }
+
+
+def test_older_release_has_programs_for_each_family() -> None:
+    programs = {name: f"/opt/{name}" for name in ("s6-tcpserver4d", "s6-tcpserver6d")}
+    for directory, chain in chains(files_of("echo", replace(NETWORKING, programs=programs))).items():
+        ((_program, _words),) = binding(chain)
+        digit = directory[len("echo.tcp")]
+        assert chain.arguments(f"s6-tcpserver{digit}d")
+
+
+def test_change_of_the_handler_is_none_of_the_server_where_nobody_keeps_its_socket() -> None:
+    def lines(platform: Platform, **other: t.Any) -> list[list[str]]:
+        return [process_lines(server, platform) for server in servers(made("echo", **other), platform)]
+
+    assert lines(UCSPI) == lines(UCSPI, user="nobody", environment={"A": "b"}, exec=["/bin/true"], nice=3)
+    assert lines(UCSPI) != lines(UCSPI, umask="077")
+    assert lines(NETWORKING) != lines(NETWORKING, user="nobody")
 
 
 def test_backlog_and_limits_are_written_out() -> None:
@@ -293,7 +380,7 @@ def test_backlog_and_limits_are_written_out() -> None:
         assert words[words.index("-b") + 1] == backlog
         assert words[words.index("-c") + 1] == "1000"
     for chain in chains(files_of("limited", NETWORKING)).values():
-        (words,) = chain.arguments("s6-tcpserver")
+        (words,) = chain.arguments("s6-tcpserverd")
         assert [words[words.index(option) + 1] for option in ("-c", "-C")] == ["1000", "3"]
 
 
@@ -303,7 +390,7 @@ def test_what_the_guard_enforces_is_not_enforced_twice() -> None:
     guarded = replace(NETWORKING, policy="always")
     several = made("limited", listen=[{"tcp": "7"}, {"tcp": "8"}])
     for chain in chains(S6().render([several], guarded)).values():
-        (words,) = chain.arguments("s6-tcpserver")
+        (words,) = chain.arguments("s6-tcpserverd")
         assert words[words.index("-C") + 1] == "1000"
 
 
@@ -313,18 +400,18 @@ def test_guard_is_loaded_before_anything_listens(name: str, loads: bool) -> None
         order = [program for program, _words in chain.programs]
         blocks = [words[0] for words in chain.arguments("if")]
         assert any("/etc/superserver/guard.nft" in block[-1] for block in blocks) is loads
-        assert not loads or order.index("if") < min(order.index(program) for program in BINDERS if program in order)
+        assert not loads or "/etc/superserver/guard.nft" in blocks[0][-1]
+        assert order.index("fdmove") < (order.index("if") if blocks else len(order))
 
 
 def test_socket_of_a_unix_server_gets_owner_and_mode_before_it_serves() -> None:
     chain = next(chain for name, chain in chains(files_of("unix")).items() if "a_b" in name)
-    order = [program for program, _words in chain.programs]
-    assert order.index("s6-ipcserver-socketbinder") < order.index("s6-ipcserverd")
-    (binder,) = chain.arguments("s6-ipcserver-socketbinder")
-    assert binder == ["-a", "0700", "-b", "20", "/run/sub/a b.sock"]
     path = "/run/sub/a b.sock"
-    assert [words[0] for words in chain.arguments("if")] == [
-        ["mkdir", "-p", "/run/sub"],
+    making, keeping = (words[0] for words in chain.arguments("if"))
+    assert making == ["mkdir", "-p", "/run/sub"]
+    binder = follow(keeping[3:], {})
+    assert binder.programs[0] == ("s6-ipcserver-socketbinder", ["-a", "0700", "-b", "20", path])
+    assert [words[0] for words in binder.arguments("if")] == [
         ["rm", "-f", f"{path}.lock"],
         ["chown", "nobody:adm", path],
         ["chmod", "0600", path],
@@ -345,7 +432,9 @@ def test_descriptors() -> None:
     ]
     client = [["-c", "2", "1"], ["1", "3"], ["-c", "2", "1"]]
     assert [chain.arguments("fdmove") for chain in chains(files_of("client")).values()] == [client]
-    assert [chain.arguments("fdmove") for chain in chains(files_of("stdin")).values()] == [[["-c", "2", "1"]]]
+    assert [chain.arguments("fdmove") for chain in chains(files_of("stdin")).values()] == [
+        [["-c", "2", "1"], ["4", "0"]]
+    ]
 
 
 def test_daemon_is_told_about_its_sockets() -> None:
@@ -380,7 +469,7 @@ def test_access_rules_say_what_the_schema_says(allow: list[str], deny: list[str]
     one = made("echo", access={"allow": allow, "deny": deny})
     rules: dict[str, list[tuple[t.Any, str]]] = {"ip4": [], "ip6": []}
     for file in S6().render([one], NETWORKING):
-        if "/data/rules/" in file.path:
+        if file.service and "/data/rules/" in file.path:
             family, prefix, verdict = file.path.split("/")[-3:]
             assert file.content == ""
             rules[family].append((ipaddress.ip_network(prefix.replace("_", "/")), verdict))

@@ -87,6 +87,16 @@ def test_an_s6_service_directory(start: Start, tmp_path: Path) -> None:
     assert (owner.kind, owner.name) == ("s6", str(tmp_path))
 
 
+def test_nobody_can_tell_for_which_service_a_keeper_keeps_something(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "s6-fdholderd").write_text(f"#!{sys.executable}\n{SERVER}\n")
+    (tmp_path / "s6-fdholderd").chmod(0o755)
+    keeper = str(tmp_path / "s6-fdholderd")
+    _pid, port = start("s6-supervise", f"import subprocess; subprocess.run([{keeper!r}])")
+    owner = owner_at(port)
+    assert owner is not None
+    assert (owner.kind, owner.name, owner.program) == ("s6", "", "s6-fdholderd")
+
+
 def test_an_xinetd_service_by_its_configuration(start: Start, tmp_path: Path) -> None:
     config = tmp_path / "xinetd.conf"
     pid, port = start("xinetd", SERVER, "-stayalive", "-f", str(config))
