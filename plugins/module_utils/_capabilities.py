@@ -136,7 +136,7 @@ _NO_CGROUP = _impossible("the servers of s6 and their handlers share one cgroup"
 _RATE = _guard("nftables `limit rate over`")
 _NO_RATE = _impossible("nftables does not see the connections of unix sockets")
 _GATE = _emulated("the collection's gate, a shell script that runs before the handler")
-_OPTIONS = Cell(UNBUILT, "this version of the collection does not build the field yet")
+_OPTIONS = _emulated("set on the listening socket, which its connections inherit")
 _NO_SANDBOX = _impossible("setpriv takes privileges away, but nothing here mounts file systems for each handler")
 
 ROWS: tuple[Row, ...] = (

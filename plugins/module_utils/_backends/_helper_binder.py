@@ -2,13 +2,16 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Two programs of a chain, of which one binds a socket and the other waits until something arrives on its sockets.
+"""Programs of a chain: one binds a socket, one gives it options, and one waits until something arrives on its sockets.
 
 ``binder bind SOCKET -- PROGRAM [ARGUMENT...]`` is replaced by PROGRAM, which has the socket as fd 0. SOCKET is one of::
 
     tcp FAMILY ADDRESS PORT BACKLOG                     FAMILY: ipv4, ipv6 (IPv6 only) or dual
     udp FAMILY ADDRESS PORT
     unix TYPE PATH OWNER GROUP MODE BACKLOG             TYPE: stream, datagram or seqpacket
+
+``binder set KEEPALIVE NO_DELAY DEFER_ACCEPT -- PROGRAM [ARGUMENT...]`` gives the listening TCP socket that is fd 0
+these options (1 or 0; the last one in seconds), which its connections inherit, and is replaced by PROGRAM.
 
 ``binder serve READY WAY DESCRIPTOR... -- PROGRAM [ARGUMENT...]`` waits until something arrives on the sockets that
 these descriptors are, starts PROGRAM, which takes it, and waits again when that ends. READY is the number of a
@@ -44,6 +47,11 @@ PAUSE = 1.0
 PATIENCE = 5.0
 # How many connections are served at a time.
 MOST = 1000
+OPTIONS = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE),
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY),
+    (socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT),
+)
 TYPES = {"stream": socket.SOCK_STREAM, "datagram": socket.SOCK_DGRAM, "seqpacket": socket.SOCK_SEQPACKET}
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT)
 
@@ -249,6 +257,15 @@ def bind(words: list[str], program: list[str]) -> None:
     os.execvp(program[0], program)
 
 
+def set_options(words: list[str], program: list[str]) -> None:
+    """Give fd 0 its options and be replaced by a program that has it."""
+    with socket.socket(fileno=os.dup(0)) as listening:
+        for (level, option), value in zip(OPTIONS, words):
+            listening.setsockopt(level, option, int(value))
+    restore_signals()
+    os.execvp(program[0], program)
+
+
 def serve(words: list[str], program: list[str]) -> None:
     """Run a program whenever something arrives."""
     ready, way, sockets = int(words[0]), words[1], [socket.socket(fileno=int(number)) for number in words[2:]]
@@ -267,7 +284,7 @@ def serve(words: list[str], program: list[str]) -> None:
 
 def main() -> None:
     role, end = sys.argv[1], sys.argv.index("--")
-    {"bind": bind, "serve": serve}[role](sys.argv[2:end], sys.argv[end + 1 :])
+    {"bind": bind, "set": set_options, "serve": serve}[role](sys.argv[2:end], sys.argv[end + 1 :])
 
 
 if __name__ == "__main__":

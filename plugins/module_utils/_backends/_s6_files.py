@@ -46,6 +46,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model import
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_access import parse_network
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Endpoint, Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_records import Tcp
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_schema import BACKSTOP
 
 # Standard output is the logger.
@@ -69,7 +70,7 @@ def render_services(services: Sequence[Service], platform: Platform) -> list[Fil
     every = [server for service in services for server in servers(service, platform)]
     files = [file for server in every for file in _server_files(server, platform)]
     argvs = [words for server in every for words in (_handler(server, platform), _gate(server))]
-    argvs += [(BINDER,) for server in every if server.kind == "binder"]
+    argvs += [(BINDER,) for server in every if server.kind == "binder" or server.service.tcp != Tcp()]
     holder = holder_files(platform) if any(server.kept for server in every) else []
     # The servers of a service share a directory of logs.
     return [
@@ -168,7 +169,8 @@ def _kept(server: Server, platform: Platform) -> list[str]:
     binding = {"tcp": _bind_tcp, "unix": _bind_unix, "binder": _bind}[server.kind]
     lines = []
     for name, (endpoint, listener) in zip(server.kept_names, server.sockets):
-        lines.append(keeping(name, binding(endpoint, listener, platform)))
+        binding_lines = [*binding(endpoint, listener, platform), *_options(server.service.tcp, listener, platform)]
+        lines.append(keeping(name, binding_lines))
     for number, name in enumerate(server.kept_names, FIRST):
         lines.append(retrieving(name, platform))
         lines += [line("fdmove", str(number), "0")] if server.kind == "binder" else []
@@ -193,6 +195,13 @@ def _bind_unix(endpoint: Endpoint, _listener: Listener, platform: Platform) -> l
 
 def _bind(endpoint: Endpoint, listener: Listener, platform: Platform) -> list[str]:
     return [line(platform.python, "-IS", BINDER, "bind", *_bound(endpoint, listener), "--")]
+
+
+def _options(options: Tcp, listener: Listener, platform: Platform) -> list[str]:
+    if listener.transport != "tcp" or options == Tcp():
+        return []
+    values = (int(options.keepalive), int(options.no_delay), options.defer_accept or 0)
+    return [line(platform.python, "-IS", BINDER, "set", *map(str, values), "--")]
 
 
 def _serving(server: Server, platform: Platform) -> list[str]:

@@ -15,6 +15,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import ANY, Endpoint, Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_records import Tcp
 
 # Service directories; scan directories hold links to them.
 SERVICES = f"{CONFIG}/s6-services"
@@ -87,7 +88,7 @@ def servers(service: Service, platform: Platform) -> list[Server]:
     groups: list[tuple[str, bool, Sockets]] = [("binder", False, sockets)]
     if service.accept or service.internal:
         groups = [
-            (_kind(part, platform), not endpoint.datagram, ((endpoint, part),))
+            (_kind(part, service.tcp, platform), not endpoint.datagram, ((endpoint, part),))
             for endpoint, listener in sockets
             for part in _parts(listener, platform)
         ]
@@ -137,13 +138,16 @@ def _halves(listener: Listener) -> tuple[Listener, ...]:
     return tuple(replace(listener, family=family, address=ANY[family]) for family in ("ipv4", "ipv6"))
 
 
-def _kind(listener: Listener, platform: Platform) -> str:
+def _kind(listener: Listener, options: Tcp, platform: Platform) -> str:
     if listener.type == "datagram":
         return "binder"
     if listener.transport == "unix":
         return "unix"
+    provider = _provider(platform)
     only_ipv6 = listener.family == "ipv6" and listener.wildcard
-    return "binder" if only_ipv6 and not _provider(platform).ipv6_only else "tcp"
+    # A server that binds by itself gives its socket no options.
+    able = (provider.ipv6_only or not only_ipv6) and (provider.inherits or options == Tcp())
+    return "tcp" if able else "binder"
 
 
 def _provider(platform: Platform) -> Provider:

@@ -221,7 +221,7 @@ class S6:
 
 
 def _bindings(service: Service, platform: Platform) -> list[tuple[object, ...]]:
-    return [(server.name, server.kind, server.sockets) for server in servers(service, platform)]
+    return [(server.name, server.kind, server.sockets, service.tcp) for server in servers(service, platform)]
 
 
 def _restarted(old: Service, new: Service, platform: Platform) -> list[Server]:
