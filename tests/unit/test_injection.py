@@ -60,7 +60,8 @@ PLACES: dict[str, tuple[tuple[Callable[[str], Fields], str | tuple[str, ...]], .
     "listen.mode": ((lambda text: {"listen": [{"unix": "/run/a", "mode": text}]}, "600"),),
     "exec": (
         (lambda text: {"exec": ["/bin/echo", text, "end"]}, "x"),
-        (lambda text: {"exec": [f"/opt/{text}", "end"]}, "x"),
+        # env would take a path with "=" for a variable, so that there is a word more.
+        (lambda text: {"exec": [f"/opt/{text}", "end"]}, ("x", "=")),
         (lambda text: {"exec": ["/bin/echo", text], "accept": False}, "x"),
     ),
     "proxy.to": ((lambda text: {"exec": None, "proxy": {"to": text}}, "127.0.0.1:80"),),
