@@ -15,6 +15,7 @@ from hypothesis import given, settings
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import File
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._offline import render_offline
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import BANNERS
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._xinetd_config import parse
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers import BASE
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
@@ -150,7 +151,8 @@ def execline_structure(text: str) -> t.Any:
 
 
 def rules_structure(text: str) -> str:
-    return re.sub(r"[\w.:/-]+", "w", text, flags=re.ASCII)
+    """A string of nft ends at the next quote, whatever stands before that, and a star in it is a pattern."""
+    return re.sub(r"[\w.:/-]+", "w", re.sub(r'"[^"*]*"', "w", text), flags=re.ASCII)
 
 
 STRUCTURES: tuple[tuple[str, Callable[[str], t.Any]], ...] = (
@@ -163,8 +165,10 @@ STRUCTURES: tuple[tuple[str, Callable[[str], t.Any]], ...] = (
 
 
 def structure(file: File) -> t.Any:
-    """A file without what was declared; its place is as deep as ever."""
+    """A file without what was declared; its place is as deep as ever. Nobody reads what is sent as it is."""
     path = file.path.split("/")
+    if file.path.startswith(f"{BANNERS}/"):
+        return (path[:4], len(path), file.kind, file.mode)
     what = next(
         (read for pattern, read in STRUCTURES if re.match(pattern, file.content)), lambda text: text.count("\n")
     )
@@ -209,6 +213,8 @@ INJECTIONS: tuple[tuple[Callable[[str], t.Any], str, str], ...] = (
     (execline_structure, "#!/usr/bin/execlineb -P\necho {}\n", "x y"),
     (execline_structure, "#!/usr/bin/execlineb -P\nif {{ echo {} }}\n", "x } id {"),
     (rules_structure, "tcp dport {} accept", "7 drop; tcp dport 8"),
+    (rules_structure, 'iifname "{}" accept', 'x"accept'),
+    (rules_structure, 'iifname "{}" accept', "x*"),
 )
 
 
