@@ -36,6 +36,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_proble
 Fields = dict[str, t.Any]
 
 PATIENCE = 10.0  # seconds that an answer may take
+ONE = b"one\n"
 GREETING = b"listen_fds 1, fd 0 is null\n"
 XINETD_CONFIG = "/etc/xinetd.conf"
 STARTS = "/run/pitfalls-starts"
@@ -43,7 +44,7 @@ STARTS = "/run/pitfalls-starts"
 CAT: Fields = {
     "name": "cat",
     "listen": [{"tcp": "24001"}],
-    "exec": ["/bin/sh", "-c", "nice; exec cat"],
+    "exec": ["/bin/sh", "-c", "echo one; exec cat"],
     "user": "nobody",
 }
 GOES: Fields = {"name": "goes", "listen": [{"tcp": "24002"}], "exec": ["/bin/cat"], "user": "nobody"}
@@ -206,14 +207,14 @@ def sessions_outlive_changes(trial: Trial) -> None:
     """Pitfalls 10, 41: a change reaches new connections, and ends no session of this or of another service; only that
     of a service which is taken from xinetd ends."""
     trial.declare(CAT, GOES)
-    stays, goes = Session(24001, b"0\n"), Session(24002)
+    stays, goes = Session(24001, ONE), Session(24002)
     require(stays.alive and goes.alive, "the services do not serve")
-    trial.declare({**CAT, "nice": 5})
+    trial.declare({**CAT, "exec": ["/bin/sh", "-c", "echo two; exec cat"]})
     require(stays.alive, "the session of a service ended when its handler was changed")
     require(
         goes.alive == (trial.backend != "xinetd"), "what becomes of the session of a removed service is not as told"
     )
-    require(serves(24001, b"5\n"), "new connections do not get the new handler")
+    require(serves(24001, b"two\n"), "new connections do not get the new handler")
     require(refused(24002), "somebody still listens for the removed service")
 
 
@@ -264,10 +265,10 @@ def failures_stay_small(trial: Trial) -> None:
 def restarts_are_survived(trial: Trial) -> None:
     """Pitfalls 9, 45: when the super-server is restarted, sessions go on, and its services come back."""
     trial.declare(CAT)
-    session = Session(24001, b"0\n")
+    session = Session(24001, ONE)
     require(session.alive, "the service does not serve")
     shell(RESTARTS[trial.backend])
-    eventually(lambda: serves(24001, b"0\n"), "the service does not come back")
+    eventually(lambda: serves(24001, ONE), "the service does not come back")
     require(session.alive, "the session ended")
 
 
@@ -295,7 +296,7 @@ def defaults_do_no_harm(trial: Trial) -> None:
     for path in ("/etc/xinetd.d/00-pitfalls", "/etc/xinetd.d/zz-pitfalls"):
         with written(path, "defaults\n{\n\tonly_from = 192.0.2.1\n}\n"):
             require(path in trial.refusal(GOES), f"the defaults in {path} are not named")
-    require(shell("pidof xinetd") == before and serves(24001, b"0\n"), "xinetd has ended, or was restarted")
+    require(shell("pidof xinetd") == before and serves(24001, ONE), "xinetd has ended, or was restarted")
 
 
 def defaults_with(line: str) -> Callable[[str], str]:
@@ -344,7 +345,7 @@ def windows_over_midnight_are_refused(trial: Trial) -> None:
     for times in ("22:00-06:00", "12:00-24:00"):
         said = trial.refusal({**CAT, "native": {"xinetd": {"access_times": times}}})
         require("access_times" in said, f"the attribute is not named: {said}")
-    require(serves(24001, b"0\n"), "the service ended")
+    require(serves(24001, ONE), "the service ended")
 
 
 STORIES: tuple[Callable[[Trial], None], ...] = (
