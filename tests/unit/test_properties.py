@@ -264,42 +264,6 @@ def test_systemd_takes_every_unit(tmp_path: Path, drawn: list[Fields]) -> None:
     assert SYSTEMD.check(str(tmp_path), files, Platform(), machine()) == []
 
 
-# Every place of a text, with a text that means nothing there.
-PLACES: tuple[tuple[str, t.Callable[[str], t.Any], str], ...] = (
-    ("description", str, "x"),
-    ("exec", lambda text: ["/bin/echo", text], "x"),
-    ("exec", lambda text: [f"/opt/{text}"], "x"),
-    ("environment", lambda text: {"A": text}, "x"),
-    ("working_directory", "/srv/{}".format, "x"),
-    ("listen", lambda text: [{"unix": f"/run/{text}"}], "x"),
-    ("user", str, "x"),
-    ("group", str, "x"),
-    ("supplementary_groups", lambda text: [text], "x"),
-    ("umask", str, "022"),
-    ("name", str, "x"),
-    ("native", lambda text: {"systemd": {"service": {"Slice": text}}}, "x"),
-    ("native", lambda text: {"systemd": {"socket": {"Mark": ["1", text]}}}, "x"),
-)
-
-
-def keys(service: Service) -> list[dict[str, list[str]]]:
-    """The names of all settings of a service's units, in order."""
-    files = [file for file in SYSTEMD.render([service], Platform()) if file.kind == "file"]
-    units = [systemd_syntax.read_unit(file.content) for file in files]
-    return [{section: [key for key, _value in lines] for section, lines in unit.items()} for unit in units]
-
-
-@pytest.mark.parametrize(("field", "place", "harmless"), PLACES)
-@given(text=TEXT)
-def test_text_adds_no_directive(field: str, place: t.Callable[[str], t.Any], harmless: str, text: str) -> None:
-    """Either there is a problem at the field itself, or the units have the settings that they have anyway."""
-    declared = {**ECHO, field: place(text)}
-    found = refusal(declared)
-    assert all(path.startswith(f"{BASE}[0].{field}") for path, _message in found)
-    if not found and not SYSTEMD.refuse(made_of(declared, {}), Platform()):
-        assert keys(made_of(declared, {})) == keys(made_of({**ECHO, field: place(harmless)}, {}))
-
-
 @given(st.lists(TEXTS, min_size=1, max_size=20), st.dictionaries(st.sampled_from(["A", "B"]), VALUES))
 def test_every_text_that_can_be_an_argument_is_taken(words: list[str], environment: dict[str, str]) -> None:
     assert refusal({**ECHO, "exec": ["/bin/echo", *words], "environment": environment}) == []

@@ -64,6 +64,9 @@ _STARTED = re.compile(r"Started working: (?P<number>\d+) available service")
 _UNBOUND = re.compile(r"Service \S+ failed to start and is deactivated")
 _HARMLESS = ("NOTICE", "INFO", "DEBUG")
 
+# Files below ENTRIES that have a ``defaults`` entry.
+_FIND_DEFAULTS = ("grep", "-Rlsiw", "^[[:space:]]*defaults", ENTRIES)
+
 
 def check_entries(root: str, files: Sequence[File], platform: Platform, host: Host) -> list[str]:
     """What xinetd says of entries staged below ``root``, and of the host's defaults; an empty list when it takes
@@ -111,6 +114,19 @@ def config_problem(host: Host) -> str:
             "collection's services too; set it in those entries that need it"
         )
     return ""
+
+
+def defaults_elsewhere(host: Host) -> str:
+    """The same for ``defaults`` entries beside that of CONFIG: xinetd applies each to all services that it reads later,
+    and a wrong value in any of them ends it."""
+    found = host.run(_FIND_DEFAULTS, check=False).out.split("\n")
+    # Other files are not read.
+    files = sorted(path for path in found if re.fullmatch(rf"{ENTRIES}/[^/.]*[^/.~]", path))
+    if not files:
+        return ""
+    return (
+        f"{', '.join(files)}: has a defaults entry, which would change the collection's services; move it to {CONFIG}"
+    )
 
 
 def enabled_services(text: str) -> list[str]:

@@ -176,7 +176,7 @@ def _assignments(settings: Sequence[tuple[str, str]]) -> t.Iterator[str]:
     """Lines; an attribute that is there already is added to."""
     seen = set()
     for name, value in settings:
-        yield f"\t{name:<14} {'+=' if name in seen else '='} {value}".rstrip()
+        yield f"\t{name:<14} {'+=' if name in seen else '='} {value}".rstrip(" ")
         seen.add(name)
 
 

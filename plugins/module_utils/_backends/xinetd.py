@@ -19,6 +19,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xi
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xinetd_config import (
     check_entries,
     config_problem,
+    defaults_elsewhere,
     enabled_services,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xinetd_files import (
@@ -81,8 +82,9 @@ class Xinetd:
         return "" if platform.xinetd else "xinetd"
 
     def check(self, root: str, files: Sequence[File], platform: Platform, host: Host) -> list[str]:
-        problem = config_problem(host)
-        return ([problem] if problem else []) + check_entries(root, files, platform, host)
+        """To let go of services is right on any host."""
+        problems = [config_problem(host), defaults_elsewhere(host)] if files else []
+        return [*filter(None, problems), *check_entries(root, files, platform, host)]
 
     def reload(self, platform: Platform, host: Host) -> None:
         """Reading its files is what opens and closes xinetd's listeners."""
@@ -111,7 +113,7 @@ class Xinetd:
         enabled = [service.name for service in services if service.enabled]
         if not enabled:
             return {}
-        problem = config_problem(host)
+        problem = config_problem(host) or defaults_elsewhere(host)
         if not problem and daemon.find(host) is None:
             problem = "xinetd does not run"
         elif not problem and not daemon.enabled_at_boot(platform, host):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import socket
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -95,7 +96,8 @@ def parse(text: str) -> list[Entry | str]:
     entry: Entry | None = None
     opened = valid = False
     for line in text.split("\n"):
-        words = line.split()
+        # Other blanks, of Unicode for example, are letters to xinetd.
+        words = re.findall(r"[^ \t]+", line)
         if not words or words[0].startswith("#"):
             continue
         if entry is None:
@@ -142,8 +144,8 @@ def _read(path: str, seen: set[str]) -> Iterator[Entry]:
         if isinstance(item, Entry):
             yield item
             continue
-        keyword, _blank, target = item.partition(" ")
-        for included in _included(keyword.lower(), target.strip()):
+        keyword, *target = item.split(maxsplit=1)
+        for included in _included(keyword.lower(), "".join(target)):
             yield from _read(included, seen)
 
 

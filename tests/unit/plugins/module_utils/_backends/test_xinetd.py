@@ -265,7 +265,7 @@ def test_health(alter: Callable[[Machine], None], gist: str) -> None:
     alter(machine)
     every = [made("a"), made("b"), made("c", state="disabled")]
     assert XINETD.health(every, UNDER_SYSTEMD, host_of(machine)) == (dict.fromkeys("ab", gist) if gist else {})
-    assert len(machine.done) <= 1
+    assert len(machine.done) <= 2
 
 
 def test_health_of_disabled_services() -> None:
@@ -277,7 +277,15 @@ def test_health_of_disabled_services() -> None:
 def test_health_without_systemd() -> None:
     machine = Machine(MAIN)
     assert XINETD.health([made()], WITHOUT, host_of(machine)) == {}
-    assert machine.done == []
+    assert not any("systemctl" in what for what in machine.done)
+
+
+def test_health_of_a_host_with_defaults_elsewhere() -> None:
+    """Pitfall 6: they came after the services, or nobody would have made these."""
+    machine = Machine(MAIN)
+    machine.answers["grep -Rlsiw ^[[:space:]]*defaults /etc/xinetd.d"] = Result(0, "/etc/xinetd.d/local\n", "")
+    (ailment,) = XINETD.health([made()], UNDER_SYSTEMD, host_of(machine)).values()
+    assert "/etc/xinetd.d/local" in ailment
 
 
 @pytest.mark.parametrize("foreign", [True, False])

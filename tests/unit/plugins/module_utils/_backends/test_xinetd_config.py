@@ -18,6 +18,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xi
     CONFIG,
     check_entries,
     config_problem,
+    defaults_elsewhere,
     enabled_services,
     judge,
 )
@@ -103,6 +104,30 @@ def test_configuration_of_the_host(text: str | None, gist: str) -> None:
     problem = config_problem(t.cast(Host, Configured(text)))
     assert gist in problem
     assert bool(problem) == bool(gist)
+
+
+class Searched:
+    """A host where a search finds these files."""
+
+    def __init__(self, *found: str) -> None:
+        self.found = found
+
+    def run(self, argv: Sequence[str], check: bool = True, environment: Mapping[str, str] | None = None) -> Result:
+        return Result(0 if self.found else 1, "".join(f"{path}\n" for path in self.found), "")
+
+
+@pytest.mark.parametrize(
+    ("found", "named"),
+    [
+        ((), []),
+        (("/etc/xinetd.d/zz", "/etc/xinetd.d/00-local"), ["/etc/xinetd.d/00-local", "/etc/xinetd.d/zz"]),
+        (("/etc/xinetd.d/local.conf", "/etc/xinetd.d/local~", "/etc/xinetd.d/.local", "/etc/xinetd.d/sub/local"), []),
+    ],
+)
+def test_defaults_beside_the_main_ones(found: tuple[str, ...], named: list[str]) -> None:
+    """Pitfall 6: a defaults entry holds for whatever is read after it, also from another file."""
+    said = defaults_elsewhere(t.cast(Host, Searched(*found)))
+    assert said.partition(": has a defaults entry")[0] == ", ".join(named)
 
 
 def test_enabled_services() -> None:

@@ -41,6 +41,7 @@ def read(tmp_path: Path, text: str) -> list[XinetdService]:
         (f"{STREAM}\nFLAGS = ipv4 IPV6", ("echo", "tcp", 7, "", "ipv6")),
         (f"# port = 8\n{STREAM}\nport = 9", ("echo", "tcp", 7, "", "any")),
         (f"{STREAM}\nserver_args = x # y\ndisable = no", ("echo", "tcp", 7, "", "any")),
+        (f"{STREAM}\nid = one\u2028word", ("one\u2028word", "tcp", 7, "", "any")),
         (f"{STREAM}\nid = two words", ("echo", "tcp", 7, "", "any")),
         ("socket_type = stream\nprotocol = tcp", ("echo", "tcp", 7, "", "any")),
     ],
