@@ -51,6 +51,13 @@ def has(fields: Mapping[str, t.Any], *transports: str) -> bool:
 
 def pointless(fields: Mapping[str, t.Any]) -> Iterator[tuple[str, str]]:
     """The fields that a service cannot make use of, e.g. ``connections.max``, each with the reason."""
+    yield from _pointless_by_handler(fields)
+    yield from _pointless_by_endpoints(fields)
+    if fields.get("banner", {}).get("on") == "refuse" and not _turns_away(fields):
+        yield "banner", "is for clients that are turned away; add access.hours or connections.max_load, or leave on out"
+
+
+def _pointless_by_handler(fields: Mapping[str, t.Any]) -> Iterator[tuple[str, str]]:
     if "internal" in fields:
         yield from ((name, "has no meaning for an internal service") for name in _PROCESS)
     elif "proxy" in fields:
@@ -62,6 +69,9 @@ def pointless(fields: Mapping[str, t.Any]) -> Iterator[tuple[str, str]]:
     if not _serves_connections(fields):
         about = "is about single connections, which the process with accept: false takes by itself"
         yield from ((name, about) for name in ("resources.connection_time", "connections.max_load", "banner"))
+
+
+def _pointless_by_endpoints(fields: Mapping[str, t.Any]) -> Iterator[tuple[str, str]]:
     if not has(fields, "tcp", "udp"):
         about = "is about network addresses, but the service listens on unix sockets only; use owner, group and mode"
         yield from ((f"access.{name}", about) for name in ("allow", "deny"))
@@ -73,8 +83,6 @@ def pointless(fields: Mapping[str, t.Any]) -> Iterator[tuple[str, str]]:
     if not has(fields, "tcp"):
         options = "is an option of TCP connections, but the service has no tcp endpoint"
         yield from ((f"tcp.{name}", options) for name in ("keepalive", "no_delay", "defer_accept"))
-    if fields.get("banner", {}).get("on") == "refuse" and not _turns_away(fields):
-        yield "banner", "is for clients that are turned away; add access.hours or connections.max_load, or leave on out"
 
 
 def _serves_connections(fields: Mapping[str, t.Any]) -> bool:

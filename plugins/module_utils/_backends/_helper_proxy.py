@@ -153,7 +153,7 @@ class Connection:
         if in_time and self.tries % len(self.proxy.targets):
             self.connect()
         elif not in_time or not (self.proxy.ask() or isinstance(problem, BlockingIOError)):
-            self.proxy.report(f"nobody took a connection: {problem}")
+            self.proxy.report(f"nobody took a connection: {problem.strerror or problem}")
             self.close()
 
     def begin(self) -> None:
@@ -265,7 +265,7 @@ class Proxy:
 
     def full(self, source: str) -> bool:
         most, per_source = self.limits.most, self.limits.per_source
-        return bool(most and len(self.connections) >= most or per_source and self.sources[source] >= per_source)
+        return bool((most and len(self.connections) >= most) or (per_source and self.sources[source] >= per_source))
 
     def tend(self) -> None:
         """Try again what has waited for long enough, and close what has waited for too long."""
