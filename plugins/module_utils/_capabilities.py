@@ -29,6 +29,7 @@ HOWS = (NATIVE, EMULATED, GUARD, IMPOSSIBLE, UNBUILT)
 NEEDS = {
     "nft": "nftables on the host, and superserver_guard other than never",
     "mounts": "permission to mount file systems, which systemd's sandbox is made of",
+    "daemons": "systemd or s6 as PID 1, to start the daemon",
     "bpf": "permission to load BPF programs, which systemd's address filter is made of",
 }
 
@@ -110,7 +111,15 @@ def _several(service: Service) -> bool:
 
 
 def _waiting(name: str, *transports: str) -> Callable[[Service], bool]:
-    return lambda service: service.uses(name) and not service.accept and service.has(*transports)
+    return lambda service: service.uses(name) and not (service.accept or service.proxy) and service.has(*transports)
+
+
+def _forwarding(name: str) -> Callable[[Service], bool]:
+    return lambda service: service.uses(name) and service.proxy is not None
+
+
+def _attended(service: Service) -> bool:
+    return bool(service.proxy and service.proxy.unit)
 
 
 def _rated(name: str, transport: str) -> Callable[[Service], bool]:
@@ -129,6 +138,9 @@ _COUNT = _guard("nftables `ct count`")
 _FILTER = _guard("nftables rule on the source address")
 _BPF = Cell(NATIVE, "`IPAddressAllow=`, `IPAddressDeny=` of the socket unit", ("bpf",), _FILTER)
 _SETPRIV = _emulated("`setpriv --groups`")
+_FORWARDER = _emulated("the collection's forwarder")
+# Of one process; xinetd starts one for each endpoint.
+_FORWARDER_COUNT = _emulated("the collection's forwarder counts")
 _UNIX_COUNT = _impossible("there is nothing that counts a unix socket's connections and closes those above a limit")
 _PRLIMIT = _emulated("`prlimit`")
 _TIMEOUT = _emulated("`timeout`")
@@ -253,7 +265,7 @@ ROWS: tuple[Row, ...] = (
     ),
     Row(
         "accept",
-        lambda service: not service.accept and len(service.listen) > 1 and not service.internal,
+        lambda service: not service.accept and _several(service) and not (service.internal or service.proxy),
         (
             _native("`Accept=no`"),
             _impossible("a xinetd service has one socket; it would start one process for each endpoint"),
@@ -448,6 +460,26 @@ ROWS: tuple[Row, ...] = (
         droppable=True,
     ),
     *(
+        row
+        for name in ("connections.max", "connections.per_source")
+        for row in (
+            Row(
+                name,
+                lambda service, name=name: _forwarding(name)(service) and not _several(service),  # type: ignore[misc]
+                _everywhere(_FORWARDER_COUNT),
+                "proxy",
+                droppable=True,
+            ),
+            Row(
+                name,
+                lambda service, name=name: _forwarding(name)(service) and _several(service),  # type: ignore[misc]
+                (_FORWARDER_COUNT, _COUNT, _FORWARDER_COUNT, _FORWARDER_COUNT),
+                "proxy, several endpoints",
+                droppable=True,
+            ),
+        )
+    ),
+    *(
         Row(
             f"access.{name}",
             _accepting(f"access.{name}", "tcp"),
@@ -472,7 +504,27 @@ ROWS: tuple[Row, ...] = (
         )
         for name in ("allow", "deny")
     ),
-    *(_unbuilt(f"proxy.{name}") for name in ("to", "unit", "idle_timeout")),
+    Row(
+        "proxy.to",
+        _declared("proxy.to"),
+        (
+            _emulated(
+                "the collection's forwarder: `systemd-socket-proxyd` does not wait until a daemon answers, and would "
+                "need `StopWhenUnneeded=` in the daemon's own unit"
+            ),
+            _FORWARDER,
+            _FORWARDER,
+            _FORWARDER,
+        ),
+    ),
+    Row(
+        "proxy.unit",
+        _declared("proxy.unit"),
+        _everywhere(
+            Cell(EMULATED, "the forwarder's attendant, by `systemctl` or by s6's control FIFO", needs=("daemons",))
+        ),
+    ),
+    Row("proxy.idle_timeout", _declared("proxy.idle_timeout"), _everywhere(_FORWARDER)),
     *(
         Row(
             f"resources.{name}",
@@ -576,7 +628,18 @@ ROWS: tuple[Row, ...] = (
     ),
     Row(
         "sandbox",
-        lambda service: service.sandbox == "strict",
+        lambda service: service.sandbox == "strict" and _attended(service),
+        (
+            _impossible("the forwarder's attendant must be able to start the daemon"),
+            _NO_SANDBOX,
+            _NO_SANDBOX,
+            _NO_SANDBOX,
+        ),
+        "strict, proxy with a unit",
+    ),
+    Row(
+        "sandbox",
+        lambda service: service.sandbox == "strict" and not _attended(service),
         (
             Cell(NATIVE, "`ProtectSystem=strict` and what else systemd.exec(5) has under Sandboxing", ("mounts",)),
             _NO_SANDBOX,

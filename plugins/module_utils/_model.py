@@ -15,6 +15,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoi
     Listener,
     listener_of,
     parse_endpoint,
+    parse_targets,
     resolve_port,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers import (
@@ -23,6 +24,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers
     merge,
     path_of,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_meaning import accepts
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import InvalidDeclaration, Problem
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_records import (
     Access,
@@ -30,6 +32,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_record
     Connections,
     Native,
     Probe,
+    Proxy,
     Rate,
     Resources,
     Tcp,
@@ -56,6 +59,7 @@ class Service:
     socket_fd: str = "listen_fds"
     exec: tuple[str, ...] = ()
     internal: str = ""
+    proxy: Proxy | None = None
     user: str = "root"
     group: str | None = None
     supplementary_groups: tuple[str, ...] | None = None
@@ -176,10 +180,11 @@ def _build(entry: Merged, backend: str) -> Service:
         state=fields.get("state", "present"),
         description=fields.get("description", ""),
         listen=listen,
-        accept=fields.get("accept", not any(endpoint.datagram for endpoint in listen)),
+        accept=accepts(fields),
         socket_fd=fields.get("socket_fd", "listen_fds"),
         exec=tuple(fields.get("exec", ())),
         internal=fields.get("internal", ""),
+        proxy=_proxy(**fields["proxy"]) if "proxy" in fields else None,
         user=fields.get("user", "root"),
         group=fields.get("group"),
         supplementary_groups=None if groups is None else tuple(groups),
@@ -207,6 +212,10 @@ def _build(entry: Merged, backend: str) -> Service:
 def _connections(fields: Mapping[str, t.Any]) -> Connections:
     rate = Rate(**fields["rate"]) if "rate" in fields else None
     return Connections(**{**fields, "rate": rate})
+
+
+def _proxy(to: str, **given: t.Any) -> Proxy:
+    return Proxy(parse_targets(to), **given)
 
 
 def build_endpoint(fields: Mapping[str, t.Any]) -> Endpoint:

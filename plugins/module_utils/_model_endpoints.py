@@ -107,6 +107,29 @@ def parse_endpoint(transport: str, text: str) -> Endpoint:
     return Endpoint(transport, _address(host, 4), _port(port), family="ipv4", type=kind)
 
 
+def parse_targets(text: str) -> tuple[Endpoint, ...]:
+    """Read where connections are forwarded to: ``"127.0.0.1:80"``, ``"[::1]:80"``, ``"localhost:80"`` or a socket's
+    path. localhost is two addresses, whatever the host's files say.
+
+    Raises ValueError, saying what would be right.
+    """
+    if text.startswith("/"):
+        return (parse_endpoint("unix", text),)
+    host, colon, port = text.rpartition(":")
+    if not colon:
+        raise ValueError('must be an address and a port, such as "127.0.0.1:80", or an absolute path')
+    if host == "localhost":
+        return parse_targets(f"127.0.0.1:{port}") + parse_targets(f"[::1]:{port}")
+    if re.search(r"[A-Za-z]", host) and ":" not in host:
+        raise ValueError(f'"{host}" is a name, which may mean something else tomorrow; write an address or "localhost"')
+    target = parse_endpoint("tcp", text)
+    if not isinstance(target.port, int):
+        raise ValueError(f'"{port}" is a name; write the number of the port')
+    if target.address in ANY.values():
+        raise ValueError(f'"{target.address}" is no address to connect to; write one such as "127.0.0.1:{port}"')
+    return (target,)
+
+
 def _unix_path(text: str) -> str:
     if not text.startswith("/"):
         raise ValueError('must be an absolute path, such as "/run/name.sock"')

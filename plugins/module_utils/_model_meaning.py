@@ -13,10 +13,12 @@ from collections.abc import Iterator, Mapping
 
 TRANSPORTS = ("tcp", "udp", "unix")
 
+# How a handler gets its sockets, which is settled for the collection's own programs.
+_HANDOVER = ("accept", "socket_fd", "stderr")
+
 # About the handler's process, which an internal service does not have.
 _PROCESS = (
-    "accept",
-    "socket_fd",
+    *_HANDOVER,
     "user",
     "group",
     "supplementary_groups",
@@ -24,7 +26,6 @@ _PROCESS = (
     "nice",
     "working_directory",
     "environment",
-    "stderr",
 )
 
 
@@ -40,7 +41,7 @@ def kinds(fields: Mapping[str, t.Any]) -> set[str]:
 
 def accepts(fields: Mapping[str, t.Any]) -> bool:
     """Whether a service has one handler process for each connection."""
-    return bool(fields.get("accept", "datagram" not in kinds(fields)))
+    return "proxy" not in fields and bool(fields.get("accept", "datagram" not in kinds(fields)))
 
 
 def has(fields: Mapping[str, t.Any], *transports: str) -> bool:
@@ -50,15 +51,27 @@ def has(fields: Mapping[str, t.Any], *transports: str) -> bool:
 
 def pointless(fields: Mapping[str, t.Any]) -> Iterator[tuple[str, str]]:
     """The fields that a service cannot make use of, e.g. ``connections.max``, each with the reason."""
+    yield from _pointless_by_handler(fields)
+    yield from _pointless_by_endpoints(fields)
+    if fields.get("banner", {}).get("on") == "refuse" and not _turns_away(fields):
+        yield "banner", "is for clients that are turned away; add access.hours or connections.max_load, or leave on out"
+
+
+def _pointless_by_handler(fields: Mapping[str, t.Any]) -> Iterator[tuple[str, str]]:
     if "internal" in fields:
         yield from ((name, "has no meaning for an internal service") for name in _PROCESS)
+    elif "proxy" in fields:
+        yield from ((name, "has no meaning for a proxy") for name in _HANDOVER)
     elif accepts(fields):
         yield "socket_fd", "has a meaning with accept: false only; a handler gets its connection as fd 0"
+    elif fields.get("stderr") == "client":
+        yield "stderr", "cannot be client with accept: false: the process gets a socket, which is no client to write to"
     if not _serves_connections(fields):
         about = "is about single connections, which the process with accept: false takes by itself"
         yield from ((name, about) for name in ("resources.connection_time", "connections.max_load", "banner"))
-    if not accepts(fields) and fields.get("stderr") == "client":
-        yield "stderr", "cannot be client with accept: false: the process gets a socket, which is no client to write to"
+
+
+def _pointless_by_endpoints(fields: Mapping[str, t.Any]) -> Iterator[tuple[str, str]]:
     if not has(fields, "tcp", "udp"):
         about = "is about network addresses, but the service listens on unix sockets only; use owner, group and mode"
         yield from ((f"access.{name}", about) for name in ("allow", "deny"))
@@ -70,8 +83,6 @@ def pointless(fields: Mapping[str, t.Any]) -> Iterator[tuple[str, str]]:
     if not has(fields, "tcp"):
         options = "is an option of TCP connections, but the service has no tcp endpoint"
         yield from ((f"tcp.{name}", options) for name in ("keepalive", "no_delay", "defer_accept"))
-    if fields.get("banner", {}).get("on") == "refuse" and not _turns_away(fields):
-        yield "banner", "is for clients that are turned away; add access.hours or connections.max_load, or leave on out"
 
 
 def _serves_connections(fields: Mapping[str, t.Any]) -> bool:

@@ -47,13 +47,16 @@ class Platform:
         return self.programs.get(name, f"/usr/bin/{name}")
 
     def able(self, need: str) -> bool:
-        """Whether a need of a capability is met: ``nft``, ``bpf``, ``mounts`` or ``<program>>=<version>``."""
+        """Whether a need of a capability is met: ``nft``, ``bpf``, ``mounts``, ``daemons`` or
+        ``<program>>=<version>``."""
         if need == "nft":
             return self.nft and self.policy != "never"
         if need == "bpf":
             return self.bpf and self.policy != "always"
         if need == "mounts":
             return self.mounts
+        if need == "daemons":
+            return self.init != "other"
         versioned = _VERSIONED.fullmatch(need)
         if not versioned:
             raise ValueError(f"unknown need: {need}")

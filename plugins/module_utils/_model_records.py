@@ -8,6 +8,18 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Endpoint
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """Where connections are forwarded to (the first that takes one), and the daemon there that is started on demand;
+    without ``idle_timeout`` (seconds) it stays."""
+
+    to: tuple[Endpoint, ...]
+    unit: str = ""
+    idle_timeout: int | None = None
+
 
 @dataclass(frozen=True)
 class Rate:

@@ -14,6 +14,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoi
     collide,
     listener_of,
     parse_endpoint,
+    parse_targets,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers import Merged
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_meaning import (
@@ -119,6 +120,20 @@ def _internal(service: Merged, report: Report) -> None:
         report(service.path("listen"), "an internal service listens on tcp and udp only")
 
 
+def _proxy(service: Merged, report: Report) -> None:
+    if "proxy" not in service.fields:
+        return
+    targets = [listener_of(target, ipv6=True) for target in parse_targets(service.fields["proxy"]["to"])]
+    for index, endpoint in enumerate(service.fields["listen"]):
+        path = f"{service.path('listen')}[{index}]"
+        if kind_of(endpoint) != "stream":
+            report(
+                path, f"cannot be forwarded: a proxy is for connections of tcp and unix stream, not {kind_of(endpoint)}"
+            )
+        elif any(collide(_listener(endpoint), target) for target in targets):
+            report(service.path("proxy.to"), f"is an address of the service itself, by {path}; it would never end")
+
+
 def _pointless(service: Merged, report: Report) -> None:
     for path, reason in pointless(service.fields):
         if declares(service.fields, path):
@@ -137,7 +152,7 @@ def _probe(service: Merged, report: Report) -> None:
         report(service.path("probe.expect"), "matches an empty answer, so it could never fail")
 
 
-_RULES: tuple[Rule, ...] = (_handler, _accept, _socket_fd, _internal, _pointless, _banner, _probe)
+_RULES: tuple[Rule, ...] = (_handler, _accept, _socket_fd, _internal, _proxy, _pointless, _banner, _probe)
 
 
 def _collisions(services: Sequence[Merged], report: Report) -> None:

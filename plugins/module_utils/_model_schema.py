@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_access import parse_network
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import parse_endpoint
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import parse_endpoint, parse_targets
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_types import (
     Choice,
     Field,
@@ -34,6 +34,10 @@ BACKSTOP = 1000
 
 # Set by the backends themselves, so a declaration cannot.
 RESERVED_VARIABLES = ("REMOTE_ADDR", "REMOTE_PORT", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES")
+
+
+# Other units than services.
+_UNIT_TYPES = ("socket", "device", "mount", "automount", "swap", "target", "path", "timer", "slice", "scope")
 
 
 def _name(text: str) -> None:
@@ -90,6 +94,14 @@ def _udp(text: str) -> None:
 
 def _unix(text: str) -> None:
     parse_endpoint("unix", text)
+
+
+def _unit(text: str) -> None:
+    name, _dot, suffix = text.rpartition(".")
+    if name and suffix in _UNIT_TYPES:
+        raise ValueError(f'must be a service, not a {suffix}; leave ".{suffix}" out')
+    if (name if suffix == "service" else text).endswith("@"):
+        raise ValueError('is a template; write an instance, such as "name@instance"')
 
 
 def _not_number(text: str) -> None:
@@ -157,9 +169,32 @@ ENDPOINT = Record(
 
 PROXY = Record(
     (
-        Field("to", Text("`host:port` or absolute path"), "where connections are forwarded to", required=True),
-        Field("unit", Text("unit or service name"), "daemon to start on demand and to stop when idle"),
-        Field("idle_timeout", SECONDS, "seconds without connections after which the daemon is stopped"),
+        Field(
+            "to",
+            Text("`address:port` or absolute path", checker=parse_targets),
+            "where connections are forwarded to: `127.0.0.1:80`, `[::1]:80`, `localhost:80` (both of these addresses; "
+            "no other name is taken) or the path of a unix socket",
+            required=True,
+        ),
+        Field(
+            "unit",
+            Text(
+                "name of a daemon",
+                pattern=r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,199}",
+                hint='must be the name of a service: letters, digits, "_", "-", "." and "@", beginning with a letter, '
+                "a digit or _",
+                checker=_unit,
+            ),
+            "daemon that the first connection starts: a systemd service (`.service` may be left out) where systemd is "
+            "PID 1, else a directory of the scan directory of the s6-svscan that is PID 1. A connection waits up to 10 "
+            "seconds for it. Omitted: something else starts the daemon",
+        ),
+        Field(
+            "idle_timeout",
+            SECONDS,
+            "seconds without any connection after which the forwarder ends and, if it was started for a connection, "
+            "the daemon is stopped; the next connection starts both. Omitted: they stay",
+        ),
     )
 )
 
@@ -321,7 +356,12 @@ SERVICE = Record(
             "program and arguments, delivered byte for byte",
         ),
         Field("internal", Choice(INTERNALS), "one of the small built-in services"),
-        Field("proxy", PROXY, "forward connections"),
+        Field(
+            "proxy",
+            PROXY,
+            "forward connections to a daemon, which sees the forwarder as its client. The forwarder is one process of "
+            "the account `user`, which gets the sockets as with `accept: false`",
+        ),
         Field("user", ACCOUNT, "account the handler runs as", "root"),
         Field("group", ACCOUNT, "group the handler runs as; omitted: the account's own group"),
         Field(

@@ -10,20 +10,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import (
+    _helper_attendant,
     _helper_binder,
     _helper_gate,
     _helper_internal,
+    _helper_proxy,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import CONFIG, LIBRARY, File
+from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities import enforced_by_guard
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Endpoint
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_hours import parse_window
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import PATH, Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_records import Proxy
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_schema import BACKSTOP
 
 # Small services need no account of their own.
 INTERNAL_USER = "nobody"
 
 INTERNAL = f"{LIBRARY}/internal"
 BINDER = f"{LIBRARY}/binder"
+PROXY = f"{LIBRARY}/proxy"
+ATTENDANT = f"{LIBRARY}/attendant"
 GATE = f"{LIBRARY}/gate"
 BANNERS = f"{CONFIG}/banners"
 
@@ -63,7 +71,21 @@ def user(service: Service) -> str:
 
 
 def command(service: Service, platform: Platform, datagram: bool = False) -> tuple[str, ...]:
-    """The handler's argument list; for an internal service, the program that plays it."""
+    """The argument list that starts the handler.
+
+    For a proxy with a daemon it begins with the attendant, which must be root; see :func:`drops_itself`.
+    """
+    words = handler(service, platform, datagram)
+    if not (service.proxy and service.proxy.unit):
+        return words
+    attendant = (platform.python, "-IS", ATTENDANT, *daemon(service.proxy.unit, platform), "--")
+    return (*attendant, *setpriv(service, platform), *words)
+
+
+def handler(service: Service, platform: Platform, datagram: bool = False) -> tuple[str, ...]:
+    """The handler's own argument list; for an internal service or a proxy, the program that plays it."""
+    if service.proxy:
+        return _forwarder(service, service.proxy, platform)
     if not service.internal:
         return service.exec
     if datagram:
@@ -74,6 +96,26 @@ def command(service: Service, platform: Platform, datagram: bool = False) -> tup
         "daytime": ("/bin/date", "+%d %b %Y %H:%M:%S %Z\r"),
     }
     return programs.get(service.internal, (platform.python, "-IS", INTERNAL, service.internal))
+
+
+def _forwarder(service: Service, proxy: Proxy, platform: Platform) -> tuple[str, ...]:
+    guarded = enforced_by_guard(service, platform)
+    most = service.connections.max if "connections.max" not in guarded else None
+    source = service.connections.per_source if "connections.per_source" not in guarded else None
+    limited = map(str, (proxy.idle_timeout or 0, most or BACKSTOP, source or 0))
+    way = "attended" if proxy.unit else "alone"
+    return (platform.python, "-IS", PROXY, *limited, way, *map(_address, proxy.to))
+
+
+def _address(target: Endpoint) -> str:
+    return target.path or str(target).split(" ", 1)[1]
+
+
+def daemon(unit: str, platform: Platform) -> tuple[str, str]:
+    """Who starts a proxy's daemon on this host, and what that calls it."""
+    if platform.init == "s6":
+        return ("s6", f"{platform.scan_directory}/{unit}")
+    return ("systemd", unit if unit.endswith(".service") else f"{unit}.service")
 
 
 def bounded(service: Service, platform: Platform, datagram: bool = False) -> tuple[str, ...]:
@@ -128,7 +170,7 @@ def banners(services: Sequence[Service]) -> list[File]:
 
 def runs(argv: Sequence[str], service: Service, platform: Platform, datagram: bool = False) -> bool:
     """Whether a process with these arguments is the service's handler. A script has its interpreter in front."""
-    wanted, found = _trimmed(command(service, platform, datagram)), _trimmed(argv)
+    wanted, found = _trimmed(handler(service, platform, datagram)), _trimmed(argv)
     return found[-len(wanted) :] == wanted
 
 
@@ -138,6 +180,11 @@ def _trimmed(words: Sequence[str]) -> tuple[str, ...]:
     while count and not words[count - 1]:
         count -= 1
     return tuple(words[:count])
+
+
+def drops_itself(service: Service) -> bool:
+    """Whether the handler's command line is to be started as root, and changes to the service's account by itself."""
+    return bool(service.proxy and service.proxy.unit)
 
 
 def setpriv(service: Service, platform: Platform) -> tuple[str, ...]:
@@ -161,8 +208,10 @@ def shared_programs(argvs: Sequence[Sequence[str]]) -> list[File]:
     """The collection's own programs, those of them that any of these command lines runs."""
     words = {word for argv in argvs for word in argv}
     sources = {
+        ATTENDANT: inspect.getsource(_helper_attendant),
         BINDER: inspect.getsource(_helper_binder),
         GATE: _helper_gate.PROGRAM,
         INTERNAL: inspect.getsource(_helper_internal),
+        PROXY: inspect.getsource(_helper_proxy),
     }
     return [File(path, source, 0o755) for path, source in sources.items() if path in words]

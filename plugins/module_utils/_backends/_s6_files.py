@@ -17,6 +17,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._pr
     BINDER,
     banners,
     bounded,
+    drops_itself,
     gate,
     prlimit,
     setpriv,
@@ -282,7 +283,7 @@ def _chain(server: Server, platform: Platform) -> list[str]:
     if service.nice:
         lines.append(line(platform.program("nice"), "-n", str(service.nice)))
     lines += [line(*prlimit(service, platform))] if prlimit(service, platform) else []
-    lines.append(line(*setpriv(service, platform)))
+    lines += [] if drops_itself(service) else [line(*setpriv(service, platform))]
     if service.working_directory != "/":
         lines.append(line("cd", service.working_directory))
     found = [f"{name}={references[variable]}" for name, variable in passed.items()]

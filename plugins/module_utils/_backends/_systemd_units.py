@@ -19,6 +19,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._pr
     GRACE,
     banners,
     command,
+    drops_itself,
     gate,
     limits,
     setpriv,
@@ -311,7 +312,7 @@ def _gate(service: Service, part: Part) -> list[tuple[str, str]]:
 def _sandbox(service: Service) -> list[tuple[str, str]]:
     """setpriv, where it is used, needs the capabilities that it takes away in the end."""
     settings = []
-    if service.sandbox != "off" and service.supplementary_groups is None:
+    if service.sandbox != "off" and not _by_setpriv(service):
         settings = [("NoNewPrivileges", "yes"), ("CapabilityBoundingSet", "")]
     return settings + (list(STRICT) if service.sandbox == "strict" else [])
 
@@ -338,7 +339,15 @@ def _slice_files(service: Service) -> list[File]:
 
 def _argv(service: Service, part: Part, platform: Platform) -> tuple[str, ...]:
     words = command(service, platform, datagram=part.endpoints[0].datagram)
-    return (*setpriv(service, platform), *words) if service.supplementary_groups is not None else words
+    if not _by_setpriv(service) or drops_itself(service):
+        return words
+    return (*setpriv(service, platform), *words)
+
+
+def _by_setpriv(service: Service) -> bool:
+    """Whether setpriv changes to the service's account, because User= would add the groups of the account, or because
+    root has to do something first."""
+    return service.supplementary_groups is not None or drops_itself(service)
 
 
 def _streams(service: Service, part: Part) -> list[tuple[str, str]]:
@@ -355,8 +364,7 @@ def _identity(service: Service, platform: Platform) -> list[tuple[str, str]]:
         ("UMask", f"0{service.umask}"),
         ("Nice", str(service.nice)),
     ]
-    # setpriv sets exactly the declared groups; User= would add those of the account.
-    if service.supplementary_groups is None:
+    if not _by_setpriv(service):
         settings.insert(0, ("User", account))
         if service.group:
             # Group= would take the account's own group away, which the other super-servers leave it.

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import (
     bounded,
+    drops_itself,
     gate,
     limits,
     prlimit,
@@ -27,19 +28,22 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_platfo
 
 def starts_as_root(service: Service) -> bool:
     """Whether xinetd cannot set the process up: it drops root before it lowers ``nice``, knows all or none of an
-    account's groups, only some limits and no capabilities; and the gate is root's."""
+    account's groups, only some limits and no capabilities; and the gate and the attendant are root's."""
     return bool(
         service.supplementary_groups is not None
         or (service.nice < 0 and service.user != "root")
         or limits(service)
         or service.sandbox != "off"
         or gate(service)
+        or drops_itself(service)
     )
 
 
 def handler_argv(service: Service, accept: bool, platform: Platform) -> tuple[str, ...]:
     """What the script becomes once the environment is set."""
     words = bounded(service, platform, datagram=not accept)
+    if drops_itself(service):
+        return (*prlimit(service, platform), *words)
     if starts_as_root(service):
         return (*prlimit(service, platform), *setpriv(service, platform), *words)
     # env would take such a program for a variable.

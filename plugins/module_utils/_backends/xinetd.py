@@ -101,7 +101,7 @@ class Xinetd:
         process = daemon.find(host)
         if process:
             daemon.reload(process, host)
-            daemons = [old for old, _new in change.refresh if not old.accept and old.exec]
+            daemons = [old for old, _new in change.refresh if not (old.accept or old.internal)]
             daemon.stop_daemons(daemons, process, platform, host)
         elif needed:
             daemon.start(platform, host)

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What can be known to fail before anything is touched: accounts, programs, names and ports that are taken."""
+"""What can be known to fail before anything is touched: accounts, programs, daemons, names and ports that are taken."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import HEADER, Backend, File
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import daemon
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import Live
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import Manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._files import Seen
@@ -21,6 +22,14 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model import
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import collide
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import Problem
+
+# What is wrong with a unit, by its load state (systemctl(1)).
+_LOAD_STATES = {
+    "loaded": "",
+    "not-found": "does not exist on the host; install the daemon first",
+    "masked": "is masked, so that nothing can start it; unmask it first",
+}
+_UNREADABLE = "cannot be loaded by systemd; repair the unit first"
 
 
 def account_problems(service: Service) -> list[Problem]:
@@ -66,6 +75,31 @@ def program_problems(service: Service, host: LocalHost) -> list[Problem]:
                 Problem(f"{service.path('listen')}[{index}].unix", f'"{endpoint.path}" exists and is not a socket')
             )
     return problems
+
+
+def daemon_problems(services: Iterable[Service], platform: Platform, host: LocalHost) -> list[Problem]:
+    """Daemons of proxies that the host does not have; one command for any number of them."""
+    daemons = {
+        service.path("proxy.unit"): daemon(service.proxy.unit, platform)[1]
+        for service in services
+        if service.proxy and service.proxy.unit
+    }
+    if not daemons:
+        return []
+    look = _directory_problems if platform.init == "s6" else _unit_problems
+    wrong = look(sorted(set(daemons.values())), host)
+    return [Problem(path, f'"{name}" {wrong[name]}') for path, name in daemons.items() if wrong[name]]
+
+
+def _unit_problems(units: Sequence[str], host: LocalHost) -> dict[str, str]:
+    """systemd answers in the order of the question; an alias goes by another name in the answer."""
+    listing = host.run(["systemctl", "show", "--property=LoadState", "--", *units], check=False)
+    states = [block.partition("=")[2].strip() for block in listing.out.split("\n\n")]
+    return {unit: _LOAD_STATES.get(state, _UNREADABLE) for unit, state in zip(units, states)}
+
+
+def _directory_problems(directories: Sequence[str], host: LocalHost) -> dict[str, str]:
+    return {path: "" if host.exists(f"{path}/run") else _LOAD_STATES["not-found"] for path in directories}
 
 
 def _is_socket(path: str) -> bool:

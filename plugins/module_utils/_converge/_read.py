@@ -165,6 +165,7 @@ def _preflight_all(picture: Picture, check: bool, host: LocalHost) -> list[str]:
         names = _preflight.name_problems(service, picture.manifest, backend, picture.platform, host)
         taken |= {service.name} if names else set()
         problems += names
+    absent += _preflight.daemon_problems(picture.want.values(), picture.platform, host)
     files = [file for file in picture.files if file.service not in taken]
     problems += _preflight.file_problems(picture.want, files, picture.seen, picture.manifest)
     problems += _preflight.holder_problems(

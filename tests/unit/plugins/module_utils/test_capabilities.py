@@ -37,6 +37,7 @@ from ansible_collections.ondemand.superserver.tests.unit.declarations import Fie
 TCP, UDP, UNIX = {"tcp": "7"}, {"udp": "7"}, {"unix": "/run/a"}
 INTERNAL = {"exec": None, "internal": "echo"}
 WAITING = {"accept": False}
+PROXY: Fields = {"exec": None, "proxy": {"to": "/run/b"}}
 SEVERAL = {"listen": [TCP, {"tcp": "8"}]}
 
 # Every row by field and case, with a declaration that needs it.
@@ -83,6 +84,11 @@ SAMPLES: dict[tuple[str, str], Fields] = {
     ("connections.per_source", "accept: true"): {"connections": {"per_source": 1}},
     ("connections.per_source", "accept: true, several endpoints"): {**SEVERAL, "connections": {"per_source": 1}},
     ("connections.per_source", "accept: false"): {**WAITING, "connections": {"per_source": 1}},
+    **{
+        (f"connections.{name}", case): {**PROXY, **listen, "connections": {name: 1}}
+        for name in ("max", "per_source")
+        for case, listen in (("proxy", {}), ("proxy, several endpoints", SEVERAL))
+    },
     ("access.allow", "accept: true"): {"access": {"allow": ["::1"]}},
     ("access.deny", "accept: true"): {"access": {"deny": ["::1"]}},
     ("access.allow", "accept: false, and datagrams"): {**WAITING, "access": {"allow": ["::1"]}},
@@ -127,6 +133,11 @@ SAMPLES: dict[tuple[str, str], Fields] = {
     ("after", ""): {"after": ["a.service"]},
     ("sandbox", "basic"): {"sandbox": "basic"},
     ("sandbox", "strict"): {"sandbox": "strict"},
+    ("sandbox", "strict, proxy with a unit"): {
+        "exec": None,
+        "proxy": {"to": "/run/b", "unit": "b"},
+        "sandbox": "strict",
+    },
     ("probe.send", ""): {"probe": {"send": "x"}},
     ("probe.expect", ""): {"probe": {"expect": "x"}},
     ("probe.timeout", ""): {"probe": {"timeout": 1}},

@@ -17,6 +17,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoi
     collide,
     listener_of,
     parse_endpoint,
+    parse_targets,
     resolve_port,
 )
 
@@ -95,6 +96,42 @@ BAD = (
     ("unix", "/run/../a", "plain path"),
     ("unix", "/run/..", "plain path"),
 )
+
+
+TARGETS = (
+    ("127.0.0.1:80", ["tcp 127.0.0.1:80"]),
+    ("[::1]:80", ["tcp [::1]:80"]),
+    ("localhost:80", ["tcp 127.0.0.1:80", "tcp [::1]:80"]),
+    ("/run/a b", ["unix /run/a b"]),
+)
+BAD_TARGETS = (
+    ("80", "an address and a port"),
+    ("example.org:80", '"example.org" is a name'),
+    ("LOCALHOST:80", '"LOCALHOST" is a name'),
+    ("127.0.0.1:http", '"http" is a name'),
+    ("localhost:http", '"http" is a name'),
+    ("127.0.0.1:0", "1 to 65535"),
+    ("0.0.0.0:80", "no address to connect to"),
+    ("[::]:80", "no address to connect to"),
+    ("::1:80", "brackets"),
+    (":80", "not an IPv4 address"),
+    ("run/a", "an address and a port"),
+    ("/run/", "slash at its end"),
+    ("--help", "an address and a port"),
+    ("", "an address and a port"),
+)
+
+
+@pytest.mark.parametrize(("text", "targets"), TARGETS)
+def test_good_target(text: str, targets: list[str]) -> None:
+    assert [str(target) for target in parse_targets(text)] == targets
+
+
+@pytest.mark.parametrize(("text", "advice"), BAD_TARGETS)
+def test_bad_target(text: str, advice: str) -> None:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the message is compared as it stands
+        parse_targets(text)
+    assert advice in str(caught.value)
 
 
 @pytest.mark.parametrize(("transport", "text", "endpoint"), GOOD)

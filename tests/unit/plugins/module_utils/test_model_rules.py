@@ -15,6 +15,7 @@ BASE = "superserver_services"
 
 STREAM, DATAGRAM, SOCKET = {"tcp": "7"}, {"udp": "7"}, {"unix": "/run/a"}
 INTERNAL = {"exec": None, "internal": "echo"}
+PROXY: Fields = {"exec": None, "proxy": {"to": "localhost:80"}}
 
 # Fields that replace those of ECHO (None: no such field), the path of the problem below the service, and its gist.
 REFUSED: tuple[tuple[Fields, str, str], ...] = (
@@ -36,6 +37,14 @@ REFUSED: tuple[tuple[Fields, str, str], ...] = (
     ({"exec": None}, "exec", "here: none of them"),
     ({"internal": "echo"}, "internal", "here: exec and internal"),
     ({"proxy": {"to": "/run/b"}}, "proxy", "here: exec and proxy"),
+    ({**PROXY, "listen": [DATAGRAM]}, "listen[0]", "not datagram"),
+    ({**PROXY, "listen": [STREAM, {**SOCKET, "type": "seqpacket"}]}, "listen[1]", "not seqpacket"),
+    ({**PROXY, "listen": [{"tcp": "8"}, {"tcp": "80"}]}, "proxy.to", "by superserver_services[0].listen[1]"),
+    ({**PROXY, "listen": [{"tcp": "127.0.0.1:80"}]}, "proxy.to", "it would never end"),
+    ({**PROXY, "accept": False}, "accept", "no meaning for a proxy"),
+    ({**PROXY, "socket_fd": "stdin"}, "socket_fd", "no meaning for a proxy"),
+    ({**PROXY, "stderr": "log"}, "stderr", "no meaning for a proxy"),
+    ({**PROXY, "banner": {"text": "a"}}, "banner", "about single connections"),
     ({"listen": [DATAGRAM], "accept": True}, "accept", "split the service in two"),
     ({"listen": [{**SOCKET, "type": "datagram"}], "accept": True}, "accept", "split the service in two"),
     ({"listen": [STREAM, DATAGRAM], "accept": True}, "accept", "split the service in two"),
@@ -83,7 +92,8 @@ ACCEPTED: tuple[Fields, ...] = (
     {"listen": [{"tcp": "127.0.0.1:7", "family": "ipv4"}, {"tcp": "[::1]:7", "family": "any"}]},
     {"stderr": "client"},
     {"accept": False, "stderr": "log"},
-    {"exec": None, "proxy": {"to": "127.0.0.1:80"}},
+    PROXY,
+    {**PROXY, "listen": [{"tcp": "192.0.2.1:80"}, SOCKET], "connections": {"max": 1}},
 )  # fmt: skip
 
 

@@ -186,6 +186,31 @@ NOT_TAKEN: tuple[tuple[str, t.Any, str, str], ...] = (
 )  # fmt: skip
 
 
+UNITS = (
+    ("nginx", ""),
+    ("nginx.service", ""),
+    ("getty@tty1", ""),
+    ("a.b_c-1@x.y.service", ""),
+    ("--now", "the name of a service"),
+    (".hidden", "the name of a service"),
+    ("../../etc", "the name of a service"),
+    ("a b", "the name of a service"),
+    ("a\\x2db", "the name of a service"),
+    ("nginx.socket", "must be a service, not a socket"),
+    ("multi-user.target", "must be a service, not a target"),
+    ("getty@", "is a template"),
+    ("getty@.service", "is a template"),
+)
+
+
+@pytest.mark.parametrize(("unit", "advice"), UNITS)
+def test_unit_of_a_proxy(unit: str, advice: str) -> None:
+    declared = {"name": "a", "listen": [{"tcp": "7"}], "proxy": {"to": "/run/b", "unit": unit}}
+    found = refusal(declared)
+    assert [path for path, _message in found] == (["superserver_services[0].proxy.unit"] if advice else [])
+    assert all(advice in message for _path, message in found)
+
+
 @pytest.mark.parametrize(("name", "value", "path", "advice"), NOT_TAKEN)
 def test_field_does_not_take(name: str, value: t.Any, path: str, advice: str) -> None:
     found = refusal({**ECHO, name: value})

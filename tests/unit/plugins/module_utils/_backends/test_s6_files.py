@@ -61,6 +61,15 @@ VARIABLES = {f"V{number}": value for number, value in enumerate(NASTY) if "\r" n
 # Everything that changes how service directories look, by the name of the service.
 SERVICES: dict[str, Fields] = {
     "echo": {},
+    "sleeper": {
+        "exec": None,
+        "proxy": {"to": "localhost:80", "unit": "web@1", "idle_timeout": 60},
+        "user": "nobody",
+        "supplementary_groups": ["adm"],
+        "nice": -5,
+        "connections": {"max": 7, "per_source": 3},
+    },
+    "forwarder": {"listen": [{"tcp": "1013"}, {"tcp": "1014"}], "exec": None, "proxy": {"to": "/run/a b"}},
     "nasty": {
         "description": "100 % of $HOME \"quoted\" 'x' #1; {a}",
         "exec": ["/bin/echo", *NASTY],
@@ -169,6 +178,7 @@ def test_golden(name: str, provider: str) -> None:
     [
         ("families", replace(NETWORKING, ipv6=False), "families-without-ipv6.txt"),
         ("echo", AS_PID_1, "echo-under-pid-1.txt"),
+        ("sleeper", AS_PID_1, "sleeper-under-pid-1.txt"),
     ],
 )
 def test_golden_of_another_host(name: str, platform: Platform, golden: str) -> None:

@@ -56,6 +56,15 @@ VARIABLES = {f"V{number}": value for number, value in enumerate(NASTY) if "\r" n
 # Everything that changes how units look, by the name of the service.
 SERVICES: dict[str, Fields] = {
     "echo": {},
+    "sleeper": {
+        "exec": None,
+        "proxy": {"to": "localhost:80", "unit": "web@1", "idle_timeout": 60},
+        "user": "nobody",
+        "supplementary_groups": ["adm"],
+        "nice": -5,
+        "connections": {"max": 7, "per_source": 3},
+    },
+    "forwarder": {"listen": [{"tcp": "1013"}, {"tcp": "1014"}], "exec": None, "proxy": {"to": "/run/a b"}},
     "nasty": {
         "description": "100 % of $HOME \"quoted\" 'x' #1; {a}",
         "exec": ["/bin/echo", *NASTY],

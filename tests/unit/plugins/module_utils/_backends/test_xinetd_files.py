@@ -52,6 +52,15 @@ NASTY = (
 # Everything that changes how the files look, by the name of the service.
 SERVICES: dict[str, Fields] = {
     "echo": {"user": "nobody"},
+    "sleeper": {
+        "exec": None,
+        "proxy": {"to": "localhost:80", "unit": "web@1", "idle_timeout": 60},
+        "user": "nobody",
+        "supplementary_groups": ["adm"],
+        "nice": -5,
+        "connections": {"max": 7, "per_source": 3},
+    },
+    "forwarder": {"listen": [{"tcp": "1013"}, {"tcp": "1014"}], "exec": None, "proxy": {"to": "/run/a b"}},
     "nasty": {
         "description": "100 % of $HOME \"quoted\" 'x' #1; {a} " + "and more, " * 20 + "and so on",
         "exec": ["/bin/echo", *NASTY],

@@ -5,17 +5,26 @@
 
 from __future__ import annotations
 
+import os
+import typing as t
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Result
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import Live
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._preflight import holder_problems
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._preflight import (
+    daemon_problems,
+    holder_problems,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._owners import Owner
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import Socket
+from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
-from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, service
+from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, load, service
 
 INODE = 4
 SOCKET = Socket("tcp", "ipv6", "::", 7, True, "stream", INODE, 0, 64, "")
@@ -50,3 +59,54 @@ def test_whose_a_port_is(kind: str, name: str, held: Fields | None, ours: bool) 
     live = Live({("tcp", 7): [SOCKET]}, {INODE: Owner(kind, name, 99, "p")})
     problems = holder_problems([declared], have, live, BACKENDS, Platform())
     assert [problem.path for problem in problems] == ([] if ours else [f"{declared.path('listen')}[0]"])
+
+
+class Systemctl:
+    """A host with these units; it answers in systemctl's words."""
+
+    def __init__(self, states: dict[str, str]) -> None:
+        self.states = states
+        self.calls = 0
+
+    def run(self, argv: list[str], check: bool = True) -> Result:
+        self.calls += 1
+        blocks = [f"LoadState={self.states.get(unit, 'not-found')}\n" for unit in argv[argv.index("--") + 1 :]]
+        return Result(0, "\n".join(blocks), "")
+
+
+def proxied(*units: str) -> list[Service]:
+    return load(
+        *(
+            {"name": f"s{number}", "listen": [{"tcp": str(number)}], "proxy": {"to": "/run/b", "unit": unit}}
+            for number, unit in enumerate(units, 1)
+        )
+    )
+
+
+def test_daemons_that_cannot_be_started_are_told_with_one_command() -> None:
+    host = Systemctl({"a.service": "loaded", "b.service": "masked", "d.service": "bad-setting"})
+    services = [service(), *proxied("d", "c", "b.service", "a")]
+    problems = daemon_problems(services, Platform(), t.cast("LocalHost", host))
+    told = [(problem.path.rpartition("].")[2], problem.message.split(",", maxsplit=1)[0]) for problem in problems]
+    assert told == [
+        ("proxy.unit", '"d.service" cannot be loaded by systemd; repair the unit first'),
+        ("proxy.unit", '"c.service" does not exist on the host; install the daemon first'),
+        ("proxy.unit", '"b.service" is masked'),
+    ]
+    assert host.calls == 1
+    assert daemon_problems([service()], Platform(), t.cast("LocalHost", host)) == []
+    assert host.calls == 1
+
+
+def test_daemons_under_s6_are_directories(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "run").touch()
+    platform = Platform(init="s6", scan_directory=str(tmp_path))
+
+    class Host:
+        exists = staticmethod(os.path.exists)
+
+    problems = daemon_problems(proxied("a", "b"), platform, t.cast("LocalHost", Host()))
+    assert [problem.message for problem in problems] == [
+        f'"{tmp_path}/b" does not exist on the host; install the daemon first'
+    ]
