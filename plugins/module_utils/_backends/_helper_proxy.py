@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import functools
 import os
 import resource
 import selectors
@@ -57,6 +58,14 @@ class Target(t.NamedTuple):
         host, _colon, port = text.rpartition(":")
         family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
         return Target(family, (host.strip("[]"), int(port)))
+
+    def new_socket(self) -> socket.socket:
+        """A socket of its kind, which never waits."""
+        made = socket.socket(self.family, socket.SOCK_STREAM)
+        made.setblocking(False)
+        if self.family != socket.AF_UNIX:
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return made
 
 
 class Limits(t.NamedTuple):
@@ -121,17 +130,14 @@ class Connection:
         self.tries += 1
         self.next_try = time.monotonic() + RETRY
         try:
-            self.upstream = socket.socket(target.family, socket.SOCK_STREAM)
-            self.upstream.setblocking(False)
-            if target.family != socket.AF_UNIX:
-                self.upstream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.upstream = target.new_socket()
             self.upstream.connect(target.address)
         except BlockingIOError as problem:
             # A unix socket whose queue is full says the same with another number, and cannot be waited for.
-            if target.family == socket.AF_UNIX:
-                self.failed(problem)
-            else:
+            if self.upstream and target.family != socket.AF_UNIX:
                 self.proxy.watch(self.upstream, WRITE, self.connected)
+            else:
+                self.failed(problem)
         except OSError as problem:
             self.failed(problem)
         else:
@@ -212,7 +218,7 @@ class Proxy:
     def serve(self, listeners: list[socket.socket]) -> None:
         """Forward until nobody has been connected for long enough."""
         for listener in listeners:
-            self.watch(listener, READ, lambda listener=listener: self.accept(listener))
+            self.watch(listener, READ, functools.partial(self.accept, listener))
         if self.attendant:
             self.watch(self.attendant, READ, self.hear)
         while not self.idle():

@@ -58,7 +58,7 @@ def running(
     process = subprocess.Popen(
         argv,
         env={**os.environ, "LISTEN_FDS": str(len(front))},
-        stdin=attendant or subprocess.DEVNULL,
+        stdin=attendant.fileno() if attendant else subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
         pass_fds=numbers,
@@ -101,7 +101,12 @@ def client(front: socket.socket, source: str = "") -> socket.socket:
 
 def echoed(made: socket.socket, data: bytes) -> bytes:
     """What comes back of data, up to the end."""
-    threading.Thread(target=lambda: (made.sendall(data), made.shutdown(socket.SHUT_WR)), daemon=True).start()
+
+    def send() -> None:
+        made.sendall(data)
+        made.shutdown(socket.SHUT_WR)
+
+    threading.Thread(target=send, daemon=True).start()
     return rest(made)
 
 
