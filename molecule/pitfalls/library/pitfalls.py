@@ -272,6 +272,17 @@ def restarts_are_survived(trial: Trial) -> None:
     require(session.alive, "the session ended")
 
 
+def holders_may_die(trial: Trial) -> None:
+    """Pitfall 44: when what holds the sockets has lost them, servers go on, and start again."""
+    if trial.backend != "s6":
+        return
+    trial.declare(UNIX)
+    shell("pkill -9 s6-fdholderd")
+    require(serves("/run/pitfalls.sock"), "the path is not served any more")
+    shell("for service in /etc/superserver/s6-services/unix*; do s6-svc -wR -T 8000 -r $service; done")
+    eventually(lambda: serves("/run/pitfalls.sock"), "the server does not start again")
+
+
 def unix_paths_pass_over(trial: Trial) -> None:
     """Pitfall 48: the old super-server does not remove the path that the new one has bound."""
     if trial.backend == "xinetd":
@@ -354,6 +365,7 @@ STORIES: tuple[Callable[[Trial], None], ...] = (
     wait_servers_let_go,
     failures_stay_small,
     restarts_are_survived,
+    holders_may_die,
     unix_paths_pass_over,
     defaults_do_no_harm,
     checkers_find_it,
