@@ -6,10 +6,10 @@ each service."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Host
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Host, Process
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_holder import SOCKET, TIMEOUT
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_servers import (
     SERVICES,
@@ -92,13 +92,22 @@ def servers_of(services: Iterable[str], platform: Platform, host: Host) -> list[
     return sorted(name for name in supervised(platform, host) if "/" not in name and service_name(name) in wanted)
 
 
-def forget(servers: Iterable[str], platform: Platform, host: Host) -> None:
-    """Take from the holder what it keeps for these servers, of whatever endpoints they had."""
-    gone = set(servers)
-    if not (gone and host.exists(SOCKET)):
+def forget(whose: Callable[[str], bool], seconds: float, platform: Platform, host: Host) -> None:
+    """Take from the holder what it keeps for these servers, of whatever endpoints they had, and whether or not they are
+    still there.
+
+    One that was ended while it was starting may have left a child that binds and stores a socket just now.
+    """
+    if not host.exists(SOCKET):
         return
+    host.wait(lambda: not any(_storing(process, whose) for process in host.processes()), seconds)
     held = host.run([platform.program("s6-fdholder-list"), "-t", TIMEOUT, SOCKET], check=False).out.splitlines()
-    names = [name for name in held if server_of(name) in gone]
+    names = [name for name in held if whose(server_of(name))]
     if names:
         delete = (platform.program("sh"), "-c", DELETE, platform.program("s6-fdholder-delete"))
         host.run([*delete, SOCKET, *names], check=False)
+
+
+def _storing(process: Process, whose: Callable[[str], bool]) -> bool:
+    words = process.argv
+    return SOCKET in words and any(whose(server_of(word)) for word in words[words.index(SOCKET) + 1 :])

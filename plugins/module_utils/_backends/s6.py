@@ -142,12 +142,16 @@ class S6:
         _wait_until_unsupervised([directory for directory in gone if directory not in loggers], PATIENCE, host)
         # Sessions keep their logger; it ends with the last of them, and needs no directory for that.
         _wait_until_unsupervised(loggers, LOGGER_PATIENCE, host)
+        # Without its files a server cannot take its sockets back by itself.
+        control.forget(lambda server: f"{SERVICES}/{server}" in gone, PATIENCE, platform, host)
         for directory in gone:
             host.remove_tree(directory)
 
     def release(self, change: Change, platform: Platform, host: Host) -> None:
         """Sessions live on: a server that is told to end leaves them alone."""
-        _bring_down(control.servers_of([service.name for service in change.stop], platform, host), platform, host)
+        stopped = {service.name for service in change.stop}
+        _bring_down(control.servers_of(stopped, platform, host), host)
+        control.forget(lambda server: control.service_name(server) in stopped, PATIENCE, platform, host)
 
     def activate(self, change: Change, platform: Platform, host: Host) -> None:
         _ensure_running(platform, host)
@@ -190,8 +194,13 @@ class S6:
     def _stop_strays(services: Sequence[Service], platform: Platform, host: Host) -> None:
         """Servers of these services that are no longer among theirs would keep what the new ones need."""
         wanted = {server.name for service in services for server in servers(service, platform)}
-        there = control.servers_of([service.name for service in services], platform, host)
-        _bring_down([name for name in there if name not in wanted], platform, host)
+        names = {service.name for service in services}
+        _bring_down([name for name in control.servers_of(names, platform, host) if name not in wanted], host)
+
+        def stray(server: str) -> bool:
+            return control.service_name(server) in names and server not in wanted
+
+        control.forget(stray, PATIENCE, platform, host)
 
     def health(self, services: Sequence[Service], platform: Platform, host: Host) -> dict[str, str]:
         enabled = [service for service in services if service.enabled]
@@ -236,13 +245,11 @@ def _restarted(old: Service, new: Service, platform: Platform) -> list[Server]:
     ]
 
 
-def _bring_down(names: Sequence[str], platform: Platform, host: Host) -> None:
-    """Stop servers for good, and have the holder close what it keeps for them, also for one that does not run just
-    now."""
+def _bring_down(names: Sequence[str], host: Host) -> None:
+    """Stop servers for good."""
     for name in names:
         control.tell(f"{SERVICES}/{name}", control.DOWN, host)
     host.wait(lambda: not any(control.status(f"{SERVICES}/{name}", host).pid for name in names), PATIENCE)
-    control.forget(names, platform, host)
 
 
 def _down_file(directory: str) -> str:

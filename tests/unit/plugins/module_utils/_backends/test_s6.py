@@ -315,16 +315,54 @@ def test_health_of_the_holder_is_that_of_the_services_that_need_it() -> None:
 
 
 def test_release_takes_sockets_from_the_holder() -> None:
-    tree = Tree("a.tcp4-7", "a.tcp6-7", "b", HOLDER)
+    tree = Tree("a.tcp4-7", "b", HOLDER)
     tree.files[SOCKET] = ""
-    tree.held = ["a.tcp4-7:tcp:0.0.0.0:7", "a.tcp6-7:tcp:[::]:7", "b:unix:/a.tcp4-7:x y", "a:tcp:*:7"]
+    tree.held = ["a.tcp4-7:tcp:0.0.0.0:7", "b:unix:/a.tcp4-7:x y", "a.tcp6-7:tcp:[::]:7", "ab:tcp:*:7"]
     BACKEND.release(Change(stop=(named("a"),)), NETWORKING, host(tree))
-    assert told(tree, b"d") == ["a.tcp4-7", "a.tcp6-7"]
-    assert tree.held == ["b:unix:/a.tcp4-7:x y", "a:tcp:*:7"]
+    assert told(tree, b"d") == ["a.tcp4-7"]
+    # Also what is kept for a server that is not there any more.
+    assert tree.held == ["b:unix:/a.tcp4-7:x y", "ab:tcp:*:7"]
     assert len(tree.commands) == 2
-    tree.commands.clear()
-    BACKEND.release(Change(stop=(named("c"),)), NETWORKING, host(tree))
-    assert tree.commands == []
+
+
+def test_sockets_of_what_is_gone_are_not_kept() -> None:
+    tree = Tree("a", "b", HOLDER)
+    tree.files[SOCKET] = ""
+    tree.held = ["a:tcp:*:7", "b:tcp:*:8"]
+    tree.delete("a")
+    BACKEND.reload(HOST, host(tree))
+    assert tree.held == ["b:tcp:*:8"]
+
+
+def test_sockets_of_servers_that_a_service_has_no_more_are_not_kept() -> None:
+    tree = Tree("a.tcp4-7", "a.tcp6-7", HOLDER)
+    tree.files[SOCKET] = ""
+    tree.held = ["a:tcp:*:7", "a.tcp4-7:tcp:0.0.0.0:7", "b:tcp:*:8"]
+    BACKEND.activate(Change(refresh=((named("a"), named("a")),)), NETWORKING, host(tree))
+    assert tree.held == ["a.tcp4-7:tcp:0.0.0.0:7", "b:tcp:*:8"]
+
+
+def test_release_waits_for_a_server_that_was_about_to_store_its_socket() -> None:
+    tree = Tree("b", HOLDER)
+    tree.files[SOCKET] = ""
+    late, other = (
+        Process(pid, 1, "python3", ("python3", "binder", "bind", "s6-fdholder-store", SOCKET, name), 0)
+        for pid, name in ((99, "b:unix:/b"), (98, "c:unix:/c"))
+    )
+    tree.processes_seen += [late, other]
+    asked: list[bool] = []
+
+    def wait(happened: Callable[[], bool], seconds: float) -> bool:
+        asked.append(happened())
+        if late in tree.processes_seen:
+            tree.processes_seen.remove(late)
+            tree.held.append("b:unix:/b")
+        return happened()
+
+    tree.wait = wait  # type: ignore[method-assign]
+    _s6_control.forget("b".__eq__, 1, HOST, host(tree))
+    assert asked == [False]
+    assert tree.held == []
 
 
 def test_access_list_needs_no_restart() -> None:
