@@ -26,11 +26,11 @@ lab: venv  ## podman and what else the container hosts need, and their images
 	@tests/lab/lab image --all >/dev/null
 
 test: collection  ## every check and test; the last line is "N passed, N failed"
-	@tests/quality/setup shellcheck git execlineb:execline nft:nftables
+	@tests/quality/setup shellcheck git execlineb:execline nft:nftables s6-svscan:s6
 	@tests/quality/all
 
 lint: collection  ## one stage of the tests
-	@tests/quality/setup shellcheck git execlineb:execline nft:nftables
+	@tests/quality/setup shellcheck git execlineb:execline nft:nftables s6-svscan:s6
 	@tests/quality/lint
 
 sanity unit molecule: collection  ## one stage of the tests

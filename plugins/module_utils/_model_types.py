@@ -242,6 +242,9 @@ class Record(Kind):
         if not isinstance(value, Mapping):
             report(path, f"must be a mapping, not {type_name(value)}")
             return {}
+        if "on" in self.by_name:
+            # What Ansible's YAML makes of a key that is called so.
+            value = {"on" if key is True else key: entry for key, entry in value.items()}
         for key in value:
             if key not in self.by_name:
                 report(f"{path}.{key}", self._unknown(str(key)))

@@ -324,8 +324,11 @@ def slice_unit(service: Service) -> str:
 
 def _slice_settings(service: Service) -> list[tuple[str, str]]:
     resources = service.resources
-    units = (("MemoryMax", resources.memory_max, ""), ("CPUQuota", resources.cpu_quota, "%"))
-    units += (("TasksMax", resources.tasks_max, ""),)
+    units = (
+        ("MemoryMax", resources.memory_max, ""),
+        ("CPUQuota", resources.cpu_quota, "%"),
+        ("TasksMax", resources.tasks_max, ""),
+    )
     return [(directive, f"{value}{unit}") for directive, value, unit in units if value is not None]
 
 

@@ -73,7 +73,7 @@ def manifest_of(
 
 def from_json(value: Mapping[str, t.Any]) -> Manifest:
     """Read what :meth:`Manifest.to_json` gave."""
-    return Manifest(value["services"], value["files"], value["runtimes"], value["s6_bin_dir"])
+    return Manifest(value["services"], value["files"], value["runtimes"], value.get("s6_bin_dir", ""))
 
 
 def load() -> Manifest:

@@ -10,9 +10,6 @@ import typing as t
 import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import (
-    Access,
-    Connections,
-    Probe,
     load_services,
     resolve_ports,
     service_from_json,
@@ -20,6 +17,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model import
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Endpoint
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers import BASE, Layer
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import InvalidDeclaration
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_records import Access, Connections, Probe
 from ansible_collections.ondemand.superserver.tests.unit.declarations import ECHO, Fields, load, service
 
 DATAGRAM = {"listen": [{"udp": "7"}]}
@@ -194,3 +192,10 @@ def test_path_tells_where_a_field_was_declared() -> None:
     assert made.path("access.deny") == "superserver_defaults.access.deny"
     assert made.path("nice") == "superserver_defaults.nice"
     assert made.path("umask") == f"{BASE}[0].umask"
+
+
+def test_on_is_a_name_though_yaml_reads_a_boolean() -> None:
+    written = {"text": "x", True: "connect"}
+    banner = service(banner=written).banner
+    assert banner is not None
+    assert banner.on == "connect"
