@@ -291,14 +291,16 @@ def test_a_connection_waits_until_the_daemon_takes_it(front: socket.socket) -> N
 
 def test_nobody_is_forwarded_before_the_attendant_has_spoken(front: socket.socket) -> None:
     """What still answers may be a daemon that is being stopped."""
-    with attended(front) as (attendant, _process), attendant.start(), client(front) as made:
-        made.settimeout(0.3)
-        made.sendall(b"hello")
-        with pytest.raises(OSError, match="timed out"):
-            made.recv(9)
-        attendant.say()
-        made.settimeout(5)
-        assert made.recv(9) == b"hello"
+    with attended(front) as (attendant, _process):
+        daemon = attendant.start()
+        with daemon, client(front) as made:
+            made.settimeout(0.3)
+            made.sendall(b"hello")
+            with pytest.raises(OSError, match="timed out"):
+                made.recv(9)
+            attendant.say()
+            made.settimeout(5)
+            assert made.recv(9) == b"hello"
 
 
 def test_a_daemon_that_has_gone_is_asked_for(front: socket.socket) -> None:
@@ -333,8 +335,10 @@ def test_it_ends_behind_its_attendant(front: socket.socket) -> None:
 
 
 def test_it_goes_on_without_its_attendant(front: socket.socket) -> None:
-    with attended(front, idle="1") as (attendant, process), attendant.start():
-        attendant.say()
-        attendant.mine.close()
-        assert echoed(client(front), b"hello") == b"hello"
-        assert process.wait(5) == 0
+    with attended(front, idle="1") as (attendant, process):
+        daemon = attendant.start()
+        with daemon:
+            attendant.say()
+            attendant.mine.close()
+            assert echoed(client(front), b"hello") == b"hello"
+            assert process.wait(5) == 0

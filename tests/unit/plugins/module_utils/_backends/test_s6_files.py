@@ -251,7 +251,7 @@ def test_environment_is_clean(name: str, provider: str) -> None:
 
 
 def test_path_of_a_program_may_look_like_an_assignment() -> None:
-    (chain,) = chains(files_of("assignment")).values()
+    (chain,) = tuple(chains(files_of("assignment")).values())
     assert chain.argv == ["/opt/a=b/run", "c=d"]
     assert chain.arguments("nice") == [["-n", "0"]]
 
@@ -448,9 +448,9 @@ def test_descriptors() -> None:
 
 
 def test_daemon_is_told_about_its_sockets() -> None:
-    (chain,) = chains(files_of("sockets")).values()
+    (chain,) = tuple(chains(files_of("sockets")).values())
     assert chain.environment == {"PATH": PATH, "LISTEN_PID": "99", "LISTEN_FDS": "3"}
-    (chain,) = chains(files_of("stdin")).values()
+    (chain,) = tuple(chains(files_of("stdin")).values())
     assert chain.environment == {"PATH": PATH}
     assert chain.account == ["--reuid=nobody", "--regid=daemon", "--init-groups"]
 

@@ -284,7 +284,7 @@ def test_health_of_a_host_with_defaults_elsewhere() -> None:
     """Pitfall 6: they came after the services, or nobody would have made these."""
     machine = Machine(MAIN)
     machine.answers["grep -Rlsiw ^[[:space:]]*defaults /etc/xinetd.d"] = Result(0, "/etc/xinetd.d/local\n", "")
-    (ailment,) = XINETD.health([made()], UNDER_SYSTEMD, host_of(machine)).values()
+    (ailment,) = tuple(XINETD.health([made()], UNDER_SYSTEMD, host_of(machine)).values())
     assert "/etc/xinetd.d/local" in ailment
 
 

@@ -26,6 +26,12 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model import
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, load, service
 
+
+def as_host(stand_in: object) -> LocalHost:
+    """What is asked of a host here, a stand-in answers."""
+    return t.cast("LocalHost", stand_in)
+
+
 INODE = 4
 SOCKET = Socket("tcp", "ipv6", "::", 7, True, "stream", INODE, 0, 64, "")
 ECHO = {"listen": [{"tcp": "7"}]}
@@ -86,7 +92,7 @@ def proxied(*units: str) -> list[Service]:
 def test_daemons_that_cannot_be_started_are_told_with_one_command() -> None:
     host = Systemctl({"a.service": "loaded", "b.service": "masked", "d.service": "bad-setting"})
     services = [service(), *proxied("d", "c", "b.service", "a")]
-    problems = daemon_problems(services, Platform(), t.cast("LocalHost", host))
+    problems = daemon_problems(services, Platform(), as_host(host))
     told = [(problem.path.rpartition("].")[2], problem.message.split(",", maxsplit=1)[0]) for problem in problems]
     assert told == [
         ("proxy.unit", '"d.service" cannot be loaded by systemd; repair the unit first'),
@@ -94,7 +100,7 @@ def test_daemons_that_cannot_be_started_are_told_with_one_command() -> None:
         ("proxy.unit", '"b.service" is masked'),
     ]
     assert host.calls == 1
-    assert daemon_problems([service()], Platform(), t.cast("LocalHost", host)) == []
+    assert daemon_problems([service()], Platform(), as_host(host)) == []
     assert host.calls == 1
 
 
@@ -106,7 +112,7 @@ def test_daemons_under_s6_are_directories(tmp_path: Path) -> None:
     class Host:
         exists = staticmethod(os.path.exists)
 
-    problems = daemon_problems(proxied("a", "b"), platform, t.cast("LocalHost", Host()))
+    problems = daemon_problems(proxied("a", "b"), platform, as_host(Host()))
     assert [problem.message for problem in problems] == [
         f'"{tmp_path}/b" does not exist on the host; install the daemon first'
     ]
