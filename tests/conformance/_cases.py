@@ -39,7 +39,7 @@ KEYS = {"case", "field", "what", "service", "services", "later", "client", "refu
 
 # What a step looks at; a step without any of these is a conversation.
 LOCAL_ACTIONS = ("log", "written", "node", "backlog", "pause", "sleeper")
-ENDS = ("exact", "expect", "nothing", "environment", "hold", "flood")
+ENDS = ("exact", "expect", "nothing", "environment", "hold", "flood", "rapid")
 
 
 @dataclass(frozen=True)
@@ -307,7 +307,7 @@ def _conversation(step: Mapping[str, t.Any]) -> dict[str, t.Any]:
 def _vantages(step: Mapping[str, t.Any], endpoint: Endpoint) -> tuple[str, ...]:
     if "from" in step:
         return (step["from"],)
-    local = endpoint.transport == "unix" or endpoint.address or "hold" in step or "flood" in step
+    local = endpoint.transport == "unix" or endpoint.address or step.keys() & {"hold", "flood", "rapid"}
     return ("host",) if local else ("host", "client")
 
 
