@@ -124,10 +124,9 @@ class Systemd:
 
     def activate(self, change: Change, platform: Platform, host: Host) -> None:
         """Handlers of new connections read their unit anew; only a daemon that runs must be stopped to be changed, and
-        the next client starts it again."""
-        self._stop(
-            [part.service for _old, new in change.refresh for part in parts(new, platform) if not part.accept], host
-        )
+        the next client starts it again. One that has outlived its socket would keep that from being bound."""
+        services = [*change.start, *(new for _old, new in change.refresh)]
+        self._stop([part.service for service in services for part in parts(service, platform) if not part.accept], host)
         sockets = [part.socket for service in change.start for part in parts(service, platform)]
         if not sockets:
             return

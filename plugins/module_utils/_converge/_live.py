@@ -62,12 +62,14 @@ def look(want: Iterable[Service], have: Iterable[Service], platform: Platform, h
 
 
 def _orphans(live: Live, have: Iterable[Service], platform: Platform) -> Iterator[tuple[int, str]]:
-    """xinetd and s6 cannot end the daemons that they have started when they are killed."""
+    """xinetd and s6 cannot end the daemons that they have started when they are killed, and a socket unit that is
+    stopped leaves its daemon running."""
     for service in have:
         for listener in service.listeners(platform.ipv6):
             for socket in live.colliding(listener):
                 owner = live.owners.get(socket.inode)
-                if owner and owner.kind != service.backend and _plays(owner.pid, service, listener, platform):
+                alone = owner and (owner.kind != service.backend or owner.name.endswith(".service"))
+                if owner and alone and _plays(owner.pid, service, listener, platform):
                     yield socket.inode, service.name
 
 

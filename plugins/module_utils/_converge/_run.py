@@ -222,7 +222,10 @@ def _transition(plan: Plan) -> Transition:
         written.add("systemd")
     written |= {name for name, change in plan.changes.items() if change.start or change.refresh}
     live = plan.picture.live
-    orphans = frozenset(live.owners[inode].pid for inode in live.orphans)
+    # systemd ends its own.
+    orphans = frozenset(
+        live.owners[inode].pid for inode, name in live.orphans.items() if plan.picture.have[name].backend != "systemd"
+    )
     return Transition(plan.changes, plan.write, frozenset(written), obsolete, plan.guard, orphans)
 
 
