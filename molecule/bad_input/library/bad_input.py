@@ -66,6 +66,7 @@ class Host:
 
     def __init__(self, snapshot: str) -> None:
         space: dict[str, t.Any] = {"__name__": "snapshot"}
+        # The suite's own program, which the controller sends.
         exec(compile(snapshot, "snapshot", "exec"), space)  # noqa: S102
         self._space = space
 
@@ -91,6 +92,7 @@ def run(source: str, arguments: dict[str, t.Any], lacking: str = "") -> Result:
             if lacking:
                 ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAPABILITIES[lacking], 0, 0, 0)
             with patch_module_args(arguments):
+                # The module under test, as Ansible runs it.
                 exec(compile(source, "services.py", "exec"), {"__name__": "__main__"})  # noqa: S102
         except SystemExit:
             pass

@@ -162,11 +162,17 @@ def holder_problems(
     def held(socket: Socket, declared: Service) -> bool:
         """Whether the collection holds a socket, for any of its services or for this one."""
         owner = live.owner(socket)
-        if any(backends[service.backend].service_of(owner) == service.name for service in (declared, *have.values())):
-            return True
-        # A super-server also serves what has lost its file, and then nobody can tell for whom.
-        nameless = [service for service in have.values() if owner == (service.backend, "")]
-        return socket.inode in live.orphans or any(binds(service, socket) for service in nameless)
+        for name, backend in backends.items():
+            found = backend.service_of(owner)
+            if found and any(
+                service.backend == name for service in (have.get(found), declared) if service and service.name == found
+            ):
+                return True
+        return socket.inode in live.orphans or (owner[1] == "" and nameless(owner[0], socket))
+
+    def nameless(backend: str, socket: Socket) -> bool:
+        """A super-server also serves what has lost its file, and then nobody can tell for whom."""
+        return any(service.backend == backend and binds(service, socket) for service in have.values())
 
     def binds(service: Service, socket: Socket) -> bool:
         return any(collide(listener, socket.listener) for listener in service.listeners(platform.ipv6))
