@@ -20,7 +20,7 @@ PACKAGE = f"ansible_collections.{COLLECTION}.plugins."
 # In the order of the arrows. Names are relative to plugins/, without .py.
 LAYERS = (
     ("model", r"module_utils/_model\w*"),
-    ("capabilities", r"module_utils/_capabilities"),
+    ("capabilities", r"module_utils/_capabilities\w*"),
     ("backends", r"module_utils/_backends/\w+"),
     ("host", r"module_utils/_host/\w+"),
     ("converge", r"module_utils/_converge/\w+"),

@@ -1,0 +1,124 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a row of the capability table is made of: cells, and conditions under which a service needs a row."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Endpoint
+
+# The s6 backend has two providers of network servers, so it has two columns.
+COLUMNS = ("systemd", "xinetd", "s6-networking", "ucspi")
+BACKEND_OF = {"systemd": "systemd", "xinetd": "xinetd", "s6-networking": "s6", "ucspi": "s6"}
+
+NATIVE, EMULATED, GUARD, IMPOSSIBLE, UNBUILT = "native", "emulated", "guard", "impossible", "unbuilt"
+HOWS = (NATIVE, EMULATED, GUARD, IMPOSSIBLE, UNBUILT)
+
+NEEDS = {
+    "nft": "nftables on the host, and superserver_guard other than never",
+    "mounts": "permission to mount file systems, which systemd's sandbox is made of",
+    "daemons": "systemd or s6 as PID 1, to start the daemon",
+    "bpf": "permission to load BPF programs, which systemd's address filter is made of",
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """How one backend honours one field.
+
+    ``note`` names the directive or program, or the reason why not. ``needs`` are facts of the host (see
+    :meth:`Platform.able`); where one is missing, ``otherwise`` holds instead.
+    """
+
+    how: str
+    note: str
+    needs: tuple[str, ...] = ()
+    otherwise: Cell | None = None
+
+    @property
+    def possible(self) -> bool:
+        """Whether the field is honoured."""
+        return self.how not in (IMPOSSIBLE, UNBUILT)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One field, in one case. ``used`` tells whether a service declares it; ``droppable`` whether a service still makes
+    sense without it, so that ``superserver_on_unsupported: warn`` may leave it out."""
+
+    field: str
+    used: Callable[[Service], bool] = dataclasses.field(repr=False)
+    cells: tuple[Cell, Cell, Cell, Cell]
+    case: str = ""
+    droppable: bool = False
+
+    def cell(self, column: str) -> Cell:
+        """The cell of one column."""
+        return self.cells[COLUMNS.index(column)]
+
+
+def native(note: str) -> Cell:
+    return Cell(NATIVE, note)
+
+
+def emulated(note: str) -> Cell:
+    return Cell(EMULATED, note)
+
+
+def impossible(why: str) -> Cell:
+    return Cell(IMPOSSIBLE, why)
+
+
+def guard(note: str) -> Cell:
+    return Cell(GUARD, note, needs=("nft",))
+
+
+def everywhere(cell: Cell) -> tuple[Cell, Cell, Cell, Cell]:
+    return (cell, cell, cell, cell)
+
+
+def unbuilt(name: str, case: str = "") -> Row:
+    cell = Cell(UNBUILT, "this version of the collection does not build the field yet")
+    return Row(name, lambda service: service.uses(name), everywhere(cell), case)
+
+
+def any_endpoint(test: Callable[[Endpoint], bool]) -> Callable[[Service], bool]:
+    return lambda service: any(test(endpoint) for endpoint in service.listen)
+
+
+def declared(name: str) -> Callable[[Service], bool]:
+    return lambda service: service.uses(name)
+
+
+def accepting(name: str, *transports: str) -> Callable[[Service], bool]:
+    return lambda service: service.uses(name) and service.accept and service.has(*transports)
+
+
+def several(service: Service) -> bool:
+    return len(service.listen) > 1
+
+
+def waiting(name: str, *transports: str) -> Callable[[Service], bool]:
+    return lambda service: service.uses(name) and not (service.accept or service.proxy) and service.has(*transports)
+
+
+def forwarding(name: str) -> Callable[[Service], bool]:
+    return lambda service: service.uses(name) and service.proxy is not None
+
+
+def attended(service: Service) -> bool:
+    return bool(service.proxy and service.proxy.unit)
+
+
+def rated(name: str, transport: str) -> Callable[[Service], bool]:
+    return lambda service: service.uses(f"connections.rate.{name}") and service.has(transport)
+
+
+def takes_sockets(service: Service) -> bool:
+    """Whether a process takes whole sockets, be it for datagrams only."""
+    return service.has("udp") if service.internal else not service.accept
