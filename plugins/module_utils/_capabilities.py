@@ -148,6 +148,7 @@ _NO_CGROUP = _impossible("the servers of s6 and their handlers share one cgroup"
 _RATE = _guard("nftables `limit rate over`")
 _NO_RATE = _impossible("nftables does not see the connections of unix sockets")
 _GATE = _emulated("the collection's gate, a shell script that runs before the handler")
+_STUNNEL = _emulated("`stunnel` in the handler's place, which starts the handler")
 _OPTIONS = _emulated("set on the listening socket, which its connections inherit")
 _NO_SANDBOX = _impossible("setpriv takes privileges away, but nothing here mounts file systems for each handler")
 
@@ -613,7 +614,10 @@ ROWS: tuple[Row, ...] = (
         droppable=True,
     ),
     *(Row(f"banner.{name}", _declared(f"banner.{name}"), _everywhere(_GATE)) for name in ("text", "file", "on")),
-    *(_unbuilt(f"tls.{name}") for name in ("certificate", "key", "client_ca", "minimum_version")),
+    *(
+        Row(f"tls.{name}", _declared(f"tls.{name}"), _everywhere(_STUNNEL))
+        for name in ("certificate", "key", "client_ca", "minimum_version")
+    ),
     *(_unbuilt(f"log.{name}") for name in ("what", "where", "file", "rotate_size", "rotate_keep")),
     _unbuilt("requires"),
     _unbuilt("after"),

@@ -112,6 +112,8 @@ def read(request: Request, host: LocalHost) -> Picture:
     files = render_all(services, platform)
     guarded = any(file.path == RULES for file in files)
     missing["guard"] = "nftables" if guarded and "nft" not in platform.programs else ""
+    encrypted = any(service.tls for service in services)
+    missing["tls"] = "stunnel" if encrypted and "stunnel" not in platform.programs else ""
     paths = {file.path for file in files} | set(manifest.files)
     picture = Picture(
         want,
