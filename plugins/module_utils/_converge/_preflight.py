@@ -39,7 +39,7 @@ _LOAD_STATES = {
 _UNREADABLE = "cannot be loaded by systemd; repair the unit first"
 
 # What a service with sandbox: strict has a directory of its own for, or none at all (systemd.exec(5)).
-_HIDDEN = ("/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/")  # noqa: S108
+_HIDDEN = ("/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/")
 
 
 def account_problems(service: Service) -> list[Problem]:

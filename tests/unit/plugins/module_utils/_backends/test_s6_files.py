@@ -163,8 +163,9 @@ def files_of(name: str, platform: Platform = UCSPI) -> list[File]:
 
 
 def directory_files(files: t.Iterable[File]) -> list[File]:
-    """Without the collection's own programs, which have their tests."""
-    return [file for file in files if file.service]
+    """Without the collection's own programs and what is behind TLS, which have their tests."""
+    behind = ("/etc/superserver/tls/", "/etc/superserver/banners/", "/usr/local/lib/superserver/")
+    return [file for file in files if file.service and not file.path.startswith(behind)]
 
 
 def chains(files: t.Iterable[File]) -> dict[str, Chain]:
