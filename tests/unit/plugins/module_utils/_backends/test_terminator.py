@@ -34,7 +34,7 @@ INNER: Fields = {
 }
 
 # What stunnel says of a client, and what the handler is told.
-CLIENTS = (
+CLIENTS: tuple[tuple[dict[str, str], list[str]], ...] = (
     ({"REMOTE_HOST": "192.0.2.1", "REMOTE_PORT": "5"}, ["REMOTE_ADDR=192.0.2.1", "REMOTE_PORT=5"]),
     ({"REMOTE_HOST": "::ffff:192.0.2.1", "REMOTE_PORT": "5"}, ["REMOTE_ADDR=192.0.2.1", "REMOTE_PORT=5"]),
     ({"REMOTE_HOST": "2001:db8::1"}, ["REMOTE_ADDR=2001:db8::1"]),
