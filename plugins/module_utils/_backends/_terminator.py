@@ -89,6 +89,11 @@ def behind(services: Sequence[Service], platform: Platform) -> list[File]:
     return [file for service in services if service.tls for file in _files(service, service.tls, platform)]
 
 
+def joined(front: Sequence[File], back: Sequence[File]) -> list[File]:
+    """Both, and what both of them want, such as a program of the collection's, once."""
+    return list({file.path: file for file in (*front, *back)}.values())
+
+
 def _files(service: Service, tls: Tls, platform: Platform) -> Iterator[File]:
     yield File(configuration_file(service), _configuration(service, tls), 0o600, service=service.name)
     yield File(script_file(service), _script(service, platform), 0o755, service=service.name)

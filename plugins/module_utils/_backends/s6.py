@@ -26,7 +26,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6
     scanned_at,
     servers,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._terminator import behind, in_front
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._terminator import behind, in_front, joined
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
@@ -71,7 +71,7 @@ class S6:
 
     def render(self, services: Sequence[Service], platform: Platform) -> list[File]:
         fronts = [in_front(service, platform) for service in services]
-        return render_services(fronts, platform) + behind(services, platform)
+        return joined(render_services(fronts, platform), behind(services, platform))
 
     def refuse(self, service: Service, platform: Platform) -> list[Problem]:
         problems = []

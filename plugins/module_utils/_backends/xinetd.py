@@ -15,7 +15,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
     SwitchFailed,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import user
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._terminator import behind, in_front
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._terminator import behind, in_front, joined
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xinetd_attributes import refuse_native
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xinetd_config import (
     check_entries,
@@ -57,7 +57,7 @@ class Xinetd:
 
     def render(self, services: Sequence[Service], platform: Platform) -> list[File]:
         fronts = [in_front(service, platform) for service in services]
-        return render_services(fronts, platform) + behind(services, platform)
+        return joined(render_services(fronts, platform), behind(services, platform))
 
     def refuse(self, service: Service, platform: Platform) -> list[Problem]:
         return refuse_native(service)
