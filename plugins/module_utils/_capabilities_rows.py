@@ -47,6 +47,7 @@ _NO_CGROUP = impossible("the servers of s6 and their handlers share one cgroup")
 _RATE = guard("nftables `limit rate over`")
 _NO_RATE = impossible("nftables does not see the connections of unix sockets")
 _GATE = emulated("the collection's gate, a shell script that runs before the handler")
+_STUNNEL = emulated("`stunnel` in the handler's place, which starts the handler")
 _OPTIONS = emulated("set on the listening socket, which its connections inherit")
 _NO_SANDBOX = impossible("setpriv takes privileges away, but nothing here mounts file systems for each handler")
 
@@ -512,7 +513,10 @@ ROWS: tuple[Row, ...] = (
         droppable=True,
     ),
     *(Row(f"banner.{name}", declared(f"banner.{name}"), everywhere(_GATE)) for name in ("text", "file", "on")),
-    *(unbuilt(f"tls.{name}") for name in ("certificate", "key", "client_ca", "minimum_version")),
+    *(
+        Row(f"tls.{name}", declared(f"tls.{name}"), everywhere(_STUNNEL))
+        for name in ("certificate", "key", "client_ca", "minimum_version")
+    ),
     *(unbuilt(f"log.{name}") for name in ("what", "where", "file", "rotate_size", "rotate_keep")),
     unbuilt("requires"),
     unbuilt("after"),

@@ -36,6 +36,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_record
     Rate,
     Resources,
     Tcp,
+    Tls,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_rules import (
     check_collisions,
@@ -73,6 +74,7 @@ class Service:
     access: Access = field(default_factory=Access)
     tcp: Tcp = field(default_factory=Tcp)
     banner: Banner | None = None
+    tls: Tls | None = None
     requires: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     sandbox: str = "off"
@@ -198,6 +200,7 @@ def _build(entry: Merged, backend: str) -> Service:
         access=Access(**{name: tuple(entries) for name, entries in fields.get("access", {}).items()}),
         tcp=Tcp(**fields.get("tcp", {})),
         banner=Banner(**fields["banner"]) if "banner" in fields else None,
+        tls=Tls(**fields["tls"]) if "tls" in fields else None,
         requires=tuple(fields.get("requires", ())),
         after=tuple(fields.get("after", ())),
         sandbox=fields.get("sandbox", "off"),

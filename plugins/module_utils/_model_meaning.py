@@ -69,12 +69,18 @@ def _pointless_by_handler(fields: Mapping[str, t.Any]) -> Iterator[tuple[str, st
     if not _serves_connections(fields):
         about = "is about single connections, which the process with accept: false takes by itself"
         yield from ((name, about) for name in ("resources.connection_time", "connections.max_load", "banner"))
+    if "proxy" in fields or not _serves_connections(fields):
+        yield "tls", "is for a handler of its own for each connection: neither for a proxy nor with accept: false"
+    elif "tls" in fields:
+        yield "probe", "is said in plain text, which a service with tls does not understand"
 
 
 def _pointless_by_endpoints(fields: Mapping[str, t.Any]) -> Iterator[tuple[str, str]]:
     if not has(fields, "tcp", "udp"):
         about = "is about network addresses, but the service listens on unix sockets only; use owner, group and mode"
         yield from ((f"access.{name}", about) for name in ("allow", "deny"))
+    if kinds(fields) - {"stream"}:
+        yield "tls", "is for connections of tcp and unix stream, but the service has other endpoints; split it in two"
     if kinds(fields) == {"datagram"}:
         counts = "counts connections, but the service receives datagrams only"
         yield from ((f"connections.{name}", counts) for name in ("max", "per_source", "rate"))

@@ -88,6 +88,16 @@ class Banner:
 
 
 @dataclass(frozen=True)
+class Tls:
+    """What a service proves to be, by paths on its host, and what it demands of clients."""
+
+    certificate: str
+    key: str
+    client_ca: str = ""
+    minimum_version: str = "1.2"
+
+
+@dataclass(frozen=True)
 class Probe:
     """How the service is proven: ``send`` this, and ``expect`` (a regular expression) must come back in ``timeout``
     s."""

@@ -280,8 +280,15 @@ BANNER = Record(
 
 TLS = Record(
     (
-        Field("certificate", Text("absolute path", checker=_directory), "certificate chain (PEM)", required=True),
-        Field("key", Text("absolute path", checker=_directory), "private key (PEM)", required=True),
+        Field(
+            "certificate",
+            Text("absolute path", checker=_directory),
+            "certificate (PEM), with those of intermediate CAs behind it; read for each connection",
+            required=True,
+        ),
+        Field(
+            "key", Text("absolute path", checker=_directory), "private key (PEM), without a passphrase", required=True
+        ),
         Field(
             "client_ca", Text("absolute path", checker=_directory), "accept only clients with a certificate of this CA"
         ),

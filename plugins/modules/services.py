@@ -115,8 +115,8 @@ services:
       sample: 12.5
 missing:
   description:
-    - What must be installed before the services can be made, by backend (V(guard) is nftables). When it is not empty,
-      nothing was done.
+    - What must be installed before the services can be made, by backend (V(guard) is nftables, V(tls)
+      is stunnel). When it is not empty, nothing was done.
   returned: success
   type: dict
   sample: {xinetd: xinetd}

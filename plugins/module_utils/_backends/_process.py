@@ -184,7 +184,7 @@ def _trimmed(words: Sequence[str]) -> tuple[str, ...]:
 
 def drops_itself(service: Service) -> bool:
     """Whether the handler's command line is to be started as root, and changes to the service's account by itself."""
-    return bool(service.proxy and service.proxy.unit)
+    return bool(service.tls or (service.proxy and service.proxy.unit))
 
 
 def setpriv(service: Service, platform: Platform) -> tuple[str, ...]:

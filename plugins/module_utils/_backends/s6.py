@@ -26,6 +26,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6
     scanned_at,
     servers,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._terminator import behind, in_front, joined
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
@@ -69,7 +70,8 @@ class S6:
     atomic = False
 
     def render(self, services: Sequence[Service], platform: Platform) -> list[File]:
-        return render_services(services, platform)
+        fronts = [in_front(service, platform) for service in services]
+        return joined(render_services(fronts, platform), behind(services, platform))
 
     def refuse(self, service: Service, platform: Platform) -> list[Problem]:
         problems = []
@@ -237,10 +239,10 @@ def _restarted(old: Service, new: Service, platform: Platform) -> list[Server]:
     """The servers that must be started again to be as declared; those of a service that only has to be repaired may run
     anything."""
     repair = old.to_json() == new.to_json()
-    before = {server.name: process_lines(server, platform) for server in servers(old, platform)}
+    before = {server.name: process_lines(server, platform) for server in servers(in_front(old, platform), platform)}
     return [
         server
-        for server in servers(new, platform)
+        for server in servers(in_front(new, platform), platform)
         if repair or before.get(server.name) != process_lines(server, platform)
     ]
 

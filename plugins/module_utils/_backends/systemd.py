@@ -22,6 +22,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._sy
     parts,
     render_service,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._terminator import behind, in_front, joined
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
@@ -55,7 +56,8 @@ class Systemd:
     atomic = False
 
     def render(self, services: Sequence[Service], platform: Platform) -> list[File]:
-        return render_service(services, platform)
+        fronts = [in_front(service, platform) for service in services]
+        return joined(render_service(fronts, platform), behind(services, platform))
 
     def refuse(self, service: Service, platform: Platform) -> list[Problem]:
         return refuse_native(service) + _refuse_differing(service)

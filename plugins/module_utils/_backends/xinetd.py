@@ -15,6 +15,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
     SwitchFailed,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import user
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._terminator import behind, in_front, joined
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xinetd_attributes import refuse_native
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xinetd_config import (
     check_entries,
@@ -55,7 +56,8 @@ class Xinetd:
     atomic = True
 
     def render(self, services: Sequence[Service], platform: Platform) -> list[File]:
-        return render_services(services, platform)
+        fronts = [in_front(service, platform) for service in services]
+        return joined(render_services(fronts, platform), behind(services, platform))
 
     def refuse(self, service: Service, platform: Platform) -> list[Problem]:
         return refuse_native(service)
@@ -105,7 +107,8 @@ class Xinetd:
             daemon.stop_daemons(daemons, process, platform, host)
         elif needed:
             daemon.start(platform, host)
-        _give_logs([*change.start, *(new for _old, new in change.refresh)], host)
+        started = [*change.start, *(new for _old, new in change.refresh)]
+        _give_logs([in_front(service, platform) for service in started], host)
         if needed:
             daemon.enable(platform, host)
 
@@ -125,7 +128,7 @@ class Xinetd:
         if platform.init == "systemd":
             argv = ["journalctl", "--no-pager", "-q", "-n", str(LINES), "-o", "cat", "-t", "xinetd"]
             lines = host.run(argv, check=False).out.splitlines()
-        for service in services:
+        for service in (in_front(service, platform) for service in services):
             if log_file(service):
                 lines += (host.read(log_file(service)) or "").splitlines()[-LINES:]
         return "\n".join(lines)

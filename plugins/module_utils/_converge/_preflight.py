@@ -1,10 +1,12 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What can be known to fail before anything is touched: accounts, programs, daemons, names and ports that are taken."""
+"""What can be known to fail before anything is touched: accounts, programs, daemons,
+certificates, names and ports that are taken."""
 
 from __future__ import annotations
 
+import datetime
 import grp
 import os
 import pwd
@@ -15,6 +17,11 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import daemon
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import Live
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import Manifest
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._certificates import (
+    certificates_problem,
+    expiry,
+    key_problem,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._files import Seen
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import Socket
@@ -30,6 +37,9 @@ _LOAD_STATES = {
     "masked": "is masked, so that nothing can start it; unmask it first",
 }
 _UNREADABLE = "cannot be loaded by systemd; repair the unit first"
+
+# What a service with sandbox: strict has a directory of its own for, or none at all (systemd.exec(5)).
+_HIDDEN = ("/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/")
 
 
 def account_problems(service: Service) -> list[Problem]:
@@ -100,6 +110,40 @@ def _unit_problems(units: Sequence[str], host: LocalHost) -> dict[str, str]:
 
 def _directory_problems(directories: Sequence[str], host: LocalHost) -> dict[str, str]:
     return {path: "" if host.exists(f"{path}/run") else _LOAD_STATES["not-found"] for path in directories}
+
+
+def certificate_problems(service: Service) -> list[Problem]:
+    """Certificates and keys that TLS cannot be had with."""
+    if service.tls is None:
+        return []
+    paths = {"certificate": service.tls.certificate, "key": service.tls.key, "client_ca": service.tls.client_ca}
+    wrong = {name: _certificate_problem(name, path, service) for name, path in paths.items() if path}
+    if not (wrong["certificate"] or wrong["key"]):
+        wrong["key"] = key_problem(service.tls.certificate, service.tls.key)
+    return [
+        Problem(service.path(f"tls.{name}"), f'"{paths[name]}" {problem}') for name, problem in wrong.items() if problem
+    ]
+
+
+def _certificate_problem(name: str, path: str, service: Service) -> str:
+    if not os.path.isfile(path):
+        return "is not a file on the host; put it there first"
+    if service.sandbox == "strict" and os.path.realpath(path).startswith(_HIDDEN):
+        return "is hidden by sandbox: strict; put it somewhere else, such as below /etc/ssl"
+    return "" if name == "key" else certificates_problem(path)
+
+
+def expiry_warnings(service: Service, now: datetime.datetime) -> list[str]:
+    """A certificate that has expired: its service can still be had by clients that do not care."""
+    if service.tls is None:
+        return []
+    try:
+        end = expiry(service.tls.certificate)
+    except (OSError, ValueError, IndexError):
+        return []
+    if end > now:
+        return []
+    return [f'{service.path("tls.certificate")}: "{service.tls.certificate}" expired on {end:%Y-%m-%d %H:%M} UTC']
 
 
 def _is_socket(path: str) -> bool:

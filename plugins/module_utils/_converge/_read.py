@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 import socket
 import typing as t
 from collections.abc import Mapping, Sequence
@@ -112,6 +113,8 @@ def read(request: Request, host: LocalHost) -> Picture:
     files = render_all(services, platform)
     guarded = any(file.path == RULES for file in files)
     missing["guard"] = "nftables" if guarded and "nft" not in platform.programs else ""
+    encrypted = any(service.tls for service in services)
+    missing["tls"] = "stunnel" if encrypted and "stunnel" not in platform.programs else ""
     paths = {file.path for file in files} | set(manifest.files)
     picture = Picture(
         want,
@@ -162,6 +165,7 @@ def _preflight_all(picture: Picture, check: bool, host: LocalHost) -> list[str]:
         backend = BACKENDS[service.backend]
         absent += _preflight.account_problems(service)
         absent += _preflight.program_problems(service, host)
+        absent += _preflight.certificate_problems(service)
         names = _preflight.name_problems(service, picture.manifest, backend, picture.platform, host)
         taken |= {service.name} if names else set()
         problems += names
@@ -173,4 +177,6 @@ def _preflight_all(picture: Picture, check: bool, host: LocalHost) -> list[str]:
     )
     if problems or (absent and not check):
         raise InvalidDeclaration([*absent, *problems])
-    return [f"would be refused as things are: {problem}" for problem in absent]
+    now = datetime.datetime.now(datetime.timezone.utc)
+    expired = [text for service in picture.want.values() for text in _preflight.expiry_warnings(service, now)]
+    return [*(f"would be refused as things are: {problem}" for problem in absent), *expired]

@@ -35,6 +35,7 @@ PROGRAMS = (
     "nice",
     "setpriv",
     "sh",
+    "stunnel",
     "s6-envuidgid",
     "s6-fdholder-delete",
     "s6-fdholder-list",

@@ -1,0 +1,140 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""TLS in front of a handler: stunnel takes its place, and starts it behind the encryption. Pure.
+
+Backends are given a service whose handler is stunnel, and need to know nothing else. What the handler is to find (its
+account, limits, environment) and what speaks to the client must be behind stunnel, so that it is taken from that
+service and done by a script.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import (
+    CONFIG,
+    HEADER,
+    LIBRARY,
+    File,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import (
+    GRACE,
+    banners,
+    bounded,
+    gate,
+    prlimit,
+    setpriv,
+    shared_programs,
+    variables,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_records import Resources, Tls
+
+NOTICE = f"# {HEADER}: changes made here are undone by its next run."
+
+# How long a client may take to agree on a key, in seconds; a declared time of connections may be shorter.
+HANDSHAKE = 60
+# Who is connected may be silent for as long as stunnel can count, in seconds: 24 days.
+SILENCE = 2147483
+
+# A socket without addresses is "localhost" to stunnel; one of both families tells IPv4 addresses in IPv6 clothes.
+_CLIENT = """\
+case $REMOTE_HOST in
+*[.:]*) set -- "REMOTE_ADDR=${REMOTE_HOST#::ffff:}" ${REMOTE_PORT:+"REMOTE_PORT=$REMOTE_PORT"} ;;
+*) set -- ;;
+esac"""
+
+
+def configuration_file(service: Service) -> str:
+    """What stunnel reads for each connection, so that a new certificate needs no restart."""
+    return f"{CONFIG}/tls/{service.name}.conf"
+
+
+def script_file(service: Service) -> str:
+    """What stunnel starts for a client that it has come to terms with."""
+    return f"{LIBRARY}/handlers/{service.name}.tls"
+
+
+def in_front(service: Service, platform: Platform) -> Service:
+    """The service as its super-server is to start it: stunnel in the place of a handler that is behind TLS.
+
+    What a cgroup limits counts both of them.
+    """
+    if service.tls is None:
+        return service
+    shared = ("memory_max", "cpu_quota", "tasks_max")
+    return replace(
+        service,
+        exec=(platform.program("stunnel"), configuration_file(service)),
+        internal="",
+        user="root",
+        group=None,
+        supplementary_groups=None,
+        working_directory="/",
+        environment=(),
+        stderr="log",
+        resources=Resources(**{name: getattr(service.resources, name) for name in shared}),
+        connections=replace(service.connections, max_load=None),
+        access=replace(service.access, hours=()),
+        banner=None,
+    )
+
+
+def behind(services: Sequence[Service], platform: Platform) -> list[File]:
+    """What stunnel needs for these services, and what it starts."""
+    return [file for service in services if service.tls for file in _files(service, service.tls, platform)]
+
+
+def joined(front: Sequence[File], back: Sequence[File]) -> list[File]:
+    """Both, and what both of them want, such as a program of the collection's, once."""
+    return list({file.path: file for file in (*front, *back)}.values())
+
+
+def _files(service: Service, tls: Tls, platform: Platform) -> Iterator[File]:
+    yield File(configuration_file(service), _configuration(service, tls), 0o600, service=service.name)
+    yield File(script_file(service), _script(service, platform), 0o755, service=service.name)
+    yield from banners([service])
+    yield from shared_programs([bounded(service, platform), gate(service)])
+
+
+def _configuration(service: Service, tls: Tls) -> str:
+    """See stunnel(8). Values reach to the end of their line, and nothing in them has a meaning."""
+    settings = [
+        # Only then messages go to standard error, and that of the handler is the same.
+        ("foreground", "yes"),
+        ("syslog", "no"),
+        # What went wrong, and no more.
+        ("debug", "warning"),
+        ("cert", tls.certificate),
+        ("key", tls.key),
+        # Without any it complains of having none, for every connection.
+        ("CAfile", tls.client_ca or tls.certificate),
+        *([("verifyChain", "yes")] if tls.client_ca else []),
+        ("sslVersionMin", f"TLSv{tls.minimum_version}"),
+        ("renegotiation", "no"),
+        ("TIMEOUTbusy", str(min(HANDSHAKE, service.resources.connection_time or HANDSHAKE))),
+        ("TIMEOUTidle", str(SILENCE)),
+        ("TIMEOUTclose", str(GRACE)),
+        ("exec", script_file(service)),
+    ]
+    return "\n".join([NOTICE, "", *(f"{name} = {value}" for name, value in settings)]) + "\n"
+
+
+def _script(service: Service, platform: Platform) -> str:
+    """Like what backends do where there is no TLS; ``umask`` and ``nice`` are what stunnel was started with."""
+    lines = ["#!/bin/sh", NOTICE]
+    if service.stderr == "client":
+        lines.append("exec 2>&1")
+    if gate(service):
+        lines.append(f"{shlex.join(gate(service))} || exit 0")
+    if service.working_directory != "/":
+        lines.append(f"cd -P {shlex.quote(service.working_directory)} || exit 1")
+    words = (*prlimit(service, platform), *setpriv(service, platform), *bounded(service, platform))
+    assignments = (f"{name}={shlex.quote(value)}" for name, value in variables(service).items())
+    start = f"exec {platform.program('env')} -i"
+    program = " ".join(map(shlex.quote, words))
+    return "\n".join([*lines, _CLIENT, " \\\n\t".join([start, *assignments, '"$@"', program])]) + "\n"

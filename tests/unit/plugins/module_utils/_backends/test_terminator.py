@@ -1,0 +1,95 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What stands in front of a handler with TLS, and what the script behind it makes of the client."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import GATE, INTERNAL
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._terminator import behind, in_front
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, service
+
+TLS = {"certificate": "/a", "key": "/b"}
+HOST = Platform()
+
+# What is no matter of stunnel's.
+INNER: Fields = {
+    "user": "nobody",
+    "group": "adm",
+    "supplementary_groups": [],
+    "environment": {"A": "b"},
+    "working_directory": "/srv",
+    "stderr": "client",
+    "resources": {"open_files": 5, "connection_time": 5},
+    "connections": {"max_load": 5},
+    "access": {"hours": ["08:00-17:00"]},
+    "banner": {"text": "x"},
+}
+
+# What stunnel says of a client, and what the handler is told.
+CLIENTS: tuple[tuple[dict[str, str], list[str]], ...] = (
+    ({"REMOTE_HOST": "192.0.2.1", "REMOTE_PORT": "5"}, ["REMOTE_ADDR=192.0.2.1", "REMOTE_PORT=5"]),
+    ({"REMOTE_HOST": "::ffff:192.0.2.1", "REMOTE_PORT": "5"}, ["REMOTE_ADDR=192.0.2.1", "REMOTE_PORT=5"]),
+    ({"REMOTE_HOST": "2001:db8::1"}, ["REMOTE_ADDR=2001:db8::1"]),
+    ({"REMOTE_HOST": "localhost", "REMOTE_PORT": ""}, []),
+    ({"REMOTE_HOST": "::1", "SSL_CLIENT_DN": "/CN=x"}, ["REMOTE_ADDR=::1"]),
+)
+
+
+def test_what_is_behind_is_not_in_front() -> None:
+    plain, inner = in_front(service(tls=TLS), HOST), in_front(service(tls=TLS, **INNER), HOST)
+    assert plain == inner
+    assert in_front(plain, HOST) == plain
+
+
+def test_what_stands_for_the_connection_stays_in_front() -> None:
+    outer = {"umask": "077", "nice": -5, "connections": {"max": 5}, "resources": {"tasks_max": 5}}
+    made = service(tls=TLS, **outer)
+    front = in_front(made, HOST)
+    assert all(getattr(front, name) == getattr(made, name) for name in outer)
+
+
+def test_services_without_tls_are_as_they_were() -> None:
+    made = service(**INNER)
+    assert in_front(made, HOST) is made
+    assert behind([made], HOST) == []
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_every_backend_starts_stunnel_and_brings_what_it_needs(backend: str) -> None:
+    made = service(tls=TLS, exec=None, internal="time", banner={"text": "x"}, backend=backend)
+    files = {file.path: file for file in BACKENDS[backend].render([made], HOST)}
+    assert files["/etc/superserver/tls/echo.conf"].mode == 0o600
+    assert {GATE, INTERNAL, "/etc/superserver/banners/echo", "/usr/local/lib/superserver/handlers/echo.tls"} <= set(
+        files
+    )
+    starting = [path for path, file in files.items() if "/usr/bin/stunnel" in file.content]
+    assert len(starting) == 1
+    assert not any(GATE in files[path].content for path in starting)
+
+
+@pytest.mark.parametrize(("told", "wanted"), CLIENTS)
+def test_the_handler_is_told_of_its_client(told: dict[str, str], wanted: list[str], tmp_path: Path) -> None:
+    program = tmp_path / "setpriv"
+    program.write_text("#!/bin/sh\nexec /usr/bin/env\n")
+    program.chmod(0o755)
+    made = service(tls=TLS, environment={"PATH": "/bin", "A": "a 'b' $c"})
+    (script,) = (file for file in behind([made], Platform(programs={"setpriv": str(program)})) if file.mode == 0o755)
+    done = subprocess.run(
+        ["/bin/sh", "-c", script.content], env={**told, "SECRET": "x"}, stdout=subprocess.PIPE, check=True
+    )
+    found = {line for line in done.stdout.decode().splitlines() if not line.startswith(("PWD=", "_=", "SHLVL="))}
+    assert found == {"PATH=/bin", "A=a 'b' $c", *wanted}
+
+
+def test_a_short_time_is_a_short_handshake() -> None:
+    configuration = behind([service(tls=TLS, resources={"connection_time": 7})], HOST)[0].content
+    assert "\nTIMEOUTbusy = 7\n" in configuration
+    assert "verifyChain" not in configuration
