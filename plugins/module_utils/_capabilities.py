@@ -30,6 +30,8 @@ NEEDS = {
     "nft": "nftables on the host, and superserver_guard other than never",
     "mounts": "permission to mount file systems, which systemd's sandbox is made of",
     "daemons": "systemd or s6 as PID 1, to start the daemon",
+    "journal": "systemd as PID 1, whose journal it is",
+    "syslog": "a syslog daemon, which has the socket /dev/log",
     "bpf": "permission to load BPF programs, which systemd's address filter is made of",
 }
 
@@ -122,6 +124,14 @@ def _attended(service: Service) -> bool:
     return bool(service.proxy and service.proxy.unit)
 
 
+def _logged(where: str) -> Callable[[Service], bool]:
+    return lambda service: service.log is not None and service.log.where == where
+
+
+def _strict_file(service: Service) -> bool:
+    return _logged("file")(service) and service.sandbox == "strict"
+
+
 def _rated(name: str, transport: str) -> Callable[[Service], bool]:
     return lambda service: service.uses(f"connections.rate.{name}") and service.has(transport)
 
@@ -149,6 +159,7 @@ _RATE = _guard("nftables `limit rate over`")
 _NO_RATE = _impossible("nftables does not see the connections of unix sockets")
 _GATE = _emulated("the collection's gate, a shell script that runs before the handler")
 _OPTIONS = _emulated("set on the listening socket, which its connections inherit")
+_SESSION = _emulated("the collection's session, a shell script that runs around the handler")
 _NO_SANDBOX = _impossible("setpriv takes privileges away, but nothing here mounts file systems for each handler")
 
 ROWS: tuple[Row, ...] = (
@@ -614,7 +625,24 @@ ROWS: tuple[Row, ...] = (
     ),
     *(Row(f"banner.{name}", _declared(f"banner.{name}"), _everywhere(_GATE)) for name in ("text", "file", "on")),
     *(_unbuilt(f"tls.{name}") for name in ("certificate", "key", "client_ca", "minimum_version")),
-    *(_unbuilt(f"log.{name}") for name in ("what", "where", "file", "rotate_size", "rotate_keep")),
+    *(
+        Row(f"log.{name}", _declared(f"log.{name}"), _everywhere(_SESSION))
+        for name in ("what", "file", "rotate_size", "rotate_keep")
+    ),
+    *(
+        Row("log.where", _logged(where), _everywhere(cell), where)
+        for where, cell in (
+            ("journal", Cell(EMULATED, "`systemd-cat`", needs=("journal",))),
+            ("syslog", Cell(EMULATED, "`logger`", needs=("syslog",))),
+            ("file", _SESSION),
+        )
+    ),
+    Row(
+        "log.where",
+        _strict_file,
+        _everywhere(_impossible("the handler's file system is read-only, and so is the log's; let it go to journal")),
+        "file, sandbox: strict",
+    ),
     _unbuilt("requires"),
     _unbuilt("after"),
     Row(

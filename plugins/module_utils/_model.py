@@ -30,6 +30,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_record
     Access,
     Banner,
     Connections,
+    Log,
     Native,
     Probe,
     Proxy,
@@ -73,6 +74,7 @@ class Service:
     access: Access = field(default_factory=Access)
     tcp: Tcp = field(default_factory=Tcp)
     banner: Banner | None = None
+    log: Log | None = None
     requires: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     sandbox: str = "off"
@@ -198,6 +200,7 @@ def _build(entry: Merged, backend: str) -> Service:
         access=Access(**{name: tuple(entries) for name, entries in fields.get("access", {}).items()}),
         tcp=Tcp(**fields.get("tcp", {})),
         banner=Banner(**fields["banner"]) if "banner" in fields else None,
+        log=_log(fields["log"]) if "log" in fields else None,
         requires=tuple(fields.get("requires", ())),
         after=tuple(fields.get("after", ())),
         sandbox=fields.get("sandbox", "off"),
@@ -212,6 +215,10 @@ def _build(entry: Merged, backend: str) -> Service:
 def _connections(fields: Mapping[str, t.Any]) -> Connections:
     rate = Rate(**fields["rate"]) if "rate" in fields else None
     return Connections(**{**fields, "rate": rate})
+
+
+def _log(fields: Mapping[str, t.Any]) -> Log:
+    return Log(**{name: tuple(value) if name == "what" else value for name, value in fields.items()})
 
 
 def _proxy(to: str, **given: t.Any) -> Proxy:
