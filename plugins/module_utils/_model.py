@@ -218,7 +218,8 @@ def _connections(fields: Mapping[str, t.Any]) -> Connections:
 
 
 def _log(fields: Mapping[str, t.Any]) -> Log:
-    return Log(**{name: tuple(value) if name == "what" else value for name, value in fields.items()})
+    given: dict[str, t.Any] = {name: tuple(value) if name == "what" else value for name, value in fields.items()}
+    return Log(**given)
 
 
 def _proxy(to: str, **given: t.Any) -> Proxy:
