@@ -23,6 +23,8 @@ NEEDS = {
     "nft": "nftables on the host, and superserver_guard other than never",
     "mounts": "permission to mount file systems, which systemd's sandbox is made of",
     "daemons": "systemd or s6 as PID 1, to start the daemon",
+    "journal": "systemd as PID 1, whose journal it is",
+    "syslog": "a syslog daemon, which has the socket /dev/log",
     "bpf": "permission to load BPF programs, which systemd's address filter is made of",
 }
 
@@ -113,6 +115,15 @@ def forwarding(name: str) -> Callable[[Service], bool]:
 
 def attended(service: Service) -> bool:
     return bool(service.proxy and service.proxy.unit)
+
+
+def logged(where: str) -> Callable[[Service], bool]:
+    return lambda service: service.log is not None and service.log.where == where
+
+
+def logged_in_strict(service: Service) -> bool:
+    """Whether connections are logged in a file, and handlers see none that they could write to."""
+    return logged("file")(service) and service.sandbox == "strict"
 
 
 def rated(name: str, transport: str) -> Callable[[Service], bool]:

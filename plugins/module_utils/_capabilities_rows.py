@@ -22,6 +22,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities
     forwarding,
     guard,
     impossible,
+    logged,
+    logged_in_strict,
     native,
     rated,
     several,
@@ -49,6 +51,7 @@ _NO_RATE = impossible("nftables does not see the connections of unix sockets")
 _GATE = emulated("the collection's gate, a shell script that runs before the handler")
 _STUNNEL = emulated("`stunnel` in the handler's place, which starts the handler")
 _OPTIONS = emulated("set on the listening socket, which its connections inherit")
+_SESSION = emulated("the collection's session, a shell script that runs around the handler")
 _NO_SANDBOX = impossible("setpriv takes privileges away, but nothing here mounts file systems for each handler")
 
 ROWS: tuple[Row, ...] = (
@@ -517,7 +520,24 @@ ROWS: tuple[Row, ...] = (
         Row(f"tls.{name}", declared(f"tls.{name}"), everywhere(_STUNNEL))
         for name in ("certificate", "key", "client_ca", "minimum_version")
     ),
-    *(unbuilt(f"log.{name}") for name in ("what", "where", "file", "rotate_size", "rotate_keep")),
+    *(
+        Row(f"log.{name}", declared(f"log.{name}"), everywhere(_SESSION))
+        for name in ("what", "file", "rotate_size", "rotate_keep")
+    ),
+    *(
+        Row("log.where", logged(where), everywhere(cell), where)
+        for where, cell in (
+            ("journal", Cell(EMULATED, "`systemd-cat`", needs=("journal",))),
+            ("syslog", Cell(EMULATED, "`logger`", needs=("syslog",))),
+            ("file", _SESSION),
+        )
+    ),
+    Row(
+        "log.where",
+        logged_in_strict,
+        everywhere(impossible("the handler's file system is read-only, and so is the log's; let it go to journal")),
+        "file, sandbox: strict",
+    ),
     unbuilt("requires"),
     unbuilt("after"),
     Row(

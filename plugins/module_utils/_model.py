@@ -30,6 +30,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_record
     Access,
     Banner,
     Connections,
+    Log,
     Native,
     Probe,
     Proxy,
@@ -75,6 +76,7 @@ class Service:
     tcp: Tcp = field(default_factory=Tcp)
     banner: Banner | None = None
     tls: Tls | None = None
+    log: Log | None = None
     requires: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     sandbox: str = "off"
@@ -201,6 +203,7 @@ def _build(entry: Merged, backend: str) -> Service:
         tcp=Tcp(**fields.get("tcp", {})),
         banner=Banner(**fields["banner"]) if "banner" in fields else None,
         tls=Tls(**fields["tls"]) if "tls" in fields else None,
+        log=_log(fields["log"]) if "log" in fields else None,
         requires=tuple(fields.get("requires", ())),
         after=tuple(fields.get("after", ())),
         sandbox=fields.get("sandbox", "off"),
@@ -215,6 +218,11 @@ def _build(entry: Merged, backend: str) -> Service:
 def _connections(fields: Mapping[str, t.Any]) -> Connections:
     rate = Rate(**fields["rate"]) if "rate" in fields else None
     return Connections(**{**fields, "rate": rate})
+
+
+def _log(fields: Mapping[str, t.Any]) -> Log:
+    given: dict[str, t.Any] = {name: tuple(value) if name == "what" else value for name, value in fields.items()}
+    return Log(**given)
 
 
 def _proxy(to: str, **given: t.Any) -> Proxy:

@@ -53,8 +53,16 @@ def pointless(fields: Mapping[str, t.Any]) -> Iterator[tuple[str, str]]:
     """The fields that a service cannot make use of, e.g. ``connections.max``, each with the reason."""
     yield from _pointless_by_handler(fields)
     yield from _pointless_by_endpoints(fields)
-    if fields.get("banner", {}).get("on") == "refuse" and not _turns_away(fields):
+    yield from _pointless_by_log(fields)
+    if fields.get("banner", {}).get("on") == "refuse" and not turns_away(fields):
         yield "banner", "is for clients that are turned away; add access.hours or connections.max_load, or leave on out"
+
+
+def _pointless_by_log(fields: Mapping[str, t.Any]) -> Iterator[tuple[str, str]]:
+    where = fields.get("log", {}).get("where", "file")
+    if where != "file":
+        about = f"is about a file, but the log goes to {where}"
+        yield from ((f"log.{name}", about) for name in ("file", "rotate_size", "rotate_keep"))
 
 
 def _pointless_by_handler(fields: Mapping[str, t.Any]) -> Iterator[tuple[str, str]]:
@@ -68,7 +76,7 @@ def _pointless_by_handler(fields: Mapping[str, t.Any]) -> Iterator[tuple[str, st
         yield "stderr", "cannot be client with accept: false: the process gets a socket, which is no client to write to"
     if not _serves_connections(fields):
         about = "is about single connections, which the process with accept: false takes by itself"
-        yield from ((name, about) for name in ("resources.connection_time", "connections.max_load", "banner"))
+        yield from ((name, about) for name in ("resources.connection_time", "connections.max_load", "banner", "log"))
     if "proxy" in fields or not _serves_connections(fields):
         yield "tls", "is for a handler of its own for each connection: neither for a proxy nor with accept: false"
     elif "tls" in fields:
@@ -96,7 +104,8 @@ def _serves_connections(fields: Mapping[str, t.Any]) -> bool:
     return accepts(fields) or ("internal" in fields and kinds(fields) != {"datagram"})
 
 
-def _turns_away(fields: Mapping[str, t.Any]) -> bool:
+def turns_away(fields: Mapping[str, t.Any]) -> bool:
+    """Whether a service has something that decides at the door whether a client is served."""
     return bool(fields.get("access", {}).get("hours")) or "max_load" in fields.get("connections", {})
 
 

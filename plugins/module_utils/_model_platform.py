@@ -23,7 +23,8 @@ class Platform:
     ``xinetd``: its version, empty where it is not installed. ``s6``: the provider of TCP servers beside s6
     (``s6-networking``, ``ucspi``), empty where s6 or a provider is missing. ``programs``: absolute paths of helper
     programs found, by name. ``primary_groups``: of the accounts in use.
-    ``bpf`` and ``mounts``: whether systemd can really filter addresses and confine file systems here.
+    ``bpf`` and ``mounts``: whether systemd can really filter addresses and confine file systems here. ``syslog``:
+    whether something takes messages for syslog.
     ``policy``: the guard policy (``auto``, ``always``, ``never``).
     """
 
@@ -34,6 +35,7 @@ class Platform:
     ipv6: bool = True
     bpf: bool = True
     mounts: bool = True
+    syslog: bool = True
     nft: bool = True
     policy: str = "auto"
     python: str = "/usr/bin/python3"
@@ -47,14 +49,18 @@ class Platform:
         return self.programs.get(name, f"/usr/bin/{name}")
 
     def able(self, need: str) -> bool:
-        """Whether a need of a capability is met: ``nft``, ``bpf``, ``mounts``, ``daemons`` or
-        ``<program>>=<version>``."""
+        """Whether a need of a capability is met: ``nft``, ``bpf``, ``mounts``, ``daemons``, ``journal``,
+        ``syslog`` or ``<program>>=<version>``."""
         if need == "nft":
             return self.nft and self.policy != "never"
         if need == "bpf":
             return self.bpf and self.policy != "always"
         if need == "mounts":
             return self.mounts
+        if need == "syslog":
+            return self.syslog
+        if need == "journal":
+            return self.init == "systemd"
         if need == "daemons":
             return self.init != "other"
         versioned = _VERSIONED.fullmatch(need)

@@ -98,6 +98,17 @@ class Tls:
 
 
 @dataclass(frozen=True)
+class Log:
+    """What is logged of connections, and where: ``file`` is put aside at ``rotate_size`` bytes."""
+
+    what: tuple[str, ...] = ("host", "pid", "exit", "duration")
+    where: str = "file"
+    file: str = ""
+    rotate_size: int = 1000000
+    rotate_keep: int = 10
+
+
+@dataclass(frozen=True)
 class Probe:
     """How the service is proven: ``send`` this, and ``expect`` (a regular expression) must come back in ``timeout``
     s."""

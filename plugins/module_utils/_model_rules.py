@@ -16,7 +16,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoi
     parse_endpoint,
     parse_targets,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers import Merged
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers import DEFAULTS, Merged
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_meaning import (
     TRANSPORTS,
     accepts,
@@ -24,6 +24,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_meanin
     kind_of,
     kinds,
     pointless,
+    turns_away,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import Problem
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_types import Report, collector
@@ -146,13 +147,24 @@ def _banner(service: Merged, report: Report) -> None:
         report(service.path("banner"), "must have exactly one of text and file")
 
 
+def _log(service: Merged, report: Report) -> None:
+    """As a default it does no harm."""
+    what = service.fields.get("log", {}).get("what", ())
+    if "refused" in what and not turns_away(service.fields) and service.origins.get("log.what") != DEFAULTS:
+        report(
+            service.path("log.what"),
+            "has refused, which is about clients that are turned away; add access.hours or connections.max_load, or "
+            "leave refused out",
+        )
+
+
 def _probe(service: Merged, report: Report) -> None:
     expect = service.fields.get("probe", {}).get("expect")
     if expect and re.fullmatch(expect, ""):
         report(service.path("probe.expect"), "matches an empty answer, so it could never fail")
 
 
-_RULES: tuple[Rule, ...] = (_handler, _accept, _socket_fd, _internal, _proxy, _pointless, _banner, _probe)
+_RULES: tuple[Rule, ...] = (_handler, _accept, _socket_fd, _internal, _proxy, _pointless, _banner, _log, _probe)
 
 
 def _collisions(services: Sequence[Merged], report: Report) -> None:

@@ -62,6 +62,12 @@ def _directory(text: str) -> None:
     _plain_end(text)
 
 
+def _log_file(text: str) -> None:
+    _directory(text)
+    if text.endswith("/"):
+        raise ValueError("must be a file, not a directory")
+
+
 def _plain_end(text: str) -> None:
     if text != text.strip() or text.endswith("\\"):
         raise ValueError("must not begin or end with a blank, or end with a backslash: unit files cannot express it")
@@ -299,12 +305,33 @@ TLS = Record(
 LOG = Record(
     (
         Field(
-            "what", Listing(Choice(("host", "pid", "exit", "duration", "refused"))), "what is logged of a connection"
+            "what",
+            Listing(Choice(("host", "pid", "exit", "duration", "refused")), least=1),
+            "what is logged. A line when a connection begins has the client's address (`host`, `-` on a unix socket) "
+            "and the process that serves it (`pid`); a line when it ends has besides how that ended (`exit`, 128 and "
+            "the signal's number for a signal) and after how many seconds (`duration`). `refused`: a line for each "
+            "client that `access.hours` or `connections.max_load` turns away; what else refuses a client leaves no "
+            "record that would be the same everywhere",
+            ["host", "pid", "exit", "duration"],
         ),
-        Field("where", Choice(("journal", "syslog", "file")), "where the log goes"),
-        Field("file", Text("absolute path", checker=_directory), "log file"),
-        Field("rotate_size", BYTES, "size from which the log file is rotated"),
-        Field("rotate_keep", COUNT, "how many rotated files are kept"),
+        Field(
+            "where",
+            Choice(("journal", "syslog", "file")),
+            "where the log goes: to the journal and syslog as `superserver-` with the service's name",
+            "file",
+        ),
+        Field(
+            "file",
+            Text("absolute path", checker=_log_file),
+            "log file, which root owns; omitted: `/var/log/superserver/NAME.connections`",
+        ),
+        Field(
+            "rotate_size",
+            Number(1, 2**63 - 1, "bytes"),
+            "size from which the log file is put aside: FILE becomes FILE.1, FILE.1 becomes FILE.2 and so on",
+            1000000,
+        ),
+        Field("rotate_keep", Number(1, 1000), "how many files that were put aside are kept", 10),
     )
 )
 
@@ -409,7 +436,12 @@ SERVICE = Record(
         Field("tcp", TCP, "TCP options"),
         Field("banner", BANNER, "text sent before the handler runs"),
         Field("tls", TLS, "terminate TLS before the handler"),
-        Field("log", LOG, "connection log"),
+        Field(
+            "log",
+            LOG,
+            "log of connections, in the same words on every backend (what a handler says on its standard error goes "
+            "elsewhere)",
+        ),
         Field("requires", Listing(Text("service or unit name")), "services or units that must run first"),
         Field("after", Listing(Text("service or unit name")), "services or units that are started first"),
         Field(

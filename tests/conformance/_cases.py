@@ -95,7 +95,7 @@ class Host:
 
     @property
     def platform(self) -> Platform:
-        return Platform(init=self.init, s6=self.provider, nft=True, mounts=self.mounts)
+        return Platform(init=self.init, s6=self.provider, nft=True, mounts=self.mounts, syslog=self.init == "systemd")
 
     @property
     def column(self) -> str:

@@ -117,6 +117,14 @@ def follow(words: Words, environment: t.Mapping[str, str]) -> Chain:
         elif name == "setpriv":
             end = rest.index("--")
             chain.account, words = rest[:end], rest[end + 1 :]
+        elif name == "session":
+            end = rest.index("--")
+            chain.programs.append((name, rest[:end]))
+            words = rest[end + 1 :]
+        elif name == "prlimit":
+            end = next(index for index, word in enumerate(rest) if not word.startswith("-"))
+            chain.programs.append((name, rest[:end]))
+            words = rest[end:]
         elif name == "multisubstitute":
             words = _substitute(rest[0], rest[1:], environment)
         elif name == "python3":

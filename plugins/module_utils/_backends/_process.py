@@ -15,14 +15,15 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends imp
     _helper_gate,
     _helper_internal,
     _helper_proxy,
+    _helper_session,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import CONFIG, LIBRARY, File
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import CONFIG, LIBRARY, LOGS, File
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities import enforced_by_guard
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Endpoint
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_hours import parse_window
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import PATH, Platform
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_records import Proxy
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_records import Log, Proxy
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_schema import BACKSTOP
 
 # Small services need no account of their own.
@@ -33,7 +34,11 @@ BINDER = f"{LIBRARY}/binder"
 PROXY = f"{LIBRARY}/proxy"
 ATTENDANT = f"{LIBRARY}/attendant"
 GATE = f"{LIBRARY}/gate"
+SESSION = f"{LIBRARY}/session"
 BANNERS = f"{CONFIG}/banners"
+
+# What bash exports, so that it must not reach the handler.
+SESSION_VARIABLES = ("OLDPWD", "PWD", "SHLVL", "_")
 
 # How long a handler whose time is over may take to end, in seconds.
 GRACE = 5
@@ -149,7 +154,41 @@ def gate(service: Service) -> tuple[str, ...]:
         words += ["-w", f"{''.join(map(str, window.days))}:{window.start}-{window.end}"]
     if service.banner:
         words += ["-c" if service.banner.on == "connect" else "-r", banner_file(service)]
-    return (GATE, *words) if words else ()
+    return (*_turning_away(service), GATE, *words) if words else ()
+
+
+def session(service: Service) -> tuple[str, ...]:
+    """Words that log a connection, for a chain that starts as root; none where nothing is logged of it.
+
+    What they run has more in its environment than they have: see :data:`SESSION_VARIABLES`.
+    """
+    what = [part for part in service.log.what if part != "refused"] if service.log else []
+    return (*_logging(service, what), "--") if what else ()
+
+
+def _turning_away(service: Service) -> tuple[str, ...]:
+    what = service.log.what if service.log else ()
+    return (*_logging(service, what), "-r", "--") if "refused" in what else ()
+
+
+def _logging(service: Service, what: Sequence[str]) -> tuple[str, ...]:
+    log = service.log or Log()
+    places = {"journal": ("-j",), "syslog": ("-l",)}
+    kept = ("-f", log_file(service), "-s", str(log.rotate_size), "-k", str(log.rotate_keep))
+    return (SESSION, "-n", service.name, "-w", ",".join(what), *places.get(log.where, kept))
+
+
+def log_file(service: Service) -> str:
+    """Where the log of connections is; empty where it is in no file of its own."""
+    if service.log is None or service.log.where != "file":
+        return ""
+    return service.log.file or f"{LOGS}/{service.name}.connections"
+
+
+def log_directories(services: Sequence[Service]) -> list[File]:
+    """The directory of logs that are at no place of their own."""
+    usual = any(log_file(service) and service.log and not service.log.file for service in services)
+    return [File(LOGS, mode=0o755, kind="directory")] if usual else []
 
 
 def banner_file(service: Service) -> str:
@@ -212,6 +251,7 @@ def shared_programs(argvs: Sequence[Sequence[str]]) -> list[File]:
         BINDER: inspect.getsource(_helper_binder),
         GATE: _helper_gate.PROGRAM,
         INTERNAL: inspect.getsource(_helper_internal),
+        SESSION: _helper_session.PROGRAM,
         PROXY: inspect.getsource(_helper_proxy),
     }
     return [File(path, source, 0o755) for path, source in sources.items() if path in words]

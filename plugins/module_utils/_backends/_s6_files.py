@@ -19,7 +19,9 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._pr
     bounded,
     drops_itself,
     gate,
+    log_directories,
     prlimit,
+    session,
     setpriv,
     shared_programs,
     variables,
@@ -70,12 +72,13 @@ def render_services(services: Sequence[Service], platform: Platform) -> list[Fil
     """All files of these services."""
     every = [server for service in services for server in servers(service, platform)]
     files = [file for server in every for file in _server_files(server, platform)]
-    argvs = [words for server in every for words in (_handler(server, platform), _gate(server))]
+    argvs = [words for server in every for words in (_handler(server, platform), _gate(server), _session(server))]
     argvs += [(BINDER,) for server in every if server.kind == "binder" or server.service.tcp != Tcp()]
     holder = holder_files(platform) if any(server.kept for server in every) else []
     # The servers of a service share a directory of logs.
     return [
         *{file.path: file for file in files}.values(),
+        *log_directories(services),
         *banners(services),
         *shared_programs(argvs),
         *holder,
@@ -277,6 +280,7 @@ def _chain(server: Server, platform: Platform) -> list[str]:
     passed = _passed(server)
     importing, references = substitution(passed.values(), [*words, *declared, service.working_directory])
     lines = [block("if", line(*_gate(server)))] if _gate(server) else []
+    lines += [line(*_session(server))] if _session(server) else []
     lines += [importing] if passed else []
     if service.stderr == "client" and _way(server) != "listen_fds":
         lines.append(line("fdmove", "-c", "2", "1"))
@@ -308,7 +312,15 @@ def _handler(server: Server, platform: Platform) -> tuple[str, ...]:
 
 
 def _gate(server: Server) -> tuple[str, ...]:
-    return gate(server.service) if _way(server) == "accept" or server.accept else ()
+    return gate(server.service) if _serves_connections(server) else ()
+
+
+def _session(server: Server) -> tuple[str, ...]:
+    return session(server.service) if _serves_connections(server) else ()
+
+
+def _serves_connections(server: Server) -> bool:
+    return _way(server) == "accept" or server.accept
 
 
 def _rules(server: Server, platform: Platform) -> list[str]:

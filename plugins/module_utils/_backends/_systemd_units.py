@@ -17,11 +17,16 @@ from dataclasses import dataclass
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import HEADER, File
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import (
     GRACE,
+    SESSION_VARIABLES,
     banners,
+    bounded,
     command,
     drops_itself,
     gate,
     limits,
+    log_directories,
+    prlimit,
+    session,
     setpriv,
     shared_programs,
     user,
@@ -164,7 +169,7 @@ def render_service(services: Sequence[Service], platform: Platform) -> list[File
             argvs += [_argv(service, part, platform), gate(service) if part.accept else ()]
             files += _unit_files(service, part, platform)
         files += _slice_files(service)
-    return files + banners(services) + shared_programs(argvs)
+    return files + log_directories(services) + banners(services) + shared_programs(argvs)
 
 
 def listener_settings(service: Service, platform: Platform) -> tuple[t.Any, ...]:
@@ -292,12 +297,14 @@ def _service_unit(service: Service, part: Part, platform: Platform) -> str:
         unit.append(("StartLimitIntervalSec", "0"))
     words = " ".join(quote_argument(word) for word in _argv(service, part, platform))
     settings = [("Type", "simple"), *_gate(service, part), ("ExecStart", words)]
-    if part.accept and service.resources.connection_time is not None:
+    if part.accept and not _session(service, part) and service.resources.connection_time is not None:
         settings += [("RuntimeMaxSec", str(service.resources.connection_time)), ("TimeoutStopSec", str(GRACE))]
     if not part.accept:
         settings += [("ExecStopPost", THROTTLE), ("Restart", "no")]
     settings += _streams(service, part) + _identity(service, platform) + _environment(service, part)
-    settings += [(limit.directive, str(value)) for limit, value in limits(service)] + _sandbox(service)
+    if not _session(service, part):
+        settings += [(limit.directive, str(value)) for limit, value in limits(service)]
+    settings += _sandbox(service)
     settings += [("Slice", slice_unit(service))] if _slice_settings(service) else []
     settings += _native(service.native.systemd_service)
     return _unit(("Unit", unit), ("Service", settings))
@@ -340,17 +347,39 @@ def _slice_files(service: Service) -> list[File]:
     return [File(f"{UNITS}/{slice_unit(service)}", text, service=service.name)]
 
 
+def _session(service: Service, part: Part) -> tuple[str, ...]:
+    return session(service) if part.accept else ()
+
+
 def _argv(service: Service, part: Part, platform: Platform) -> tuple[str, ...]:
+    if _session(service, part):
+        return _logged(service, part, platform)
     words = command(service, platform, datagram=part.endpoints[0].datagram)
     if not _by_setpriv(service) or drops_itself(service):
         return words
     return (*setpriv(service, platform), *words)
 
 
+def _logged(service: Service, part: Part, platform: Platform) -> tuple[str, ...]:
+    """What is set by the unit for others would be the session's here, which is not the handler."""
+    words = bounded(service, platform)
+    declared = [f"{name}={value}" for name, value in variables(service).items()]
+    surplus = [word for name in SESSION_VARIABLES for word in ("-u", name)]
+    # env would take such a program for a variable.
+    fence = (platform.program("nice"), "-n", "0", "--") if "=" in words[0] else ()
+    return (
+        *_session(service, part),
+        *prlimit(service, platform),
+        *setpriv(service, platform),
+        *(platform.program("env"), *surplus, *declared, *fence),
+        *words,
+    )
+
+
 def _by_setpriv(service: Service) -> bool:
     """Whether setpriv changes to the service's account, because User= would add the groups of the account, or because
     root has to do something first."""
-    return service.supplementary_groups is not None or drops_itself(service)
+    return service.supplementary_groups is not None or drops_itself(service) or bool(session(service))
 
 
 def _streams(service: Service, part: Part) -> list[tuple[str, str]]:
@@ -377,7 +406,7 @@ def _identity(service: Service, platform: Platform) -> list[tuple[str, str]]:
 
 
 def _environment(service: Service, part: Part) -> list[tuple[str, str]]:
-    declared = variables(service)
+    declared = {} if _session(service, part) else variables(service)
     surplus = [name for name in MANAGER_VARIABLES if name not in declared]
     if part.accept or service.socket_fd == "stdin" or service.internal:
         surplus += ["LISTEN_FDS", "LISTEN_PID", "LISTEN_PIDFDID"]

@@ -25,7 +25,9 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._pr
     banners,
     bounded,
     gate,
+    log_directories,
     prlimit,
+    session,
     setpriv,
     shared_programs,
     variables,
@@ -81,6 +83,7 @@ def in_front(service: Service, platform: Platform) -> Service:
         connections=replace(service.connections, max_load=None),
         access=replace(service.access, hours=()),
         banner=None,
+        log=None,
     )
 
 
@@ -97,8 +100,9 @@ def joined(front: Sequence[File], back: Sequence[File]) -> list[File]:
 def _files(service: Service, tls: Tls, platform: Platform) -> Iterator[File]:
     yield File(configuration_file(service), _configuration(service, tls), 0o600, service=service.name)
     yield File(script_file(service), _script(service, platform), 0o755, service=service.name)
+    yield from log_directories([service])
     yield from banners([service])
-    yield from shared_programs([bounded(service, platform), gate(service)])
+    yield from shared_programs([bounded(service, platform), gate(service), session(service)])
 
 
 def _configuration(service: Service, tls: Tls) -> str:
@@ -135,6 +139,6 @@ def _script(service: Service, platform: Platform) -> str:
         lines.append(f"cd -P {shlex.quote(service.working_directory)} || exit 1")
     words = (*prlimit(service, platform), *setpriv(service, platform), *bounded(service, platform))
     assignments = (f"{name}={shlex.quote(value)}" for name, value in variables(service).items())
-    start = f"exec {platform.program('env')} -i"
+    start = " ".join(["exec", *map(shlex.quote, session(service)), platform.program("env"), "-i"])
     program = " ".join(map(shlex.quote, words))
     return "\n".join([*lines, _CLIENT, " \\\n\t".join([start, *assignments, '"$@"', program])]) + "\n"

@@ -24,6 +24,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import (
     banners,
     gate,
+    session,
     shared_programs,
     user,
 )
@@ -148,7 +149,7 @@ def render_services(services: Sequence[Service], platform: Platform) -> list[Fil
             files.append(File(entry.handler, f"#!/bin/sh\n{NOTICE}\n{script}", 0o755, service=service.name))
         if log_file(service):
             files.append(File(log_file(service), mode=0o640, kind="seed", owner=user(service), service=service.name))
-        argvs.append(gate(service))
+        argvs += [gate(service), session(service)]
     return files + banners(services) + shared_programs(argvs)
 
 

@@ -19,6 +19,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._pr
     gate,
     limits,
     prlimit,
+    session,
     setpriv,
     variables,
 )
@@ -28,13 +29,15 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_platfo
 
 def starts_as_root(service: Service) -> bool:
     """Whether xinetd cannot set the process up: it drops root before it lowers ``nice``, knows all or none of an
-    account's groups, only some limits and no capabilities; and the gate and the attendant are root's."""
+    account's groups, only some limits and no capabilities; and the gate, the session and the attendant
+    are root's."""
     return bool(
         service.supplementary_groups is not None
         or (service.nice < 0 and service.user != "root")
         or limits(service)
         or service.sandbox != "off"
         or gate(service)
+        or session(service)
         or drops_itself(service)
     )
 
@@ -65,7 +68,7 @@ def render_handler(service: Service, accept: bool, argv: Sequence[str], log: str
     assignments = [f"{name}={shlex.quote(value)}" for name, value in variables(service).items()]
     assignments += _dynamic(service, accept)
     program = " ".join(shlex.quote(word) for word in argv)
-    start = f"exec {platform.program('env')} -i"
+    start = shlex.join(["exec", *(session(service) if accept else ()), platform.program("env"), "-i"])
     lines.append(" \\\n\t".join([start, *assignments, program]))
     return "\n".join(lines) + "\n"
 

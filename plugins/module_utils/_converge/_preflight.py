@@ -79,12 +79,25 @@ def program_problems(service: Service, host: LocalHost) -> list[Problem]:
         )
     if service.banner and service.banner.file and not os.path.isfile(service.banner.file):
         problems.append(Problem(service.path("banner.file"), f'"{service.banner.file}" is not a file on the host'))
+    problems += _log_problems(service)
     for index, endpoint in enumerate(service.listen):
         if endpoint.transport == "unix" and os.path.lexists(endpoint.path) and not _is_socket(endpoint.path):
             problems.append(
                 Problem(f"{service.path('listen')}[{index}].unix", f'"{endpoint.path}" exists and is not a socket')
             )
     return problems
+
+
+def _log_problems(service: Service) -> list[Problem]:
+    file = service.log.file if service.log else ""
+    if not file:
+        return []
+    directory = os.path.dirname(file)
+    if not os.path.isdir(directory):
+        return [Problem(service.path("log.file"), f'"{directory}" is not a directory on the host; create it first')]
+    if os.path.lexists(file) and not os.path.isfile(file):
+        return [Problem(service.path("log.file"), f'"{file}" exists and is not a file')]
+    return []
 
 
 def daemon_problems(services: Iterable[Service], platform: Platform, host: LocalHost) -> list[Problem]:

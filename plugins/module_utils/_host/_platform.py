@@ -9,6 +9,7 @@ import grp
 import os
 import pwd
 import re
+import stat
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -129,6 +130,7 @@ def detect(
         ipv6=ipv6_usable(),
         bpf=managed and _needs_bpf(services) and _bpf(host),
         mounts=managed and _needs_mounts(services) and _mounts(host),
+        syslog=any(service.log and service.log.where == "syslog" for service in services) and _syslog(),
         nft=limited and _nft(programs, host),
         policy=policy,
         python=_python(),
@@ -193,6 +195,10 @@ def _proven(fact: str, directive: str, argv: Sequence[str], host: LocalHost) -> 
     with open(path, "w", encoding="ascii") as file:
         file.write("no\n" if result.code else "yes\n")
     return result.code == 0
+
+
+def _syslog() -> bool:
+    return os.path.exists("/dev/log") and stat.S_ISSOCK(os.stat("/dev/log").st_mode)
 
 
 def _nft(programs: Mapping[str, str], host: LocalHost) -> bool:

@@ -125,10 +125,10 @@ SAMPLES: dict[tuple[str, str], Fields] = {
     },
     **{
         (f"log.{name}", ""): {"log": {name: value}}
-        for name, value in (
-            *(("what", ["pid"]), ("where", "syslog"), ("file", "/x"), ("rotate_size", 5), ("rotate_keep", 5)),
-        )
+        for name, value in (("what", ["pid"]), ("file", "/x"), ("rotate_size", 5), ("rotate_keep", 5))
     },
+    **{("log.where", where): {"log": {"where": where}} for where in ("journal", "syslog", "file")},
+    ("log.where", "file, sandbox: strict"): {"log": {"where": "file"}, "sandbox": "strict"},
     ("requires", ""): {"requires": ["a.service"]},
     ("after", ""): {"after": ["a.service"]},
     ("sandbox", "basic"): {"sandbox": "basic"},
@@ -148,7 +148,7 @@ SAMPLES: dict[tuple[str, str], Fields] = {
 }
 
 # Nothing missing, and nothing there.
-ABLE, POOR = Platform(), Platform(bpf=False, nft=False, mounts=False)
+ABLE, POOR = Platform(), Platform(init="other", bpf=False, nft=False, mounts=False, syslog=False)
 S6 = {"s6-networking": "s6-networking", "ucspi": "ucspi"}
 
 

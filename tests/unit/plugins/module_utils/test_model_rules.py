@@ -64,6 +64,10 @@ REFUSED: tuple[tuple[Fields, str, str], ...] = (
     ({"listen": [SOCKET], "connections": {"per_source": 1}}, "connections.per_source", "use connections.max"),
     ({"banner": {"on": "connect"}}, "banner", "exactly one of text and file"),
     ({"banner": {"text": "a", "file": "/a"}}, "banner", "exactly one of text and file"),
+    ({**PROXY, "log": {}}, "log", "about single connections"),
+    ({"listen": [DATAGRAM], "log": {}}, "log", "about single connections"),
+    ({"log": {"what": ["refused"]}}, "log.what", "add access.hours"),
+    ({"log": {"where": "journal", "rotate_keep": 1}}, "log.rotate_keep", "the log goes to journal"),
     ({"probe": {"expect": "x*"}}, "probe.expect", "could never fail"),
     ({"probe": {"expect": "a?|b"}}, "probe.expect", "could never fail"),
 )  # fmt: skip
@@ -92,6 +96,9 @@ ACCEPTED: tuple[Fields, ...] = (
     {"listen": [{"tcp": "127.0.0.1:7", "family": "ipv4"}, {"tcp": "[::1]:7", "family": "any"}]},
     {"stderr": "client"},
     {"accept": False, "stderr": "log"},
+    {"log": {}},
+    {"log": {"what": ["host", "refused"]}, "access": {"hours": ["08:00-09:00"]}},
+    {**INTERNAL, "listen": [STREAM, DATAGRAM], "log": {}},
     PROXY,
     {**PROXY, "listen": [{"tcp": "192.0.2.1:80"}, SOCKET], "connections": {"max": 1}},
 )  # fmt: skip

@@ -54,7 +54,7 @@ TAKEN: tuple[tuple[str, tuple[t.Any, ...]], ...] = (
     ("tcp", ({"keepalive": True, "no_delay": False, "defer_accept": 5},)),
     ("banner", ({"text": "hi\n", "on": "connect"}, {"file": "/etc/motd"})),
     ("tls", ({"certificate": "/a", "key": "/b", "client_ca": "/c", "minimum_version": "1.3"},)),
-    ("log", ({"what": ["host"], "where": "journal"},)),
+    ("log", ({}, {"what": ["host"], "where": "journal"}, {"file": "/a/b", "rotate_size": 1, "rotate_keep": 1})),
     ("requires", (["network.target"],)),
     ("sandbox", ("off", "basic", "strict")),
 )

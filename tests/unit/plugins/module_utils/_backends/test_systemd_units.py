@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import typing as t
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _helper_internal
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import HEADER, File
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import SESSION
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_units import (
     MANAGER_VARIABLES,
     UNITS,
@@ -84,6 +86,21 @@ SERVICES: dict[str, Fields] = {
         "exec": None,
         "internal": "time",
         "tls": {"certificate": "/a", "key": "/b", "minimum_version": "1.3"},
+    },
+    "logged": {
+        "exec": ["/opt/a=b", "100%", "$HOME"],
+        "user": "nobody",
+        "environment": {"A": "$b %c"},
+        "sandbox": "basic",
+        "resources": {"open_files": 64, "connection_time": 9},
+        "connections": {"max_load": 2},
+        "log": {"what": ["host", "exit", "refused"], "rotate_keep": 3},
+    },
+    "logged-internal": {
+        "listen": [{"tcp": "1015"}, {"udp": "1015"}],
+        "exec": None,
+        "internal": "echo",
+        "log": {"what": ["pid"], "where": "syslog"},
     },
     "forwarder": {"listen": [{"tcp": "1013"}, {"tcp": "1014"}], "exec": None, "proxy": {"to": "/run/a b"}},
     "nasty": {
@@ -231,11 +248,17 @@ EXPLICIT = {
 }  # fmt: skip
 
 
+def _is_logged(unit: t.Any) -> bool:
+    return "Service" in unit and values(unit, "Service", "ExecStart")[0].startswith(SESSION)
+
+
 @pytest.mark.parametrize("name", SERVICES)
 def test_defaults_are_written_out(name: str) -> None:
     for unit in read(name).values():
         for section in EXPLICIT.keys() & unit.keys():
-            assert EXPLICIT[section] <= {key for key, _value in unit[section]}
+            found = {key for key, _value in unit[section]}
+            # With a log the environment is set behind it.
+            assert EXPLICIT[section] - ({"Environment"} if _is_logged(unit) else set()) <= found
         if "Socket" in unit and values(unit, "Socket", "Accept") == ["yes"]:
             assert {"MaxConnections", "MaxConnectionsPerSource"} <= {key for key, _value in unit["Socket"]}
 

@@ -81,6 +81,21 @@ SERVICES: dict[str, Fields] = {
         "internal": "time",
         "tls": {"certificate": "/a", "key": "/b", "minimum_version": "1.3"},
     },
+    "logged": {
+        "exec": ["/opt/a=b", "100%", "$HOME"],
+        "user": "nobody",
+        "environment": {"A": "$b %c"},
+        "sandbox": "basic",
+        "resources": {"open_files": 64, "connection_time": 9},
+        "connections": {"max_load": 2},
+        "log": {"what": ["host", "exit", "refused"], "rotate_keep": 3},
+    },
+    "logged-internal": {
+        "listen": [{"tcp": "1015"}, {"udp": "1015"}],
+        "exec": None,
+        "internal": "echo",
+        "log": {"what": ["pid"], "where": "syslog"},
+    },
     "forwarder": {"listen": [{"tcp": "1013"}, {"tcp": "1014"}], "exec": None, "proxy": {"to": "/run/a b"}},
     "nasty": {
         "description": "100 % of $HOME \"quoted\" 'x' #1; {a} " + "and more, " * 20 + "and so on",

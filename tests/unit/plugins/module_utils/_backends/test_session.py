@@ -1,0 +1,102 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The program that logs connections, as it runs."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._helper_session import PROGRAM
+
+EVERYTHING = "host,pid,exit,duration,refused"
+
+
+@pytest.fixture
+def argv(tmp_path: Path) -> list[str]:
+    """The command, without what is logged."""
+    program = tmp_path / "session"
+    program.write_text(PROGRAM, encoding="utf-8")
+    return ["bash", "-p", str(program), "-n", "echo", "-f", str(tmp_path / "log"), "-k", "2"]
+
+
+def lines(folder: Path) -> list[str]:
+    """The log's lines, without the time in front."""
+    text = (folder / "log").read_text(encoding="utf-8")
+    return [re.sub(r"^[0-9-]{10}T[0-9:]{8}[+-][0-9]{4} ", "", line) for line in text.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("variables", "host"),
+    [
+        ({"REMOTE_ADDR": "192.0.2.1"}, "192.0.2.1"),
+        ({"TCPREMOTEIP": "2001:db8::1"}, "2001:db8::1"),
+        ({"REMOTE_HOST": "::ffff:192.0.2.1"}, "192.0.2.1"),
+        ({"REMOTE_HOST": "fe80::1%eth0"}, "fe80::1"),
+        ({"REMOTE_ADDR": "/tmp/a host=192.0.2.1"}, "-"),
+        ({}, "-"),
+    ],
+)
+def test_both_lines(argv: list[str], tmp_path: Path, variables: dict[str, str], host: str) -> None:
+    command = [*argv, "-s", "9999", "-w", EVERYTHING, "--", "/bin/sh", "-c", "cat; sleep 0.2; exit 3"]
+    done = subprocess.run(command, env=variables, input=b"a\0b\n", stdout=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stdout) == (3, b"a\0b\n")
+    begin, end = lines(tmp_path)
+    assert re.fullmatch(rf"echo connect host={re.escape(host)} pid=\d+", begin)
+    assert re.fullmatch(rf"echo end host={re.escape(host)} pid=\d+ exit=3 duration=0\.[2-9]\d", end)
+
+
+@pytest.mark.parametrize(("what", "count"), [("host", 1), ("exit", 1), ("pid,duration", 2), ("refused", 0)])
+def test_only_what_is_wanted(argv: list[str], tmp_path: Path, what: str, count: int) -> None:
+    (tmp_path / "log").touch()
+    subprocess.run([*argv, "-s", "9999", "-w", what, "--", "/bin/true"], check=True)
+    assert len(lines(tmp_path)) == count
+
+
+@pytest.mark.parametrize(("code", "expected"), [(0, []), (1, ["echo refused host=192.0.2.1"]), (2, [])])
+def test_refused(argv: list[str], tmp_path: Path, code: int, expected: list[str]) -> None:
+    (tmp_path / "log").touch()
+    command = [*argv, "-s", "9999", "-w", EVERYTHING, "-r", "--", "/bin/sh", "-c", f"exit {code}"]
+    assert subprocess.run(command, env={"REMOTE_ADDR": "192.0.2.1"}, check=False).returncode == code
+    assert lines(tmp_path) == expected
+
+
+def test_rotation(argv: list[str], tmp_path: Path) -> None:
+    for _number in range(5):
+        subprocess.run([*argv, "-s", "10", "-w", "exit", "--", "/bin/true"], check=True)
+    assert sorted(path.name for path in tmp_path.glob("log*")) == ["log.1", "log.2"]
+    assert (tmp_path / "log.2").read_text(encoding="utf-8").count("\n") == 1
+    assert (tmp_path / "log.1").stat().st_mode & 0o777 == 0o640
+
+
+def test_signals_reach_the_handler(argv: list[str], tmp_path: Path) -> None:
+    with subprocess.Popen([*argv, "-s", "9999", "-w", "host,exit", "--", "/bin/sleep", "60"]) as process:
+        while not (tmp_path / "log").exists():
+            time.sleep(0.01)
+        os.kill(process.pid, signal.SIGTERM)
+        assert process.wait(10) == 128 + signal.SIGTERM
+    assert lines(tmp_path)[1] == "echo end host=- exit=143"
+
+
+def test_handler_ignores_no_more_than_the_session(argv: list[str]) -> None:
+    command = ["/bin/grep", "SigIgn", "/proc/self/status"]
+    alone = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+    logged = subprocess.run([*argv, "-s", "9999", "-w", "host", "--", *command], stdout=subprocess.PIPE, check=True)
+    assert logged.stdout == alone
+
+
+def test_connection_ends_when_the_handler_closes_it(argv: list[str]) -> None:
+    handler = "exec </dev/null >/dev/null 2>&1; exec sleep 60"
+    command = [*argv, "-s", "9999", "-w", "host", "--", "/bin/sh", "-c", handler]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdout.read() == b""
+        assert process.poll() is None
+        process.terminate()
