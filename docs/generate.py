@@ -35,7 +35,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities
     COLUMNS,
     NEEDS,
     ROWS,
-    UNBUILT,
     Cell,
     Row,
 )
@@ -64,8 +63,6 @@ COLUMN_TITLES = {
     "ucspi": "s6 with ucspi-tcp",
 }
 LABEL = "ansible_collections.ondemand.superserver.docsite.schema."
-# Words for what the table calls by a name of its own.
-HOW_TITLES = {UNBUILT: "not built yet"}
 
 # Lines of a shown file that are longer end in an ellipsis.
 WIDTH = 140
@@ -101,7 +98,7 @@ def schema_tables() -> Iterator[str]:
         if record is None:
             continue
         yield from ["", f".. _{LABEL}{field.name}:", "", field.name, "-" * len(field.name), ""]
-        yield from [f"{_sentence(rst(field.doc))}{_standing(_unbuilt_in(record, f'{field.name}.'))}", ""]
+        yield from [_sentence(rst(field.doc)), ""]
         yield from _field_table(leaves(record, f"{field.name}."))
 
 
@@ -110,17 +107,10 @@ def _record_of(kind: Kind) -> Record | None:
     return inner if isinstance(inner, Record) else None
 
 
-def _unbuilt_in(record: Record, prefix: str) -> bool:
-    return all(path in UNBUILT_FIELDS for path, _field in leaves(record, prefix))
-
-
-def _standing(unbuilt: bool) -> str:
-    return " **Not built yet**: using it is refused." if unbuilt else ""
-
-
 def _field_table(fields: Iterable[tuple[str, Field]]) -> Iterator[str]:
     rows = (
-        (_field_name(path, field), _kind(field.kind), _default(field), _meaning(path, field)) for path, field in fields
+        (_field_name(path, field), _kind(field.kind), _default(field), _sentence(rst(field.doc)))
+        for path, field in fields
     )
     yield from table(("Field", "Kind", "Default", "Meaning"), rows, (20, 25, 15, 40))
 
@@ -143,10 +133,6 @@ def _default(field: Field) -> str:
     return f"``{yaml.safe_dump(field.default, default_flow_style=True).splitlines()[0]}``"
 
 
-def _meaning(path: str, field: Field) -> str:
-    return _sentence(rst(field.doc)) + _standing(path in UNBUILT_FIELDS)
-
-
 def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
@@ -154,28 +140,10 @@ def _sentence(text: str) -> str:
 # --- The capability matrix --------------------------------------------------------------------------------------------
 
 
-def _unbuilt_everywhere(row: Row) -> bool:
-    return all(cell.how == UNBUILT for cell in row.cells)
-
-
-UNBUILT_FIELDS = frozenset(row.field for row in ROWS) - {row.field for row in ROWS if not _unbuilt_everywhere(row)}
-
-
 def capability_table() -> Iterator[str]:
-    """Every row that is built on some backend."""
-    rows = [
-        (_row_name(row), *(_cell(row.cell(column)) for column in COLUMNS))
-        for row in ROWS
-        if not _unbuilt_everywhere(row)
-    ]
+    """Every row, a cell for each column."""
+    rows = [(_row_name(row), *(_cell(row.cell(column)) for column in COLUMNS)) for row in ROWS]
     yield from table(("Field", *(COLUMN_TITLES[column] for column in COLUMNS)), rows, (20, 20, 20, 20, 20))
-
-
-def unbuilt_list() -> Iterator[str]:
-    """Every row that is built nowhere."""
-    for row in ROWS:
-        if _unbuilt_everywhere(row):
-            yield f"* {_row_name(row)}"
 
 
 def _row_name(row: Row) -> str:
@@ -183,7 +151,7 @@ def _row_name(row: Row) -> str:
 
 
 def _cell(cell: Cell) -> str:
-    text = f"**{HOW_TITLES.get(cell.how, cell.how)}**: {rst(cell.note)}"
+    text = f"**{cell.how}**: {rst(cell.note)}"
     if not cell.needs:
         return text
     needs = " and ".join(rst(NEEDS.get(need, need)) for need in cell.needs)
@@ -273,7 +241,6 @@ def pages() -> dict[Path, str]:
     makers: dict[str, Callable[[], Iterable[str]]] = {
         "schema": schema_tables,
         "capabilities": capability_table,
-        "unbuilt": unbuilt_list,
         "refusal": lambda: refusal(readme),
         "systemd": lambda: shown_files(services, "systemd"),
         "xinetd": lambda: shown_files(services, "xinetd"),

@@ -19,7 +19,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities
     IMPOSSIBLE,
     NATIVE,
     NEEDS,
-    UNBUILT,
     Cell,
     Row,
     impossible,
@@ -39,7 +38,6 @@ __all__ = (
     "NATIVE",
     "NEEDS",
     "ROWS",
-    "UNBUILT",
     "Cell",
     "Refusal",
     "Row",
@@ -108,7 +106,7 @@ class Refusal:
 
 def refusals(services: Sequence[Service], platform: Platform) -> list[Refusal]:
     """Everything that cannot be honoured: one refusal for each thing that a backend cannot do at all, and one for each
-    field that is not built or that the host lacks something for."""
+    field that the host lacks something for."""
     found = []
     for service in services:
         column = platform.column(service.backend)

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Endpoint
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_order import is_unit
 
 # The s6 backend has two providers of network servers, so it has two columns.
 COLUMNS = ("systemd", "xinetd", "s6-networking", "ucspi")
 BACKEND_OF = {"systemd": "systemd", "xinetd": "xinetd", "s6-networking": "s6", "ucspi": "s6"}
 
-NATIVE, EMULATED, GUARD, IMPOSSIBLE, UNBUILT = "native", "emulated", "guard", "impossible", "unbuilt"
-HOWS = (NATIVE, EMULATED, GUARD, IMPOSSIBLE, UNBUILT)
+NATIVE, EMULATED, GUARD, IMPOSSIBLE = "native", "emulated", "guard", "impossible"
+HOWS = (NATIVE, EMULATED, GUARD, IMPOSSIBLE)
 
 NEEDS = {
     "nft": "nftables on the host, and superserver_guard other than never",
@@ -45,7 +46,7 @@ class Cell:
     @property
     def possible(self) -> bool:
         """Whether the field is honoured."""
-        return self.how not in (IMPOSSIBLE, UNBUILT)
+        return self.how != IMPOSSIBLE
 
 
 @dataclass(frozen=True)
@@ -84,11 +85,6 @@ def everywhere(cell: Cell) -> tuple[Cell, Cell, Cell, Cell]:
     return (cell, cell, cell, cell)
 
 
-def unbuilt(name: str, case: str = "") -> Row:
-    cell = Cell(UNBUILT, "this version of the collection does not build the field yet")
-    return Row(name, lambda service: service.uses(name), everywhere(cell), case)
-
-
 def any_endpoint(test: Callable[[Endpoint], bool]) -> Callable[[Service], bool]:
     return lambda service: any(test(endpoint) for endpoint in service.listen)
 
@@ -124,6 +120,11 @@ def logged(where: str) -> Callable[[Service], bool]:
 def logged_in_strict(service: Service) -> bool:
     """Whether connections are logged in a file, and handlers see none that they could write to."""
     return logged("file")(service) and service.sandbox == "strict"
+
+
+def waiting_for(field: str, units: bool) -> Callable[[Service], bool]:
+    """Whether a service declares ``requires`` or ``after`` with units of systemd, or with other services."""
+    return lambda service: any(is_unit(name) == units for name in getattr(service, field))
 
 
 def rated(name: str, transport: str) -> Callable[[Service], bool]:

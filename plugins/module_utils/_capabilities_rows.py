@@ -28,8 +28,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities
     rated,
     several,
     takes_sockets,
-    unbuilt,
     waiting,
+    waiting_for,
 )
 
 _BUILTIN = native("done by the collection itself")
@@ -52,6 +52,8 @@ _GATE = emulated("the collection's gate, a shell script that runs before the han
 _STUNNEL = emulated("`stunnel` in the handler's place, which starts the handler")
 _OPTIONS = emulated("set on the listening socket, which its connections inherit")
 _SESSION = emulated("the collection's session, a shell script that runs around the handler")
+_SVWAIT = emulated("the server waits for the others, with `s6-svwait`")
+_NO_UNITS = impossible("s6 knows no units; have the unit started at boot, and leave it out here")
 _NO_SANDBOX = impossible("setpriv takes privileges away, but nothing here mounts file systems for each handler")
 
 ROWS: tuple[Row, ...] = (
@@ -538,8 +540,37 @@ ROWS: tuple[Row, ...] = (
         everywhere(impossible("the handler's file system is read-only, and so is the log's; let it go to journal")),
         "file, sandbox: strict",
     ),
-    unbuilt("requires"),
-    unbuilt("after"),
+    *(
+        Row(
+            field,
+            waiting_for(field, units=False),
+            (
+                native("`After=` of the socket"),
+                native("one process opens all listeners, and serves nobody before"),
+                _SVWAIT,
+                _SVWAIT,
+            ),
+            "services",
+        )
+        for field in ("requires", "after")
+    ),
+    *(
+        Row(
+            field,
+            waiting_for(field, units=True),
+            (
+                native(directives),
+                impossible("xinetd knows no units; have the unit started at boot, and leave it out here"),
+                _NO_UNITS,
+                _NO_UNITS,
+            ),
+            "units",
+        )
+        for field, directives in (
+            ("requires", "`Requires=`, `After=` of the handler"),
+            ("after", "`After=` of the handler"),
+        )
+    ),
     Row(
         "sandbox",
         lambda service: service.sandbox == "basic",

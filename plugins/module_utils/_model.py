@@ -25,6 +25,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers
     path_of,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_meaning import accepts
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_order import check_order
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import InvalidDeclaration, Problem
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_records import (
     Access,
@@ -128,6 +129,19 @@ def load_services(layers: Sequence[Layer], defaults: t.Any, backend: str) -> tup
     """
     problems: list[Problem] = []
     merged = merge(layers, defaults, problems)
+    check_order([entry for entry in merged if "name" in entry.fields], backend, collector(problems))
+    return _services(merged, backend, problems)
+
+
+def service_from_json(value: Mapping[str, t.Any]) -> Service:
+    """Make a service again from what :meth:`Service.to_json` gave, whatever other services it wants to have."""
+    problems: list[Problem] = []
+    merged = merge([Layer("manifest", [dict(value)])], None, problems)
+    services, _absent = _services(merged, str(value["backend"]), problems)
+    return services[0]
+
+
+def _services(merged: Sequence[Merged], backend: str, problems: list[Problem]) -> tuple[list[Service], list[str]]:
     absent = [entry.fields["name"] for entry in merged if entry.fields.get("state") == "absent"]
     present = [entry for entry in merged if entry.fields.get("state") != "absent"]
     check_services([entry for entry in present if not entry.broken], problems)
@@ -135,12 +149,6 @@ def load_services(layers: Sequence[Layer], defaults: t.Any, backend: str) -> tup
         raise InvalidDeclaration(problems)
     services = [_build(entry, backend) for entry in present]
     return sorted(services, key=lambda service: service.name), absent
-
-
-def service_from_json(value: Mapping[str, t.Any]) -> Service:
-    """Make a service again from what :meth:`Service.to_json` gave."""
-    services, _absent = load_services([Layer("manifest", [dict(value)])], None, str(value["backend"]))
-    return services[0]
 
 
 def resolve_ports(services: Sequence[Service], lookup: Callable[[str, str], int | None]) -> list[Service]:

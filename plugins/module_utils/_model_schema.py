@@ -38,6 +38,9 @@ RESERVED_VARIABLES = ("REMOTE_ADDR", "REMOTE_PORT", "LISTEN_FDS", "LISTEN_PID", 
 
 # Other units than services.
 _UNIT_TYPES = ("socket", "device", "mount", "automount", "swap", "target", "path", "timer", "slice", "scope")
+_SERVICE_NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}"
+# systemd.unit(5): at most 255 characters.
+_UNIT_NAME = rf"[A-Za-z0-9:_.@-]{{1,240}}\.(service|{'|'.join(_UNIT_TYPES)})"
 
 
 def _name(text: str) -> None:
@@ -115,9 +118,15 @@ def _not_number(text: str) -> None:
         raise ValueError(f'must be the name of an account, not the number "{text}": backends read numbers differently')
 
 
+def _needed(text: str) -> None:
+    """A service of the declaration, or a unit of systemd."""
+    if not re.fullmatch(_SERVICE_NAME, text) and not re.fullmatch(_UNIT_NAME, text):
+        raise ValueError('must be the name of a service, or of a unit of systemd with its type, as in "nginx.service"')
+
+
 NAME = Text(
     "service name",
-    pattern=r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}",
+    pattern=_SERVICE_NAME,
     hint='must be 1 to 63 letters, digits, "_" or "-", beginning with a letter or digit: it becomes a unit, a file '
     "and a directory",
     checker=_name,
@@ -442,8 +451,18 @@ SERVICE = Record(
             "log of connections, in the same words on every backend (what a handler says on its standard error goes "
             "elsewhere)",
         ),
-        Field("requires", Listing(Text("service or unit name")), "services or units that must run first"),
-        Field("after", Listing(Text("service or unit name")), "services or units that are started first"),
+        Field(
+            "requires",
+            Listing(Text("service or unit name", checker=_needed)),
+            "what there must be before this service: other services of the declaration, whose listeners are opened "
+            "before this one's, or units of systemd, which are started before a handler is, and without which none is",
+        ),
+        Field(
+            "after",
+            Listing(Text("service or unit name", checker=_needed)),
+            "the same order, but only if the others are to be started at all: services may be disabled, and units need "
+            "not run",
+        ),
         Field(
             "sandbox",
             Choice(("off", "basic", "strict")),

@@ -22,9 +22,13 @@ def load(*entries: Fields, defaults: Fields | None = None, backend: str = "syste
 
 
 def service(**fields: t.Any) -> Service:
-    """One service: :data:`ECHO` with other fields; None takes a field away."""
+    """One service: :data:`ECHO` with other fields; None takes a field away. The services that it wants to have are
+    declared as well."""
     entry = {name: value for name, value in {**ECHO, **fields}.items() if value is not None}
-    return load(entry)[0]
+    needed = {name for field in ("requires", "after") for name in fields.get(field, ()) if "." not in name}
+    others = [{**ECHO, "name": name, "listen": [{"unix": f"/run/{name}"}]} for name in sorted(needed)]
+    backend = fields.get("backend", "systemd")
+    return next(each for each in load(entry, *others, backend=backend) if each.name == entry["name"])
 
 
 def refusal(

@@ -74,7 +74,7 @@ def test_generated_parts_are_fresh() -> None:
 def test_generated_parts_are_on_the_pages() -> None:
     """None has lost the comments around it, and none is empty."""
     parts = [part for text in generate.pages().values() for part in generate.GENERATED.finditer(text)]
-    assert sorted(part["name"] for part in parts) == sorted([*BACKENDS, "refusal", "schema", "capabilities", "unbuilt"])
+    assert sorted(part["name"] for part in parts) == sorted([*BACKENDS, "refusal", "schema", "capabilities"])
     assert [part["name"] for part in parts if len(part[0].splitlines()) < 6] == []
 
 

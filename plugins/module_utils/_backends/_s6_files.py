@@ -40,6 +40,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6
     retrieving,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_servers import (
+    SERVICES,
     Server,
     scanned_at,
     servers,
@@ -48,6 +49,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_access import parse_network
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Endpoint, Listener
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_order import is_unit
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_records import Tcp
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_schema import BACKSTOP
@@ -64,6 +66,20 @@ OPEN_FILES = "1024"
 ROTATION = ("n10", "s1000000")
 # What runs for a connection, in a file of its own.
 HANDLER = "handler"
+# Servers of other services are waited for until they listen, for ten seconds each at most. At boot theirs may be
+# supervised later than one's own.
+WAIT = f"""\
+for name do
+    for place in {SERVICES}/"$name" {SERVICES}/"$name".*; do
+        tries=0
+        while [ -e "$place/run" ] && [ ! -e "$place/down" ] && [ "$tries" -lt 50 ]; do
+            s6-svwait -U -t 10000 "$place" 2>/dev/null && break
+            [ $? -ne 99 ] || break
+            tries=$((tries + 1))
+            sleep 0.2
+        done
+    done
+done"""
 # Where the binder finds the sockets that it is handed, from this descriptor on.
 FIRST = 4
 
@@ -152,6 +168,7 @@ def _preparation(server: Server, platform: Platform) -> list[str]:
     """What is done once. The binder says by itself that it listens; other servers say it on standard output."""
     made = {posixpath.dirname(listener.path) for _endpoint, listener in server.sockets if server.kind == "unix"}
     return [
+        *_order(server.service, platform),
         *([line("fdmove", "1", READY)] if server.kind != "binder" else []),
         line("cd", "/"),
         *(text for path in made for text in (line("umask", "022"), block("if", line("mkdir", "-p", path)))),
@@ -159,6 +176,12 @@ def _preparation(server: Server, platform: Platform) -> list[str]:
         # The unit gives s6-svscan more, which needs two descriptors for each server.
         *([line("s6-softlimit", "-o", OPEN_FILES)] if platform.init == "systemd" else []),
     ]
+
+
+def _order(service: Service, platform: Platform) -> list[str]:
+    """Other services are waited for as long as they take, but not for ever."""
+    others = [name for name in dict.fromkeys((*service.requires, *service.after)) if not is_unit(name)]
+    return [block("foreground", line(platform.program("sh"), "-c", WAIT, "wait", *others))] if others else []
 
 
 def _server(server: Server, platform: Platform) -> list[str]:

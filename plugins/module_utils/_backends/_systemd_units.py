@@ -36,6 +36,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_access import compile_access
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Endpoint, Listener
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_order import is_unit
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_records import Tcp
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_schema import BACKSTOP
@@ -212,11 +213,26 @@ def _socket_unit(service: Service, part: Part, platform: Platform) -> str:
         settings += [("PollLimitIntervalSec", "0")]
     settings += _access(service, guarded)
     settings += _native(service.native.systemd_socket)
+    unit = [("Description", _description(service)), ("StartLimitIntervalSec", "0"), *_order(service)]
     return _unit(
-        ("Unit", [("Description", _description(service)), ("StartLimitIntervalSec", "0")]),
+        ("Unit", unit),
         ("Socket", settings),
         ("Install", [("WantedBy", "sockets.target")]),
     )
+
+
+def _order(service: Service) -> list[tuple[str, str]]:
+    """The sockets of other services, of which an internal one may have two. Not Requires=: it would close this one's
+    with them."""
+    names = [name for name in dict.fromkeys((*service.requires, *service.after)) if not is_unit(name)]
+    return [("After", f"{name}.socket {name}.udp.socket") for name in names]
+
+
+def _needs(service: Service) -> list[tuple[str, str]]:
+    """What handlers wait for. A socket cannot wait for units that are started later in the boot than all sockets."""
+    required = [name for name in service.requires if is_unit(name)]
+    before = [name for name in dict.fromkeys((*service.requires, *service.after)) if is_unit(name)]
+    return [("Requires", name) for name in required] + [("After", name) for name in before]
 
 
 def _socket_options(service: Service, part: Part) -> list[tuple[str, str]]:
@@ -295,6 +311,7 @@ def _service_unit(service: Service, part: Part, platform: Platform) -> str:
         unit.append(("CollectMode", "inactive-or-failed"))
     else:
         unit.append(("StartLimitIntervalSec", "0"))
+    unit += _needs(service)
     words = " ".join(quote_argument(word) for word in _argv(service, part, platform))
     settings = [("Type", "simple"), *_gate(service, part), ("ExecStart", words)]
     if part.accept and not _session(service, part) and service.resources.connection_time is not None:

@@ -27,13 +27,14 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host._local 
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import Socket
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import collide
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_order import is_unit
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import Problem
 
 # What is wrong with a unit, by its load state (systemctl(1)).
 _LOAD_STATES = {
     "loaded": "",
-    "not-found": "does not exist on the host; install the daemon first",
+    "not-found": "does not exist on the host; install it first",
     "masked": "is masked, so that nothing can start it; unmask it first",
 }
 _UNREADABLE = "cannot be loaded by systemd; repair the unit first"
@@ -101,12 +102,14 @@ def _log_problems(service: Service) -> list[Problem]:
 
 
 def daemon_problems(services: Iterable[Service], platform: Platform, host: LocalHost) -> list[Problem]:
-    """Daemons of proxies that the host does not have; one command for any number of them."""
-    daemons = {
-        service.path("proxy.unit"): daemon(service.proxy.unit, platform)[1]
-        for service in services
-        if service.proxy and service.proxy.unit
-    }
+    """Daemons of proxies, and required units, that the host does not have; one command for any number of them."""
+    daemons = {}
+    for service in services:
+        if service.proxy and service.proxy.unit:
+            daemons[service.path("proxy.unit")] = daemon(service.proxy.unit, platform)[1]
+        for index, name in enumerate(service.requires):
+            if is_unit(name):
+                daemons[f"{service.path('requires')}[{index}]"] = name
     if not daemons:
         return []
     look = _directory_problems if platform.init == "s6" else _unit_problems

@@ -19,7 +19,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities
     NATIVE,
     NEEDS,
     ROWS,
-    UNBUILT,
     Cell,
     Row,
     effective,
@@ -129,8 +128,8 @@ SAMPLES: dict[tuple[str, str], Fields] = {
     },
     **{("log.where", where): {"log": {"where": where}} for where in ("journal", "syslog", "file")},
     ("log.where", "file, sandbox: strict"): {"log": {"where": "file"}, "sandbox": "strict"},
-    ("requires", ""): {"requires": ["a.service"]},
-    ("after", ""): {"after": ["a.service"]},
+    **{(field, "units"): {field: ["a.service"]} for field in ("requires", "after")},
+    **{(field, "services"): {field: ["a"]} for field in ("requires", "after")},
     ("sandbox", "basic"): {"sandbox": "basic"},
     ("sandbox", "strict"): {"sandbox": "strict"},
     ("sandbox", "strict, proxy with a unit"): {
@@ -195,15 +194,9 @@ def test_cell_is_complete(row: Row, column: str) -> None:
         assert cell.note
         assert not cell.note.endswith("."), "a message puts a full stop behind it"
         assert set(cell.needs) <= set(NEEDS)
-        assert cell.possible is (cell.how not in (IMPOSSIBLE, UNBUILT))
+        assert cell.possible is (cell.how != IMPOSSIBLE)
         assert (cell.how == GUARD) <= ("nft" in cell.needs)
         assert not (cell.otherwise and not cell.needs), "what stands behind a cell without needs is never used"
-
-
-@pytest.mark.parametrize("row", ROWS, ids=str)
-def test_unbuilt_is_unbuilt_everywhere(row: Row) -> None:
-    hows = {row.cell(column).how for column in COLUMNS}
-    assert UNBUILT not in hows or hows == {UNBUILT}
 
 
 @pytest.mark.parametrize(("row", "column"), CELLS)
@@ -267,9 +260,8 @@ def test_every_message_is_one_sentence_with_a_way_out(row: Row, column: str) -> 
     made = sample(row, column)
     cell = effective(row.cell(column), on(column))
     found = [each for each in refusals([made], on(column)) if each.reason == cell.note]
-    # Of what is not built every field is named; other reasons stand once.
-    problem = next(each for each in found if cell.how != UNBUILT or each.row is row).problem()
-    assert len(found) == 1 or cell.how == UNBUILT
+    (refused,) = found
+    problem = refused.problem()
     assert problem.path.startswith("superserver_services[0].")
     assert problem.message.startswith(f"{BACKEND_OF[column]} cannot honour this")
     assert cell.note in problem.message

@@ -96,7 +96,7 @@ def test_daemons_that_cannot_be_started_are_told_with_one_command() -> None:
     told = [(problem.path.rpartition("].")[2], problem.message.split(",", maxsplit=1)[0]) for problem in problems]
     assert told == [
         ("proxy.unit", '"d.service" cannot be loaded by systemd; repair the unit first'),
-        ("proxy.unit", '"c.service" does not exist on the host; install the daemon first'),
+        ("proxy.unit", '"c.service" does not exist on the host; install it first'),
         ("proxy.unit", '"b.service" is masked'),
     ]
     assert host.calls == 1
@@ -113,6 +113,4 @@ def test_daemons_under_s6_are_directories(tmp_path: Path) -> None:
         exists = staticmethod(os.path.exists)
 
     problems = daemon_problems(proxied("a", "b"), platform, as_host(Host()))
-    assert [problem.message for problem in problems] == [
-        f'"{tmp_path}/b" does not exist on the host; install the daemon first'
-    ]
+    assert [problem.message for problem in problems] == [f'"{tmp_path}/b" does not exist on the host; install it first']
