@@ -86,6 +86,7 @@ class Chain:
 _PROGRAMS: dict[str, tuple[str, str, int]] = {
     "cd": ("", "", 1),
     "fdmove": ("c", "", 2),
+    "foreground": ("", "", 1),
     "if": ("", "", 1),
     "nice": ("", "n", 0),
     "redirfd": ("r", "", 2),

@@ -225,14 +225,15 @@ def _order(service: Service) -> list[tuple[str, str]]:
     """The sockets of other services, of which an internal one may have two. Not Requires=: it would close this one's
     with them."""
     names = [name for name in dict.fromkeys((*service.requires, *service.after)) if not is_unit(name)]
-    return [("After", f"{name}.socket {name}.udp.socket") for name in names]
+    return [("After", " ".join(f"{name}.socket {name}.udp.socket" for name in names))] if names else []
 
 
 def _needs(service: Service) -> list[tuple[str, str]]:
     """What handlers wait for. A socket cannot wait for units that are started later in the boot than all sockets."""
     required = [name for name in service.requires if is_unit(name)]
     before = [name for name in dict.fromkeys((*service.requires, *service.after)) if is_unit(name)]
-    return [("Requires", name) for name in required] + [("After", name) for name in before]
+    settings = (("Requires", required), ("After", before))
+    return [(directive, " ".join(names)) for directive, names in settings if names]
 
 
 def _socket_options(service: Service, part: Part) -> list[tuple[str, str]]:

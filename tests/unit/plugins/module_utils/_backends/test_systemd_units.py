@@ -102,6 +102,7 @@ SERVICES: dict[str, Fields] = {
         "internal": "echo",
         "log": {"what": ["pid"], "where": "syslog"},
     },
+    "ordered": {"requires": ["first", "db", "sysinit.target"], "after": ["web", "first", "y.target"]},
     "forwarder": {"listen": [{"tcp": "1013"}, {"tcp": "1014"}], "exec": None, "proxy": {"to": "/run/a b"}},
     "nasty": {
         "description": "100 % of $HOME \"quoted\" 'x' #1; {a}",

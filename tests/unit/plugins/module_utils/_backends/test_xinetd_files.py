@@ -96,6 +96,7 @@ SERVICES: dict[str, Fields] = {
         "internal": "echo",
         "log": {"what": ["pid"], "where": "syslog"},
     },
+    "ordered": {"requires": ["first", "db"], "after": ["web", "first"]},
     "forwarder": {"listen": [{"tcp": "1013"}, {"tcp": "1014"}], "exec": None, "proxy": {"to": "/run/a b"}},
     "nasty": {
         "description": "100 % of $HOME \"quoted\" 'x' #1; {a} " + "and more, " * 20 + "and so on",
