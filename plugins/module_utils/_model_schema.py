@@ -9,10 +9,7 @@ all read this table.
 
 from __future__ import annotations
 
-import re
-
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_access import parse_network
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import parse_endpoint, parse_targets
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import parse_targets
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_types import (
     Choice,
     Field,
@@ -24,6 +21,28 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_types 
     Table,
     Text,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_values import (
+    ACCOUNT,
+    BYTES,
+    CIDR,
+    COUNT,
+    HOURS,
+    NAME,
+    OCTAL,
+    PROGRAM,
+    SECONDS,
+    daemon_name,
+    directory,
+    log_file,
+    plain_end,
+    regular_expression,
+    service_or_unit,
+    tcp_endpoint,
+    udp_endpoint,
+    unix_endpoint,
+    variable,
+    variable_value,
+)
 
 BACKENDS = ("systemd", "xinetd", "s6")
 INTERNALS = ("echo", "discard", "daytime", "time", "chargen")
@@ -32,129 +51,11 @@ INTERNALS = ("echo", "discard", "daytime", "time", "chargen")
 # (systemd 64, xinetd none, s6 40), and 1000 is the most that every backend can hold.
 BACKSTOP = 1000
 
-# Set by the backends themselves, so a declaration cannot.
-RESERVED_VARIABLES = ("REMOTE_ADDR", "REMOTE_PORT", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES")
-
-
-# Other units than services.
-_UNIT_TYPES = ("socket", "device", "mount", "automount", "swap", "target", "path", "timer", "slice", "scope")
-_SERVICE_NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}"
-# systemd.unit(5): at most 255 characters.
-_UNIT_NAME = rf"[A-Za-z0-9:_.@-]{{1,240}}\.(service|{'|'.join(_UNIT_TYPES)})"
-
-
-def _name(text: str) -> None:
-    if text.startswith(("s6rc-", "s6-rc-", "superserver-")):
-        raise ValueError('must not begin with "s6rc-", "s6-rc-" or "superserver-"; these names are taken')
-
-
-def _program(text: str) -> None:
-    if not text.startswith("/"):
-        raise ValueError(f'must be an absolute path, such as "/usr/bin/{text}"; no PATH is searched')
-    if text.endswith("/"):
-        raise ValueError("must be a program, not a directory")
-    if set(text) & set("\"'\\$\t"):
-        raise ValueError("must be a path without quotes, backslash, $ and tab: systemd could not start the program")
-
-
-def _directory(text: str) -> None:
-    if not text.startswith("/"):
-        raise ValueError('must be an absolute path, such as "/srv"')
-    if ".." in text.split("/"):
-        raise ValueError('must be a path without "..": systemd does not take it')
-    _plain_end(text)
-
-
-def _log_file(text: str) -> None:
-    _directory(text)
-    if text.endswith("/"):
-        raise ValueError("must be a file, not a directory")
-
-
-def _plain_end(text: str) -> None:
-    if text != text.strip() or text.endswith("\\"):
-        raise ValueError("must not begin or end with a blank, or end with a backslash: unit files cannot express it")
-
-
-def _regex(text: str) -> None:
-    try:
-        re.compile(text)
-    except (re.error, OverflowError, RecursionError) as exc:
-        raise ValueError(f"is not a regular expression: {exc}") from None
-
-
-def _variable(text: str) -> None:
-    if text in RESERVED_VARIABLES:
-        raise ValueError("is set by the super-server itself; choose another name")
-
-
-def _value(text: str) -> None:
-    if "\r" in text:
-        raise ValueError("must not contain a carriage return: systemd drops such a variable")
-
-
-def _tcp(text: str) -> None:
-    parse_endpoint("tcp", text)
-
-
-def _udp(text: str) -> None:
-    parse_endpoint("udp", text)
-
-
-def _unix(text: str) -> None:
-    parse_endpoint("unix", text)
-
-
-def _unit(text: str) -> None:
-    name, _dot, suffix = text.rpartition(".")
-    if name and suffix in _UNIT_TYPES:
-        raise ValueError(f'must be a service, not a {suffix}; leave ".{suffix}" out')
-    if (name if suffix == "service" else text).endswith("@"):
-        raise ValueError('is a template; write an instance, such as "name@instance"')
-
-
-def _not_number(text: str) -> None:
-    if text.isdigit():
-        raise ValueError(f'must be the name of an account, not the number "{text}": backends read numbers differently')
-
-
-def _needed(text: str) -> None:
-    """A service of the declaration, or a unit of systemd."""
-    if not re.fullmatch(_SERVICE_NAME, text) and not re.fullmatch(_UNIT_NAME, text):
-        raise ValueError('must be the name of a service, or of a unit of systemd with its type, as in "nginx.service"')
-
-
-NAME = Text(
-    "service name",
-    pattern=_SERVICE_NAME,
-    hint='must be 1 to 63 letters, digits, "_" or "-", beginning with a letter or digit: it becomes a unit, a file '
-    "and a directory",
-    checker=_name,
-)
-ACCOUNT = Text(
-    "account name",
-    pattern=r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}\$?",
-    hint='must be the name of an account: letters, digits, "_", "-" and "."',
-    checker=_not_number,
-)
-PROGRAM = Text("absolute path of a program", checker=_program)
-OCTAL = Text("octal mode", pattern=r"0?[0-7]{3}", hint='must be three octal digits in quotes, such as "022"')
-CIDR = Text("address or CIDR prefix", checker=parse_network)
-HOURS = Text(
-    "time window, in the host's time zone",
-    pattern=r"((mon|tue|wed|thu|fri|sat|sun)([,-](mon|tue|wed|thu|fri|sat|sun))* )?"
-    r"([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]",
-    hint='must be a window such as "22:00-06:00" or "mon-fri 08:00-18:00"',
-)
-BYTES = Number(0, 2**63 - 1, "bytes")
-COUNT = Number(1, 2**31 - 1)
-SECONDS = Number(1, 2**31 - 1, "seconds")
-
 ENDPOINT = Record(
     (
-        Field("tcp", Text("TCP endpoint", numbers=True, checker=_tcp), "TCP port, or address and port"),
-        Field("udp", Text("UDP endpoint", numbers=True, checker=_udp), "UDP port, or address and port"),
-        Field("unix", Text("absolute path", checker=_unix), "path of a unix socket"),
+        Field("tcp", Text("TCP endpoint", numbers=True, checker=tcp_endpoint), "TCP port, or address and port"),
+        Field("udp", Text("UDP endpoint", numbers=True, checker=udp_endpoint), "UDP port, or address and port"),
+        Field("unix", Text("absolute path", checker=unix_endpoint), "path of a unix socket"),
         Field(
             "family",
             Choice(("any", "ipv4", "ipv6")),
@@ -198,7 +99,7 @@ PROXY = Record(
                 pattern=r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,199}",
                 hint='must be the name of a service: letters, digits, "_", "-", "." and "@", beginning with a letter, '
                 "a digit or _",
-                checker=_unit,
+                checker=daemon_name,
             ),
             "daemon that the first connection starts: a systemd service (`.service` may be left out) where systemd is "
             "PID 1, else a directory of the scan directory of the s6-svscan that is PID 1. A connection waits up to 10 "
@@ -282,7 +183,7 @@ TCP = Record(
 BANNER = Record(
     (
         Field("text", Text("text", multiline=True), "what is sent"),
-        Field("file", Text("absolute path", checker=_directory), "file whose content is sent"),
+        Field("file", Text("absolute path", checker=directory), "file whose content is sent"),
         Field(
             "on",
             Choice(("connect", "refuse")),
@@ -297,15 +198,15 @@ TLS = Record(
     (
         Field(
             "certificate",
-            Text("absolute path", checker=_directory),
+            Text("absolute path", checker=directory),
             "certificate (PEM), with those of intermediate CAs behind it; read for each connection",
             required=True,
         ),
         Field(
-            "key", Text("absolute path", checker=_directory), "private key (PEM), without a passphrase", required=True
+            "key", Text("absolute path", checker=directory), "private key (PEM), without a passphrase", required=True
         ),
         Field(
-            "client_ca", Text("absolute path", checker=_directory), "accept only clients with a certificate of this CA"
+            "client_ca", Text("absolute path", checker=directory), "accept only clients with a certificate of this CA"
         ),
         Field("minimum_version", Choice(("1.2", "1.3")), "lowest TLS version", "1.2"),
     )
@@ -331,7 +232,7 @@ LOG = Record(
         ),
         Field(
             "file",
-            Text("absolute path", checker=_log_file),
+            Text("absolute path", checker=log_file),
             "log file, which root owns; omitted: `/var/log/superserver/NAME.connections`",
         ),
         Field(
@@ -348,7 +249,10 @@ PROBE = Record(
     (
         Field("send", Text("text", multiline=True, empty=True), "what the client sends", ""),
         Field(
-            "expect", Text("regular expression", multiline=True, empty=True, checker=_regex), "what must come back", ""
+            "expect",
+            Text("regular expression", multiline=True, empty=True, checker=regular_expression),
+            "what must come back",
+            "",
         ),
         Field("timeout", Number(1, 300, "seconds", fractions=True), "how long the answer may take", 5),
     )
@@ -378,7 +282,7 @@ SERVICE = Record(
             "present",
         ),
         Field("backend", Choice(BACKENDS), "super-server of this service; omitted: the host's `superserver_backend`"),
-        Field("description", Text("one line", empty=True, checker=_plain_end), "what the service is, in one line", ""),
+        Field("description", Text("one line", empty=True, checker=plain_end), "what the service is, in one line", ""),
         Field("listen", Listing(ENDPOINT, least=1), "endpoints, each exactly one of `tcp`, `udp`, `unix`"),
         Field(
             "accept",
@@ -416,7 +320,7 @@ SERVICE = Record(
         Field("umask", OCTAL, "file mode creation mask of the handler", "022"),
         Field("nice", Number(-20, 19), "scheduling priority of the handler", 0),
         Field(
-            "working_directory", Text("absolute path", checker=_directory), "directory that the handler starts in", "/"
+            "working_directory", Text("absolute path", checker=directory), "directory that the handler starts in", "/"
         ),
         Field(
             "environment",
@@ -425,9 +329,9 @@ SERVICE = Record(
                     "variable name",
                     pattern=r"[A-Za-z_][A-Za-z0-9_]*",
                     hint="must be a variable name: letters, digits and _",
-                    checker=_variable,
+                    checker=variable,
                 ),
-                Text("value", multiline=True, empty=True, checker=_value),
+                Text("value", multiline=True, empty=True, checker=variable_value),
             ),
             "the handler's environment: these, PATH (unless given here), REMOTE_ADDR and, where the backend knows it, "
             "REMOTE_PORT; nothing else",
@@ -453,13 +357,13 @@ SERVICE = Record(
         ),
         Field(
             "requires",
-            Listing(Text("service or unit name", checker=_needed)),
+            Listing(Text("service or unit name", checker=service_or_unit)),
             "what there must be before this service: other services of the declaration, whose listeners are opened "
             "before this one's, or units of systemd, which are started before a handler is, and without which none is",
         ),
         Field(
             "after",
-            Listing(Text("service or unit name", checker=_needed)),
+            Listing(Text("service or unit name", checker=service_or_unit)),
             "the same order, but only if the others are to be started at all: services may be disabled, and units need "
             "not run",
         ),
