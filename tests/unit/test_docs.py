@@ -113,7 +113,7 @@ def test_declarations_are_found() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_declarations_are_accepted(name: str) -> None:
-    """Each entry by itself; those that are whole also as what a backend can do."""
+    """Each entry by itself; those that are whole, together, also as what a backend can do."""
     problems: list[Problem] = []
     for variables in declarations(name):
         for key, services in variables.items():
@@ -122,9 +122,10 @@ def test_declarations_are_accepted(name: str) -> None:
                 continue
             for index, service in enumerate(services):
                 SERVICE.check(service, f"{key}[{index}]", collector(problems))
-                if "listen" in service:
-                    backend = variables.get("superserver_backend", "systemd")
-                    assert render_offline([service], backend, variables.get("superserver_defaults"), {}, Platform())
+            whole = [service for service in services if "listen" in service]
+            backend = variables.get("superserver_backend", "systemd")
+            made = render_offline(whole, backend, variables.get("superserver_defaults"), {}, Platform())
+            assert bool(made) == bool(whole)
     assert problems == []
 
 
