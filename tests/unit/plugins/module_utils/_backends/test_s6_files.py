@@ -39,6 +39,7 @@ from ansible_collections.ondemand.superserver.tests.unit import goldens
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, load, service
 from ansible_collections.ondemand.superserver.tests.unit.execline_syntax import Chain, Surprise, follow, read_script
 from ansible_collections.ondemand.superserver.tests.unit.machine import machine
+from ansible_collections.ondemand.superserver.tests.unit.samples import COMMON
 from ansible_collections.ondemand.superserver.tests.unit.test_properties import declarations
 
 NASTY = (
@@ -60,53 +61,9 @@ VARIABLES = {f"V{number}": value for number, value in enumerate(NASTY) if "\r" n
 
 # Everything that changes how service directories look, by the name of the service.
 SERVICES: dict[str, Fields] = {
+    **COMMON,
     "echo": {},
-    "sleeper": {
-        "exec": None,
-        "proxy": {"to": "localhost:80", "unit": "web@1", "idle_timeout": 60},
-        "user": "nobody",
-        "supplementary_groups": ["adm"],
-        "nice": -5,
-        "connections": {"max": 7, "per_source": 3},
-    },
-    "encrypted": {
-        "exec": ["/bin/echo", "a b", "$HOME'"],
-        "user": "nobody",
-        "group": "adm",
-        "supplementary_groups": ["audio"],
-        "environment": {"A": "a 'b'"},
-        "working_directory": "/srv/a b",
-        "umask": "077",
-        "nice": -5,
-        "resources": {"open_files": 64, "connection_time": 30},
-        "sandbox": "basic",
-        "access": {"hours": ["22:00-06:00"]},
-        "banner": {"text": "hello\n"},
-        "tls": {"certificate": "/etc/a b.pem", "key": "/etc/a.key", "client_ca": "/etc/ca.pem"},
-    },
-    "encrypted-internal": {
-        "listen": [{"tcp": "1015"}],
-        "exec": None,
-        "internal": "time",
-        "tls": {"certificate": "/a", "key": "/b", "minimum_version": "1.3"},
-    },
-    "logged": {
-        "exec": ["/opt/a=b", "100%", "$HOME"],
-        "user": "nobody",
-        "environment": {"A": "$b %c"},
-        "sandbox": "basic",
-        "resources": {"open_files": 64, "connection_time": 9},
-        "connections": {"max_load": 2},
-        "log": {"what": ["host", "exit", "refused"], "rotate_keep": 3},
-    },
-    "logged-internal": {
-        "listen": [{"tcp": "1015"}, {"udp": "1015"}],
-        "exec": None,
-        "internal": "echo",
-        "log": {"what": ["pid"], "where": "syslog"},
-    },
     "ordered": {"requires": ["first", "db"], "after": ["web", "first"]},
-    "forwarder": {"listen": [{"tcp": "1013"}, {"tcp": "1014"}], "exec": None, "proxy": {"to": "/run/a b"}},
     "nasty": {
         "description": "100 % of $HOME \"quoted\" 'x' #1; {a}",
         "exec": ["/bin/echo", *NASTY],
@@ -122,15 +79,12 @@ SERVICES: dict[str, Fields] = {
         "accept": False,
         "connections": {"max": 5},
     },
-    "internal": {"listen": [{"tcp": "1003"}, {"udp": "1003"}], "exec": None, "internal": "echo"},
-    "internal-udp": {"listen": [{"udp": "1004"}], "exec": None, "internal": "time"},
     "families": {
         "listen": [
             *({"tcp": "1005", "family": "ipv4"}, {"tcp": "1006", "family": "ipv6"}),
             *({"tcp": "1007"}, {"tcp": "[::1]:1008", "backlog": 9}),
         ]
     },
-    "only-ipv6": {"listen": [{"tcp": "1011", "family": "ipv6"}]},
     "unix": {
         "listen": [
             {"unix": "/run/sub/a b.sock", "owner": "nobody", "group": "adm", "mode": "0600", "backlog": 20},
@@ -143,11 +97,6 @@ SERVICES: dict[str, Fields] = {
         "access": {"allow": ["192.0.2.0/24", "2001:db8::/32"], "deny": ["192.0.2.128/25"]},
     },
     "denied": {"access": {"deny": ["192.0.2.1", "::/0"]}},
-    "nobody": {"access": {"allow": ["192.0.2.1"], "deny": ["192.0.2.1"]}},
-    "groups": {"user": "nobody", "supplementary_groups": ["adm", "audio"]},
-    "no-groups": {"group": "adm", "supplementary_groups": []},
-    "disabled": {"state": "disabled"},
-    "client": {"stderr": "client"},
     "native": {"native": {"s6": {"timeout-kill": 5000, "down-signal": "SIGQUIT"}}},
 }
 
@@ -592,20 +541,12 @@ EXECLINEB = shutil.which("execlineb") or ""
 with_execline = pytest.mark.skipif(not EXECLINEB, reason="execlineb is not installed")
 
 
-def stage(files: list[File], root: Path) -> None:
-    for file in files:
-        if file.kind == "file":
-            path = Path(f"{root}{file.path}")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(file.content.encode())
-
-
 @with_execline
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_execline_takes_the_scripts(provider: str, tmp_path: Path) -> None:
     host = replace(PROVIDERS[provider], programs={"execlineb": EXECLINEB})
     files = [file for name in SERVICES for file in files_of(name, host)]
-    stage(files, tmp_path)
+    goldens.stage(files, tmp_path)
     assert S6().check(str(tmp_path), files, host, machine()) == []
 
 
@@ -618,7 +559,7 @@ def test_execline_refuses_a_wrong_script(wrong: str, tmp_path: Path) -> None:
         for file in files_of("echo", host)
         if file.path.endswith("run")
     ]
-    stage(files, tmp_path)
+    goldens.stage(files, tmp_path)
     said = S6().check(str(tmp_path), files, host, machine())
     assert len(said) == len(files) == 2
     assert all(str(tmp_path) not in line and line.startswith("/etc/superserver/") for line in said)

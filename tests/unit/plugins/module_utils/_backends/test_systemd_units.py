@@ -29,6 +29,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_platfo
 from ansible_collections.ondemand.superserver.tests.unit import goldens, systemd_syntax
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, service
 from ansible_collections.ondemand.superserver.tests.unit.machine import machine
+from ansible_collections.ondemand.superserver.tests.unit.samples import COMMON
 from ansible_collections.ondemand.superserver.tests.unit.systemd_syntax import Surprise, values
 
 NASTY = (
@@ -57,53 +58,9 @@ VARIABLES = {f"V{number}": value for number, value in enumerate(NASTY) if "\r" n
 
 # Everything that changes how units look, by the name of the service.
 SERVICES: dict[str, Fields] = {
+    **COMMON,
     "echo": {},
-    "sleeper": {
-        "exec": None,
-        "proxy": {"to": "localhost:80", "unit": "web@1", "idle_timeout": 60},
-        "user": "nobody",
-        "supplementary_groups": ["adm"],
-        "nice": -5,
-        "connections": {"max": 7, "per_source": 3},
-    },
-    "encrypted": {
-        "exec": ["/bin/echo", "a b", "$HOME'"],
-        "user": "nobody",
-        "group": "adm",
-        "supplementary_groups": ["audio"],
-        "environment": {"A": "a 'b'"},
-        "working_directory": "/srv/a b",
-        "umask": "077",
-        "nice": -5,
-        "resources": {"open_files": 64, "connection_time": 30},
-        "sandbox": "basic",
-        "access": {"hours": ["22:00-06:00"]},
-        "banner": {"text": "hello\n"},
-        "tls": {"certificate": "/etc/a b.pem", "key": "/etc/a.key", "client_ca": "/etc/ca.pem"},
-    },
-    "encrypted-internal": {
-        "listen": [{"tcp": "1015"}],
-        "exec": None,
-        "internal": "time",
-        "tls": {"certificate": "/a", "key": "/b", "minimum_version": "1.3"},
-    },
-    "logged": {
-        "exec": ["/opt/a=b", "100%", "$HOME"],
-        "user": "nobody",
-        "environment": {"A": "$b %c"},
-        "sandbox": "basic",
-        "resources": {"open_files": 64, "connection_time": 9},
-        "connections": {"max_load": 2},
-        "log": {"what": ["host", "exit", "refused"], "rotate_keep": 3},
-    },
-    "logged-internal": {
-        "listen": [{"tcp": "1015"}, {"udp": "1015"}],
-        "exec": None,
-        "internal": "echo",
-        "log": {"what": ["pid"], "where": "syslog"},
-    },
     "ordered": {"requires": ["first", "db", "sysinit.target"], "after": ["web", "first", "y.target"]},
-    "forwarder": {"listen": [{"tcp": "1013"}, {"tcp": "1014"}], "exec": None, "proxy": {"to": "/run/a b"}},
     "nasty": {
         "description": "100 % of $HOME \"quoted\" 'x' #1; {a}",
         "exec": ["/bin/echo", *NASTY],
@@ -118,8 +75,6 @@ SERVICES: dict[str, Fields] = {
         "accept": False,
         "connections": {"max": 5},
     },
-    "internal": {"listen": [{"tcp": "1003"}, {"udp": "1003"}], "exec": None, "internal": "echo"},
-    "internal-udp": {"listen": [{"udp": "1004"}], "exec": None, "internal": "time"},
     "families": {
         "listen": [
             *({"tcp": "1005", "family": "ipv4"}, {"tcp": "1006", "family": "ipv6"}),
@@ -127,7 +82,6 @@ SERVICES: dict[str, Fields] = {
         ]
     },
     "only-ipv4": {"listen": [{"tcp": "1009", "family": "ipv4"}, {"tcp": "192.0.2.1:1010"}]},
-    "only-ipv6": {"listen": [{"tcp": "1011", "family": "ipv6"}]},
     "unix": {
         "listen": [
             {"unix": "/run/a %b.sock", "owner": "nobody", "group": "adm", "mode": "0600", "backlog": 20},
@@ -141,11 +95,6 @@ SERVICES: dict[str, Fields] = {
         "access": {"allow": ["192.0.2.0/24", "2001:db8::/32"], "deny": ["192.0.2.128/25"]},
     },
     "denied": {"access": {"deny": ["192.0.2.1", "::/0"]}},
-    "nobody": {"access": {"allow": ["192.0.2.1"], "deny": ["192.0.2.1"]}},
-    "groups": {"user": "nobody", "supplementary_groups": ["adm", "audio"]},
-    "no-groups": {"group": "adm", "supplementary_groups": []},
-    "disabled": {"state": "disabled"},
-    "client": {"stderr": "client"},
     "native": {
         "native": {"systemd": {
             "socket": {"Mark": 7, "ExecStartPre": ["/bin/true", "/bin/true %n"]},
@@ -342,20 +291,11 @@ ANALYZER = analyzer_version()
 with_analyzer = pytest.mark.skipif(not ANALYZER, reason="systemd-analyze is not installed")
 
 
-def stage(files: list[File], root: Path) -> None:
-    for file in files:
-        if file.kind == "file":
-            path = Path(f"{root}{file.path}")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(file.content, encoding="utf-8")
-            path.chmod(file.mode)
-
-
 @with_analyzer
 @pytest.mark.parametrize("version", VERSIONS)
 def test_systemd_takes_the_units(version: str, tmp_path: Path) -> None:
     files = [file for name in SERVICES for file in files_of(name, VERSIONS[version])]
-    stage(files, tmp_path)
+    goldens.stage(files, tmp_path)
     said = Systemd().check(str(tmp_path), files, VERSIONS[version], machine())
     # An older systemd says so of each setting that it does not know, and of nothing else.
     unknown = "Unknown key 'PollLimitIntervalSec' in section [Socket], ignoring."
@@ -379,7 +319,7 @@ def test_systemd_refuses_a_wrong_unit(unit: str, old: str, new: str, tmp_path: P
         for file in files_of("echo")
     ]
     assert files != files_of("echo")
-    stage(files, tmp_path)
+    goldens.stage(files, tmp_path)
     said = Systemd().check(str(tmp_path), files, HOST, machine())
     assert said
     assert all(str(tmp_path) not in line for line in said)
@@ -388,7 +328,7 @@ def test_systemd_refuses_a_wrong_unit(unit: str, old: str, new: str, tmp_path: P
 @with_analyzer
 def test_absent_program_and_units_of_others_are_somebody_elses_matter(tmp_path: Path) -> None:
     files = Systemd().render([service(name="e", exec=["/opt/non such"])], HOST)
-    stage(files, tmp_path)
+    goldens.stage(files, tmp_path)
     wants = tmp_path / UNITS[1:] / "sysinit.target.wants"
     wants.mkdir()
     (wants / "stranger.service").write_text("[Unit]\nNonesuch=1\n[Service]\nExecStart=/bin/true\n")

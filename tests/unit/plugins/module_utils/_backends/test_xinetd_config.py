@@ -26,6 +26,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xin
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_schema import SERVICE
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_types import leaves
+from ansible_collections.ondemand.superserver.tests.unit import goldens
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, service
 from ansible_collections.ondemand.superserver.tests.unit.machine import machine
 
@@ -208,7 +209,7 @@ def test_what_is_checked(tmp_path: Path) -> None:
         replace(service(name="b", listen=[{"udp": "[::1]:7"}], state="disabled"), backend="xinetd"),
     ]
     files = XINETD.render(every, host)
-    stage(tmp_path, files)
+    goldens.stage(files, tmp_path)
     assert check_entries(str(tmp_path), files, host, machine()) == []
     text = shown.read_text()
     assert [line.split() for line in text.split("\n") if line.startswith("bind")] == [
@@ -219,14 +220,6 @@ def test_what_is_checked(tmp_path: Path) -> None:
     assert text.count("server = /bin/sh") == 3
     for kept in ("id             = b:udp:[::1]:7", "umask          = 0022", "v6only         = yes"):
         assert kept in text
-
-
-def stage(root: Path, files: t.Iterable[t.Any]) -> None:
-    for file in files:
-        if file.kind == "file":
-            path = Path(f"{root}{file.path}")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(file.content)
 
 
 class Noting:

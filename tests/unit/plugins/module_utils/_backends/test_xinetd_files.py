@@ -37,6 +37,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_access
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 from ansible_collections.ondemand.superserver.tests.unit import goldens
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, load, service
+from ansible_collections.ondemand.superserver.tests.unit.samples import COMMON
 from ansible_collections.ondemand.superserver.tests.unit.test_properties import TEXTS, declarations
 from ansible_collections.ondemand.superserver.tests.unit.test_properties import VALUES as TEXT_VALUES
 
@@ -51,53 +52,9 @@ NASTY = (
 
 # Everything that changes how the files look, by the name of the service.
 SERVICES: dict[str, Fields] = {
+    **COMMON,
     "echo": {"user": "nobody"},
-    "sleeper": {
-        "exec": None,
-        "proxy": {"to": "localhost:80", "unit": "web@1", "idle_timeout": 60},
-        "user": "nobody",
-        "supplementary_groups": ["adm"],
-        "nice": -5,
-        "connections": {"max": 7, "per_source": 3},
-    },
-    "encrypted": {
-        "exec": ["/bin/echo", "a b", "$HOME'"],
-        "user": "nobody",
-        "group": "adm",
-        "supplementary_groups": ["audio"],
-        "environment": {"A": "a 'b'"},
-        "working_directory": "/srv/a b",
-        "umask": "077",
-        "nice": -5,
-        "resources": {"open_files": 64, "connection_time": 30},
-        "sandbox": "basic",
-        "access": {"hours": ["22:00-06:00"]},
-        "banner": {"text": "hello\n"},
-        "tls": {"certificate": "/etc/a b.pem", "key": "/etc/a.key", "client_ca": "/etc/ca.pem"},
-    },
-    "encrypted-internal": {
-        "listen": [{"tcp": "1015"}],
-        "exec": None,
-        "internal": "time",
-        "tls": {"certificate": "/a", "key": "/b", "minimum_version": "1.3"},
-    },
-    "logged": {
-        "exec": ["/opt/a=b", "100%", "$HOME"],
-        "user": "nobody",
-        "environment": {"A": "$b %c"},
-        "sandbox": "basic",
-        "resources": {"open_files": 64, "connection_time": 9},
-        "connections": {"max_load": 2},
-        "log": {"what": ["host", "exit", "refused"], "rotate_keep": 3},
-    },
-    "logged-internal": {
-        "listen": [{"tcp": "1015"}, {"udp": "1015"}],
-        "exec": None,
-        "internal": "echo",
-        "log": {"what": ["pid"], "where": "syslog"},
-    },
     "ordered": {"requires": ["first", "db"], "after": ["web", "first"]},
-    "forwarder": {"listen": [{"tcp": "1013"}, {"tcp": "1014"}], "exec": None, "proxy": {"to": "/run/a b"}},
     "nasty": {
         "description": "100 % of $HOME \"quoted\" 'x' #1; {a} " + "and more, " * 20 + "and so on",
         "exec": ["/bin/echo", *NASTY],
@@ -110,27 +67,19 @@ SERVICES: dict[str, Fields] = {
     "fds": {"accept": False, "user": "nobody", "group": "daemon"},
     "stdin": {"accept": False, "socket_fd": "stdin"},
     "udp": {"listen": [{"udp": "1001"}], "socket_fd": "stdin"},
-    "internal": {"listen": [{"tcp": "1003"}, {"udp": "1003"}], "exec": None, "internal": "echo"},
-    "internal-udp": {"listen": [{"udp": "1004"}], "exec": None, "internal": "time"},
     "families": {
         "listen": [
             *({"tcp": "1005", "family": "ipv4"}, {"tcp": "1006", "family": "ipv6"}),
             *({"tcp": "1007"}, {"tcp": "[::1]:1008"}, {"tcp": "127.0.0.1:1008"}),
         ]
     },
-    "only-ipv6": {"listen": [{"tcp": "1011", "family": "ipv6"}]},
     "limited": {
         "connections": {"max": 20, "per_source": 3},
         "access": {"allow": ["192.0.2.0/24", "192.0.2.7", "2001:db8::/32", "::1"], "deny": ["192.0.2.128/25"]},
     },
     "denied": {"access": {"deny": ["192.0.2.1", "2001:db8::1", "2001:db8:1::/48"]}},
-    "nobody": {"access": {"allow": ["192.0.2.1"], "deny": ["192.0.2.1"]}},
-    "groups": {"user": "nobody", "supplementary_groups": ["adm", "audio"]},
-    "no-groups": {"group": "adm", "supplementary_groups": []},
     "urgent": {"user": "nobody", "nice": -5},
     "urgent-root": {"nice": -5},
-    "disabled": {"state": "disabled"},
-    "client": {"stderr": "client"},
     "native": {"native": {"xinetd": {"access_times": ["08:00-12:00", "13:00-17:00"], "rlimit_cpu": 5}}},
 }
 
