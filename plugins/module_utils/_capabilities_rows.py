@@ -52,7 +52,7 @@ _GATE = emulated("the collection's gate, a shell script that runs before the han
 _STUNNEL = emulated("`stunnel` in the handler's place, which starts the handler")
 _OPTIONS = emulated("set on the listening socket, which its connections inherit")
 _SESSION = emulated("the collection's session, a shell script that runs around the handler")
-_SVWAIT = emulated("the server waits for the others, with `s6-svwait`")
+_WAIT = emulated("the server waits for the others, as `s6-svstat` tells of them")
 _NO_UNITS = impossible("s6 knows no units; have the unit started at boot, and leave it out here")
 _NO_SANDBOX = impossible("setpriv takes privileges away, but nothing here mounts file systems for each handler")
 
@@ -547,8 +547,8 @@ ROWS: tuple[Row, ...] = (
             (
                 native("`After=` of the socket"),
                 native("one process opens all listeners, and serves nobody before"),
-                _SVWAIT,
-                _SVWAIT,
+                _WAIT,
+                _WAIT,
             ),
             "services",
         )

@@ -73,8 +73,7 @@ for name do
     for place in {SERVICES}/"$name" {SERVICES}/"$name".*; do
         tries=0
         while [ -e "$place/run" ] && [ ! -e "$place/down" ] && [ "$tries" -lt 50 ]; do
-            s6-svwait -U -t 10000 "$place" 2>/dev/null && break
-            [ $? -ne 99 ] || break
+            [ "$(s6-svstat -o ready "$place" 2>/dev/null)" != true ] || break
             tries=$((tries + 1))
             sleep 0.2
         done
