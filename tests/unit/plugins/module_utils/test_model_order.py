@@ -63,7 +63,7 @@ def test_a_way_into_a_circle_is_no_circle() -> None:
     ]
 
 
-WRONG = (
+WRONG: tuple[tuple[dict[str, t.Any], list[t.Any], str], ...] = (
     ({}, [], "is no service of this host"),
     ({}, [named("b", state="disabled")], "is disabled"),
     ({}, [named("b", state="absent")], "is absent"),
