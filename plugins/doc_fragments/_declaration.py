@@ -67,4 +67,33 @@ options:
       - Directory of the programs of s6 and s6-networking, where they are not in PATH.
     type: str
     default: ''
+  s6_rc:
+    description:
+      - Has s6-rc manage the services of s6, together with those of the host, where s6-svscan is PID 1. Without it they
+        are service directories in the scan directory.
+      - Cannot be changed while there are services of s6.
+    type: dict
+    suboptions:
+      sources:
+        description:
+          - Directories with the host's own definitions, which the services are compiled with. A compiled database does
+            not tell where it comes from.
+        type: list
+        elements: path
+        required: true
+      bundle:
+        description:
+          - Directory of the bundle that is brought up at boot, in one of O(s6_rc.sources). The services are added to its
+            C(contents.d). The default is C(default) in the first of them.
+        type: path
+      live:
+        description:
+          - The live directory, which C(s6-rc-init) makes at boot.
+        type: path
+        default: /run/s6-rc
+      compiled:
+        description:
+          - The symbolic link to the database that C(s6-rc-init) is given at boot.
+        type: path
+        default: /etc/s6-rc/compiled
 """

@@ -16,6 +16,21 @@ _VERSIONED = re.compile(r"(?P<program>[a-z0-9]+)>=(?P<version>[0-9.]+)")
 
 
 @dataclass(frozen=True)
+class Rc:
+    """s6-rc as it manages the services of a host.
+
+    ``sources``: directories with the host's own definitions; ``bundle``: that of the bundle, in one of them, which is
+    brought up at boot. ``live``: where the state of the running services is. ``compiled``: the link to the database
+    that is used at boot.
+    """
+
+    sources: tuple[str, ...]
+    bundle: str
+    live: str = "/run/s6-rc"
+    compiled: str = "/etc/s6-rc/compiled"
+
+
+@dataclass(frozen=True)
 class Platform:
     """One host.
 
@@ -26,6 +41,7 @@ class Platform:
     ``bpf`` and ``mounts``: whether systemd can really filter addresses and confine file systems here. ``syslog``:
     whether something takes messages for syslog.
     ``policy``: the guard policy (``auto``, ``always``, ``never``).
+    ``s6_rc``: where s6-rc is to manage the services of s6; None for a plain scan directory.
     """
 
     init: str = "systemd"
@@ -41,6 +57,7 @@ class Platform:
     python: str = "/usr/bin/python3"
     scan_directory: str = "/etc/superserver/s6"
     s6_path: str = ""
+    s6_rc: Rc | None = None
     programs: Mapping[str, str] = field(default_factory=dict)
     primary_groups: Mapping[str, str] = field(default_factory=dict)
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._read import Request
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers import BASE, Layer
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Rc
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import InvalidDeclaration
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_schema import BACKENDS
 
@@ -31,6 +32,15 @@ def declaration_options() -> dict[str, t.Any]:
         "on_unsupported": {"type": "str", "choices": ["fail", "warn"], "default": "fail"},
         "guard": {"type": "str", "choices": ["auto", "always", "never"], "default": "auto"},
         "s6_bin_dir": {"type": "str", "default": ""},
+        "s6_rc": {
+            "type": "dict",
+            "options": {
+                "sources": {"type": "list", "elements": "path", "required": True},
+                "bundle": {"type": "path"},
+                "live": {"type": "path", "default": Rc.live},
+                "compiled": {"type": "path", "default": Rc.compiled},
+            },
+        },
     }
 
 
@@ -48,9 +58,19 @@ def request_of(options: Mapping[str, t.Any], check: bool) -> Request:
         handover=options.get("handover", "auto"),
         verify=options.get("verify", True),
         bin_directory=options["s6_bin_dir"],
+        s6_rc=_manager_of(options["s6_rc"]),
         installed=options.get("installed") or (),
         check=check,
     )
+
+
+def _manager_of(options: Mapping[str, t.Any] | None) -> Rc | None:
+    """By convention the bundle of the boot is called ``default``."""
+    if not options:
+        return None
+    sources = tuple(options["sources"])
+    bundle = options["bundle"] or f"{next(iter(sources), '')}/default"
+    return Rc(sources, bundle, options["live"], options["compiled"])
 
 
 def explain(problem: InvalidDeclaration) -> str:

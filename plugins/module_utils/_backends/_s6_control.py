@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Host, Process
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_holder import SOCKET, TIMEOUT
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_servers import (
-    SERVICES,
+    is_logger,
     scan_prefix,
     server_of,
+    supervised_at,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 
@@ -67,8 +68,8 @@ def tell_scanner(platform: Platform, letters: bytes, host: Host) -> bool:
 
 
 def supervised(platform: Platform, host: Host) -> dict[str, bool]:
-    """Names of the collection's service directories that are supervised now (a logger's is ``NAME/log``), and whether
-    the supervisor belongs to an s6-svscan; it does not when it has outlived one that was killed."""
+    """Names of the collection's service directories that are supervised now, those of loggers too, and whether the
+    supervisor belongs to an s6-svscan; it does not when it has outlived one that was killed."""
     processes = host.processes()
     scanners = {process.pid for process in processes if process.program == SCANNER}
     prefix = scan_prefix(platform)
@@ -77,7 +78,7 @@ def supervised(platform: Platform, host: Host) -> dict[str, bool]:
         for process in processes
         if process.program == SUPERVISOR and len(process.argv) > 1 and process.argv[1].startswith(prefix)
     }
-    return {name: owned for name, owned in found.items() if host.exists(f"{SERVICES}/{name}")}
+    return {name: owned for name, owned in found.items() if host.exists(supervised_at(name, platform))}
 
 
 def service_name(directory: str) -> str:
@@ -89,7 +90,7 @@ def servers_of(services: Iterable[str], platform: Platform, host: Host) -> list[
     """Names of the supervised directories of these services, loggers aside, also from when a service had other
     endpoints."""
     wanted = set(services)
-    return sorted(name for name in supervised(platform, host) if "/" not in name and service_name(name) in wanted)
+    return sorted(name for name in supervised(platform, host) if not is_logger(name) and service_name(name) in wanted)
 
 
 def forget(whose: Callable[[str], bool], seconds: float, platform: Platform, host: Host) -> None:

@@ -33,12 +33,14 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6
     substitution,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_execline import command as line
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_holder import NAME as HOLDER
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_holder import (
     finish_script,
     holder_files,
     keeping,
     retrieving,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_rc import bundles, definition
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_servers import (
     SERVICES,
     Server,
@@ -90,6 +92,7 @@ def render_services(services: Sequence[Service], platform: Platform) -> list[Fil
     argvs = [words for server in every for words in (_handler(server, platform), _gate(server), _session(server))]
     argvs += [(BINDER,) for server in every if server.kind == "binder" or server.service.tcp != Tcp()]
     holder = holder_files(platform) if any(server.kept for server in every) else []
+    shared = bundles(platform.s6_rc) if platform.s6_rc and every else []
     # The servers of a service share a directory of logs.
     return [
         *{file.path: file for file in files}.values(),
@@ -97,6 +100,7 @@ def render_services(services: Sequence[Service], platform: Platform) -> list[Fil
         *banners(services),
         *shared_programs(argvs),
         *holder,
+        *shared,
     ]
 
 
@@ -113,7 +117,7 @@ def process_lines(server: Server, platform: Platform) -> list[str]:
 
 def rules_directory(server: Server) -> str:
     """Where s6-tcpserver-access looks for the server's access list."""
-    return f"{server.directory}/data/rules"
+    return f"{server.home}/data/rules"
 
 
 def _server_files(server: Server, platform: Platform) -> list[File]:
@@ -123,20 +127,35 @@ def _server_files(server: Server, platform: Platform) -> list[File]:
         ("run", run, 0o755),
         *_beside(server, platform),
         ("notification-fd", f"{READY}\n", 0o644),
-        ("log/run", script([_logger(server, platform)], platform), 0o755),
         *((name, f"{value}\n", 0o644) for name, value in service.native.s6.items()),
         *((path, "", 0o644) for path in _rules(server, platform)),
     ]
-    if not service.enabled:
-        contents.append(("down", "", 0o644))
-    places = scanned_at(server.name, platform)
+    logger = script([line(platform.program("s6-log"), *ROTATION, "T", server.logs)], platform)
+    managed = (
+        definition(server, logger, _needs(server), platform) if platform.s6_rc else _scanned(server, logger, platform)
+    )
     folders = dict.fromkeys((f"{LOGS}/{service.name}", server.logs))
     return [
         *(File(folder, "", 0o750, "directory", service=service.name) for folder in folders),
-        *(File(f"{server.directory}/{name}", text, mode, service=service.name) for name, text, mode in contents),
-        # Last, for the service directory to be complete when somebody looks.
-        *(File(path, server.directory, 0o777, "link", service=service.name) for path in places),
+        *(File(f"{server.home}/{name}", text, mode, service=service.name) for name, text, mode in contents),
+        *managed,
     ]
+
+
+def _scanned(server: Server, logger: str, platform: Platform) -> list[File]:
+    """What makes the files a service directory of a scan directory; links last, for it to be complete when somebody
+    looks."""
+    name = server.service.name
+    return [
+        File(f"{server.home}/log/run", logger, 0o755, service=name),
+        *([File(f"{server.home}/down", service=name)] if not server.service.enabled else []),
+        *(File(path, server.home, 0o777, "link", service=name) for path in scanned_at(server.name, platform)),
+    ]
+
+
+def _needs(server: Server) -> list[str]:
+    """What s6-rc has to have up before the server."""
+    return [HOLDER] if server.kept else []
 
 
 def _beside(server: Server, platform: Platform) -> list[tuple[str, str, int]]:
@@ -147,11 +166,7 @@ def _beside(server: Server, platform: Platform) -> list[tuple[str, str, int]]:
 
 
 def _handler_file(server: Server) -> str:
-    return f"{server.directory}/{HANDLER}"
-
-
-def _logger(server: Server, platform: Platform) -> str:
-    return line(platform.program("s6-log"), *ROTATION, "T", server.logs)
+    return f"{server.home}/{HANDLER}"
 
 
 def _guard(server: Server, platform: Platform) -> list[str]:

@@ -15,10 +15,14 @@ from collections.abc import Iterable, Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import HEADER, LIBRARY, File
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_execline import block, command, script
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_servers import SERVICES, scanned_at
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_servers import (
+    SERVICES,
+    home,
+    scanned_at,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 
-# No service has such a name, and no service of s6-rc either.
+# No service has such a name, and no service of s6-rc either. Its socket and rules are here whoever supervises it.
 NAME = "_fdholder"
 DIRECTORY = f"{SERVICES}/{NAME}"
 SOCKET = f"{DIRECTORY}/socket"
@@ -78,13 +82,17 @@ def holder_files(platform: Platform) -> list[File]:
     contents = [
         ("run", script(_run(platform), platform, "keeps listening sockets while servers are started again"), 0o755),
         ("notification-fd", "3\n", 0o644),
-        *((f"data/rules/uid/0/{name}", text, 0o644) for name, text in _RIGHTS.items()),
+        *([("type", "longrun\n", 0o644)] if platform.s6_rc else []),
     ]
+    rights = [(f"data/rules/uid/0/{name}", text, 0o644) for name, text in _RIGHTS.items()]
+    # s6-rc makes the links by itself.
+    places = [] if platform.s6_rc else scanned_at(NAME, platform)
     return [
         File(KEEP, _KEEP, 0o755),
         File(LET_GO, _LET_GO, 0o755),
-        *(File(f"{DIRECTORY}/{name}", text, mode) for name, text, mode in contents),
-        *(File(path, DIRECTORY, 0o777, "link") for path in scanned_at(NAME, platform)),
+        *(File(f"{home(NAME, platform)}/{name}", text, mode) for name, text, mode in contents),
+        *(File(f"{DIRECTORY}/{name}", text, mode) for name, text, mode in rights),
+        *(File(path, DIRECTORY, 0o777, "link") for path in places),
     ]
 
 

@@ -19,6 +19,10 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_record
 
 # Service directories; scan directories hold links to them.
 SERVICES = f"{CONFIG}/s6-services"
+# What s6-rc compiles instead, where that manages services.
+SOURCES = f"{CONFIG}/s6-rc/sources"
+# What names of the collection begin with where there may be those of others.
+PREFIX = "superserver-"
 # What s6-linux-init copies onto /run when the host boots.
 RUN_IMAGE = "/etc/s6-linux-init/current/run-image"
 
@@ -48,23 +52,21 @@ Sockets = t.Tuple[t.Tuple[Endpoint, Listener], ...]
 
 @dataclass(frozen=True)
 class Server:
-    """One supervised server. ``name`` is that of its service directory.
+    """One supervised server. ``name`` is what its service directory is called after.
 
-    ``kind``: ``tcp`` (the provider's server), ``unix`` (s6's own) or ``binder``; ``accept``: whether there is a handler
-    for each connection; ``kept``: whether the holder keeps its sockets while it is started again.
+    ``home``: where its files are written; ``directory``: its service directory, which s6-rc makes itself. ``kind``:
+    ``tcp`` (the provider's server), ``unix`` (s6's own) or ``binder``; ``accept``: whether there is a handler for each
+    connection; ``kept``: whether the holder keeps its sockets while it is started again.
     """
 
     name: str
+    home: str
+    directory: str
     service: Service
     kind: str
     accept: bool
     kept: bool
     sockets: Sockets
-
-    @property
-    def directory(self) -> str:
-        """The service directory."""
-        return f"{SERVICES}/{self.name}"
 
     @property
     def logs(self) -> str:
@@ -92,16 +94,19 @@ def servers(service: Service, platform: Platform) -> list[Server]:
             for endpoint, listener in sockets
             for part in _parts(listener, platform)
         ]
+    names = [service.name + (f".{_slug(own[0][1])}" if len(groups) > 1 else "") for _kind, _accept, own in groups]
     return [
         Server(
-            service.name + (f".{_slug(own[0][1])}" if len(groups) > 1 else ""),
+            name,
+            home(name, platform),
+            supervised_at(name, platform),
             service,
             kind,
             accept,
             kind != "tcp" or _provider(platform).inherits,
             own,
         )
-        for kind, accept, own in groups
+        for name, (kind, accept, own) in zip(names, groups)
     ]
 
 
@@ -110,17 +115,48 @@ def server_of(kept_name: str) -> str:
     return kept_name.split(":", maxsplit=1)[0]
 
 
+def home(name: str, platform: Platform) -> str:
+    """Where the files of a server are written."""
+    return f"{SOURCES}/{PREFIX}{name}" if platform.s6_rc else f"{SERVICES}/{name}"
+
+
+def supervised_at(name: str, platform: Platform) -> str:
+    """The service directory of a server, or of the logger that :func:`logger_of` names."""
+    return f"{platform.s6_rc.live}/servicedirs/{PREFIX}{name}" if platform.s6_rc else f"{SERVICES}/{name}"
+
+
+def logger_of(name: str, platform: Platform) -> str:
+    """To s6-rc a logger is one more service; no server has such a name."""
+    return f"{name}.log" if platform.s6_rc else f"{name}/log"
+
+
+def is_logger(name: str) -> bool:
+    """Whether this is the name of a logger."""
+    return name.endswith(("/log", ".log"))
+
+
+def server_at(directory: str) -> str:
+    """The name of the server in a service directory, however that was reached; empty when it is none of ours."""
+    folder, _, entry = directory.rpartition("/")
+    if folder == SERVICES:
+        return entry
+    # The live directory of s6-rc is a link, to another place after each update.
+    ours = folder.endswith("/servicedirs") and entry.startswith(PREFIX)
+    return entry[len(PREFIX) :] if ours else ""
+
+
 def scan_prefix(platform: Platform) -> str:
     """What names begin with in the scan directory. In the host's own they are kept apart from those of others:
     s6-rc-init and s6-rc-update give up over a name that is taken, which can keep a host from booting."""
-    return "superserver-" if platform.init == "s6" else ""
+    return PREFIX if platform.init == "s6" else ""
 
 
 def scanned_at(name: str, platform: Platform) -> list[str]:
-    """Where a service directory is linked to: the scan directory, and what becomes of it at the next boot."""
+    """Where a service directory is linked to: the scan directory, and what becomes of it at the next boot. s6-rc does
+    that by itself."""
     entry = scan_prefix(platform) + name
     found = [f"{platform.scan_directory}/{entry}"]
-    if platform.init == "s6" and platform.scan_directory.startswith("/run/"):
+    if platform.init == "s6" and not platform.s6_rc and platform.scan_directory.startswith("/run/"):
         found.append(f"{RUN_IMAGE}/{platform.scan_directory[len('/run/') :]}/{entry}")
     return found
 

@@ -1,7 +1,8 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Service directories under s6-svscan: what is written, and how servers are stopped and started."""
+"""Services under s6-svscan: what is written, and how servers are stopped and started. What their manager is decides
+whether these are service directories in a scan directory, or definitions that s6-rc makes such directories of."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _s6_control as control
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _s6_rc
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import (
     Change,
     File,
@@ -19,12 +21,17 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6
     process_lines,
     render_services,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_holder import DIRECTORY as HOLDER
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_holder import NAME as HOLDER
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_servers import (
     SERVICES,
     Server,
+    home,
+    is_logger,
+    logger_of,
     scanned_at,
+    server_at,
     servers,
+    supervised_at,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._terminator import behind, in_front, joined
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
@@ -98,9 +105,7 @@ class S6:
     def service_of(self, owner: tuple[str, str]) -> str:
         """With another provider a service had other directories."""
         kind, directory = owner
-        if kind != self.name or not directory.startswith(f"{SERVICES}/"):
-            return ""
-        return control.service_name(directory[len(SERVICES) + 1 :])
+        return control.service_name(server_at(directory)) if kind == self.name else ""
 
     def claims(self, service: Service, platform: Platform) -> list[str]:
         return [path for server in servers(service, platform) for path in scanned_at(server.name, platform)]
@@ -112,47 +117,45 @@ class S6:
         ]
         if not {"s6-tcpserver", "tcpserver"} & set(found):
             lacking.append("TCP servers (s6-networking or ucspi-tcp-ipv6)")
-        if platform.init == "systemd" and not host.exists(UNIT_FILE):
+        if platform.s6_rc:
+            lacking += _s6_rc.lacking(platform.s6_rc, platform, host)
+        elif platform.init == "systemd" and not host.exists(UNIT_FILE):
             lacking.append(UNIT)
         elif platform.init == "other":
             lacking.append("systemd or s6-svscan as PID 1, to run it")
         return ", ".join(lacking)
 
     def check(self, root: str, files: Sequence[File], platform: Platform, host: Host) -> list[str]:
+        found = _s6_rc.check(root, platform.s6_rc, platform, host) if platform.s6_rc else []
         execlineb = platform.program("execlineb")
         scripts = [f"{root}{file.path}" for file in files if file.content.startswith(f"#!{execlineb} ")]
         if not scripts:
-            return []
+            return found
         result = host.run([platform.program("sh"), "-c", PARSE, execlineb, *scripts], check=False)
-        return [line.replace(root, "") for line in (result.out + result.err).splitlines()]
+        return [*found, *(line.replace(root, "") for line in (result.out + result.err).splitlines())]
 
     def reload(self, platform: Platform, host: Host) -> None:
         """Forget servers whose files are gone, and what s6 itself left in their directories. New ones are not started:
         that is for ``activate``."""
         gone = {
-            f"{SERVICES}/{name}": owned
+            name: owned
             for name, owned in control.supervised(platform, host).items()
-            if not host.exists(f"{SERVICES}/{name}/run")
+            if not host.exists(f"{home(name, platform)}/run")
         }
-        if not gone:
-            return
-        control.tell_scanner(platform, control.DROP, host)
-        for directory, owned in gone.items():
-            if not owned:
-                control.tell(directory, control.EXIT, host)
-        loggers = [directory for directory in gone if directory.endswith("/log")]
-        _wait_until_unsupervised([directory for directory in gone if directory not in loggers], PATIENCE, host)
-        # Sessions keep their logger; it ends with the last of them, and needs no directory for that.
-        _wait_until_unsupervised(loggers, LOGGER_PATIENCE, host)
-        # Without its files a server cannot take its sockets back by itself.
-        control.forget(lambda server: f"{SERVICES}/{server}" in gone, PATIENCE, platform, host)
-        for directory in gone:
-            host.remove_tree(directory)
+        if platform.s6_rc:
+            _s6_rc.update(platform.s6_rc, PATIENCE + START * len(gone), platform, host)
+        elif gone:
+            _drop(gone, platform, host)
+        if gone:
+            # Without its files a server cannot take its sockets back by itself.
+            control.forget(gone.__contains__, PATIENCE, platform, host)
+        for name in gone:
+            host.remove_tree(f"{SERVICES}/{name}")
 
     def release(self, change: Change, platform: Platform, host: Host) -> None:
         """Sessions live on: a server that is told to end leaves them alone."""
         stopped = {service.name for service in change.stop}
-        _bring_down(control.servers_of(stopped, platform, host), host)
+        _bring_down(control.servers_of(stopped, platform, host), platform, host)
         control.forget(lambda server: control.service_name(server) in stopped, PATIENCE, platform, host)
 
     def activate(self, change: Change, platform: Platform, host: Host) -> None:
@@ -160,17 +163,22 @@ class S6:
         starting = [server for service in change.start for server in servers(service, platform)]
         restarting = [server for old, new in change.refresh for server in _restarted(old, new, platform)]
         before = {server.name: control.status(server.directory, host).pid for server in restarting}
-        self._stop_strays([*change.start, *(new for _old, new in change.refresh)], platform, host)
-        self._allow_start([*change.start, *(new for _old, new in change.refresh)], platform, host)
-        if any(server.kept for server in [*starting, *restarting]):
-            control.tell(HOLDER, control.UP, host)
-        for server in starting:
-            control.tell(server.directory, control.UP, host)
-        for server in restarting:
-            control.tell(server.directory, control.RESTART, host)
-        control.tell_scanner(platform, control.RESCAN, host)
         waiting = [*starting, *restarting]
         seconds = PATIENCE + START * len(waiting)
+        touched = [*change.start, *(new for _old, new in change.refresh)]
+        self._stop_strays(touched, platform, host)
+        if any(server.kept for server in waiting):
+            control.tell(supervised_at(HOLDER, platform), control.UP, host)
+        for server in restarting:
+            control.tell(server.directory, control.RESTART, host)
+        if platform.s6_rc:
+            names = [server.name for server in starting]
+            _s6_rc.change("-u", names, platform.s6_rc, seconds, platform, host)
+        else:
+            self._allow_start(touched, platform, host)
+            for server in starting:
+                control.tell(server.directory, control.UP, host)
+            control.tell_scanner(platform, control.RESCAN, host)
 
         def all_ready() -> bool:
             # One look at a time: what is behind has had the longest to get ready when its turn comes.
@@ -187,8 +195,8 @@ class S6:
     def _allow_start(services: Sequence[Service], platform: Platform, host: Host) -> None:
         """Remove what keeps servers from being started at the next boot, whoever put it there."""
         found = [server for service in services for server in servers(service, platform)]
-        directories = [server.directory for server in found] + [HOLDER for server in found if server.kept][:1]
-        files = [path for path in map(_down_file, directories) if host.exists(path)]
+        names = [server.name for server in found] + [HOLDER for server in found if server.kept][:1]
+        files = [path for path in (_down_file(name, platform) for name in names) if host.exists(path)]
         if files:
             host.run(["rm", "-f", "--", *files])
 
@@ -197,7 +205,8 @@ class S6:
         """Servers of these services that are no longer among theirs would keep what the new ones need."""
         wanted = {server.name for service in services for server in servers(service, platform)}
         names = {service.name for service in services}
-        _bring_down([name for name in control.servers_of(names, platform, host) if name not in wanted], host)
+        strays = [name for name in control.servers_of(names, platform, host) if name not in wanted]
+        _bring_down(strays, platform, host)
 
         def stray(server: str) -> bool:
             return control.service_name(server) in names and server not in wanted
@@ -211,9 +220,10 @@ class S6:
         if not control.tell_scanner(platform, control.NOTHING, host):
             return {service.name: f"no s6-svscan runs on {platform.scan_directory}" for service in enabled}
         running = [server for service in enabled for server in servers(service, platform)]
-        holder = _holder_ailment(host) if any(server.kept for server in running) else ""
+        holder = _holder_ailment(platform, host) if any(server.kept for server in running) else ""
         found = [
-            (server.service.name, (holder if server.kept else "") or _ailments(server, host)) for server in running
+            (server.service.name, (holder if server.kept else "") or _ailments(server, platform, host))
+            for server in running
         ]
         return {name: ailment for name, ailment in found if ailment}
 
@@ -247,30 +257,50 @@ def _restarted(old: Service, new: Service, platform: Platform) -> list[Server]:
     ]
 
 
-def _bring_down(names: Sequence[str], host: Host) -> None:
+def _drop(gone: Mapping[str, bool], platform: Platform, host: Host) -> None:
+    """Have supervisors end: those of an s6-svscan by its word, others by their own."""
+    control.tell_scanner(platform, control.DROP, host)
+    for name, owned in gone.items():
+        if not owned:
+            control.tell(supervised_at(name, platform), control.EXIT, host)
+    _wait_until_unsupervised([name for name in gone if not is_logger(name)], PATIENCE, platform, host)
+    # Sessions keep their logger; it ends with the last of them, and needs no directory for that.
+    _wait_until_unsupervised([name for name in gone if is_logger(name)], LOGGER_PATIENCE, platform, host)
+
+
+def _bring_down(names: Sequence[str], platform: Platform, host: Host) -> None:
     """Stop servers for good."""
-    for name in names:
-        control.tell(f"{SERVICES}/{name}", control.DOWN, host)
-    host.wait(lambda: not any(control.status(f"{SERVICES}/{name}", host).pid for name in names), PATIENCE)
+    directories = [supervised_at(name, platform) for name in names]
+    for directory in directories:
+        control.tell(directory, control.DOWN, host)
+    if platform.s6_rc:
+        _s6_rc.change("-d", names, platform.s6_rc, PATIENCE, platform, host)
+    host.wait(lambda: not any(control.status(directory, host).pid for directory in directories), PATIENCE)
 
 
-def _down_file(directory: str) -> str:
+def _down_file(name: str, platform: Platform) -> str:
     """With it a service is not started when its supervisor is."""
-    return f"{directory}/down"
+    return f"{supervised_at(name, platform)}/down"
 
 
-def _ailments(server: Server, host: Host) -> str:
-    return _ailment(server.directory, host) or _ailment(f"{server.directory}/log", host)
+def _ailments(server: Server, platform: Platform, host: Host) -> str:
+    if platform.s6_rc and not _s6_rc.known_at_boot(server, platform.s6_rc, host):
+        return f"{platform.s6_rc.compiled}, the database of the boot, does not have {server.name} as it is declared"
+    return _ailment(server.name, platform, host) or _ailment(logger_of(server.name, platform), platform, host)
 
 
-def _ailment(directory: str, host: Host) -> str:
-    if host.exists(_down_file(directory)):
-        return f"{_down_file(directory)} keeps it from being started at boot"
+def _ailment(name: str, platform: Platform, host: Host) -> str:
+    # s6-rc has such files come and go, and none of them outlives a boot.
+    if not platform.s6_rc and host.exists(_down_file(name, platform)):
+        return f"{_down_file(name, platform)} keeps it from being started at boot"
+    directory = supervised_at(name, platform)
     return "" if control.tell(directory, control.NOTHING, host) else f"{directory} is not supervised"
 
 
-def _holder_ailment(host: Host) -> str:
-    return _ailment(HOLDER, host) or ("" if control.status(HOLDER, host).ready else f"{HOLDER} does not run")
+def _holder_ailment(platform: Platform, host: Host) -> str:
+    directory = supervised_at(HOLDER, platform)
+    running = control.status(directory, host).ready
+    return _ailment(HOLDER, platform, host) or ("" if running else f"{directory} does not run")
 
 
 def _ready(server: Server, before: int, host: Host) -> bool:
@@ -288,5 +318,6 @@ def _ensure_running(platform: Platform, host: Host) -> None:
         raise SwitchFailed(f"no s6-svscan runs on {platform.scan_directory}")
 
 
-def _wait_until_unsupervised(directories: Sequence[str], seconds: float, host: Host) -> None:
-    host.wait(lambda: not any(control.tell(name, control.NOTHING, host) for name in directories), seconds)
+def _wait_until_unsupervised(names: Sequence[str], seconds: float, platform: Platform, host: Host) -> None:
+    directories = [supervised_at(name, platform) for name in names]
+    host.wait(lambda: not any(control.tell(directory, control.NOTHING, host) for directory in directories), seconds)

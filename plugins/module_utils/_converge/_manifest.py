@@ -10,12 +10,13 @@ import json
 import os
 import typing as t
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import STATE, File
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._errors import RunFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service, service_from_json
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Rc
 
 PATH = f"{STATE}/manifest.json"
 VERSION = 1
@@ -25,16 +26,21 @@ VERSION = 1
 class Manifest:
     """``services``: by name, in the schema's own shape. ``files``: by path, with ``service``, ``backend``, ``kind`` and
     ``digest``. ``runtimes``: backends whose packages this collection installed. ``s6_bin_dir``: where s6's programs
-    are, where no usual PATH has them."""
+    are, where no usual PATH has them. ``s6_rc``: how s6-rc manages the services, where it does."""
 
     services: Mapping[str, Mapping[str, t.Any]] = field(default_factory=dict)
     files: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     runtimes: Mapping[str, str] = field(default_factory=dict)
     s6_bin_dir: str = ""
+    s6_rc: Rc | None = None
 
     def built(self) -> dict[str, Service]:
         """The services, by name."""
         return {name: service_from_json(value) for name, value in self.services.items()}
+
+    def manager(self, wanted: Rc | None) -> Rc | None:
+        """What manages the services of s6; where there are none, what is to."""
+        return self.s6_rc if any(each["backend"] == "s6" for each in self.services.values()) else wanted
 
     def retired(self, runtime: str) -> Manifest:
         """The same with one runtime stopped."""
@@ -48,11 +54,16 @@ class Manifest:
             "files": dict(self.files),
             "runtimes": dict(self.runtimes),
             "s6_bin_dir": self.s6_bin_dir,
+            "s6_rc": asdict(self.s6_rc) if self.s6_rc else None,
         }
 
 
 def manifest_of(
-    services: Iterable[Service], files: Iterable[File], runtimes: Mapping[str, str], s6_bin_dir: str = ""
+    services: Iterable[Service],
+    files: Iterable[File],
+    runtimes: Mapping[str, str],
+    s6_bin_dir: str = "",
+    s6_rc: Rc | None = None,
 ) -> Manifest:
     """The manifest of a state that has been reached."""
     return Manifest(
@@ -68,12 +79,20 @@ def manifest_of(
         },
         dict(runtimes),
         s6_bin_dir,
+        s6_rc,
     )
 
 
 def from_json(value: Mapping[str, t.Any]) -> Manifest:
     """Read what :meth:`Manifest.to_json` gave."""
-    return Manifest(value["services"], value["files"], value["runtimes"], value.get("s6_bin_dir", ""))
+    rc = value.get("s6_rc")
+    return Manifest(
+        value["services"],
+        value["files"],
+        value["runtimes"],
+        value.get("s6_bin_dir", ""),
+        Rc(**{**rc, "sources": tuple(rc["sources"])}) if rc else None,
+    )
 
 
 def load() -> Manifest:

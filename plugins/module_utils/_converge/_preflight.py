@@ -169,6 +169,20 @@ def _is_socket(path: str) -> bool:
         return False
 
 
+def manager_problems(manifest: Manifest, platform: Platform) -> list[Problem]:
+    """Services of s6 do not pass from one manager to another."""
+    held = any(service["backend"] == "s6" for service in manifest.services.values())
+    if not held or bool(manifest.s6_rc) == bool(platform.s6_rc):
+        return []
+    manager = "s6-rc" if manifest.s6_rc else "a scan directory"
+    return [
+        Problem(
+            "superserver_s6_rc",
+            f"the services of s6 on this host are managed by {manager}; have a run without them before this is changed",
+        )
+    ]
+
+
 def name_problems(
     service: Service, manifest: Manifest, backend: Backend, platform: Platform, host: LocalHost
 ) -> list[Problem]:

@@ -27,7 +27,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host._files 
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service, load_services, resolve_ports
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers import Layer
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform, Rc
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import InvalidDeclaration, Problem
 
 
@@ -43,6 +43,7 @@ class Request:
     handover: str = "auto"
     verify: bool = True
     bin_directory: str = ""
+    s6_rc: Rc | None = None
     installed: Sequence[str] = ()
     check: bool = False
 
@@ -105,7 +106,8 @@ def read(request: Request, host: LocalHost) -> Picture:
     chosen = _platform.choose_backend(processes) if request.backend == "auto" else request.backend
     services, _absent = load_services(request.layers, request.defaults, chosen)
     services = resolve_ports(services, port_number)
-    platform = _platform.detect([*services, *have.values()], processes, request.guard, request.bin_directory, host)
+    every = [*services, *have.values()]
+    platform = _platform.detect(every, processes, request.guard, request.bin_directory, request.s6_rc, host)
     services, warnings = honourable(services, platform, request.on_unsupported)
     want = {service.name: service for service in services}
     backends = {service.backend for service in services}
@@ -158,7 +160,7 @@ def _health(
 
 def _preflight_all(picture: Picture, check: bool, host: LocalHost) -> list[str]:
     """Raise what speaks against the declaration; in check mode, what may be there by then is only a warning."""
-    problems: list[Problem] = []
+    problems = _preflight.manager_problems(picture.manifest, picture.platform)
     absent: list[Problem] = []
     taken = set()
     for service in picture.want.values():

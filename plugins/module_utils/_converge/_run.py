@@ -148,7 +148,8 @@ def roll_back(journal: Journal, request: Request, host: LocalHost) -> list[str]:
     """Make the host again what the journal says it was; what does not work even so."""
     have = journal.manifest.built()
     every = [*have.values()] + [service for change in journal.changes.values() for service in change.start]
-    platform = _platform.detect(every, host.processes(), request.guard, request.bin_directory, host)
+    manager = journal.manifest.manager(request.s6_rc)
+    platform = _platform.detect(every, host.processes(), request.guard, request.bin_directory, manager, host)
     back = Transition(
         reverse(journal.changes, have),
         journal.restore,
@@ -257,7 +258,9 @@ def _record(plan: Plan, request: Request) -> None:
     used = {service.backend for service in picture.want.values()}
     runtimes = {**picture.manifest.runtimes, **dict.fromkeys(request.installed, "active")}
     runtimes.update({name: "active" for name in runtimes if name in used})
-    manifest = _manifest.manifest_of(picture.want.values(), picture.files, runtimes, request.bin_directory)
+    manifest = _manifest.manifest_of(
+        picture.want.values(), picture.files, runtimes, request.bin_directory, request.s6_rc
+    )
     if manifest.to_json() != picture.manifest.to_json():
         _manifest.save(manifest)
 

@@ -26,7 +26,8 @@ def status(request: Request, declared: bool, probe: bool, host: LocalHost) -> di
     services = sorted(manifest.built().values(), key=lambda service: service.name)
     processes = host.processes()
     programs = request.bin_directory or manifest.s6_bin_dir
-    platform = _platform.detect(services, processes, request.guard, programs, host)
+    manager = manifest.manager(request.s6_rc)
+    platform = _platform.detect(services, processes, request.guard, programs, manager, host)
     endpoints = status_rows(services, look([], services, platform, host), BACKENDS, platform)
     answers = [row for service in services if probe and service.enabled for row in probe_service(service, platform)]
     files = _file_rows(manifest)

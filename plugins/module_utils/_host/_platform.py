@@ -17,7 +17,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import ipv6_usable
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import PATH, Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import PATH, Platform, Rc
 
 SCAN_DIRECTORY = "/etc/superserver/s6"
 FACTS = "/run/superserver"
@@ -46,6 +46,9 @@ PROGRAMS = (
     "s6-ipcserver-socketbinder",
     "s6-ipcserverd",
     "s6-log",
+    "s6-rc",
+    "s6-rc-compile",
+    "s6-rc-update",
     "s6-setuidgid",
     "s6-svscan",
     "s6-svscanctl",
@@ -114,7 +117,12 @@ def s6_provider(programs: Mapping[str, str]) -> str:
 
 
 def detect(
-    services: Sequence[Service], processes: Sequence[Process], policy: str, bin_directory: str, host: LocalHost
+    services: Sequence[Service],
+    processes: Sequence[Process],
+    policy: str,
+    bin_directory: str,
+    rc: Rc | None,
+    host: LocalHost,
 ) -> Platform:
     """The facts about this host that these services (declared, or held until now) depend on."""
     programs = find_programs(bin_directory)
@@ -136,6 +144,7 @@ def detect(
         python=_python(),
         scan_directory=scan_directory(processes),
         s6_path=bin_directory,
+        s6_rc=rc,
         programs=programs,
         primary_groups=_primary_groups(services),
     )
