@@ -40,12 +40,13 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6
     keeping,
     retrieving,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_rc import bundles, definition
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_rc import ENABLED, bundles, definition
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_servers import (
     SERVICES,
     Server,
     scanned_at,
     servers,
+    supervised_at,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities import enforced_by_guard
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
@@ -69,13 +70,15 @@ ROTATION = ("n10", "s1000000")
 # What runs for a connection, in a file of its own.
 HANDLER = "handler"
 # Servers of other services are waited for until they listen, for ten seconds each at most. At boot theirs may be
-# supervised later than one's own.
-WAIT = f"""\
+# supervised later than one's own. Entries are enabled servers, or service directories of any.
+WAIT = """\
+entries=$1 places=$2
+shift 2
 for name do
-    for place in {SERVICES}/"$name" {SERVICES}/"$name".*; do
+    for entry in "$entries$name" "$entries$name".*; do
         tries=0
-        while [ -e "$place/run" ] && [ ! -e "$place/down" ] && [ "$tries" -lt 50 ]; do
-            [ "$(s6-svstat -o ready "$place" 2>/dev/null)" != true ] || break
+        while [ -e "$entry" ] && [ ! -e "$entry/down" ] && [ "$tries" -lt 50 ]; do
+            [ "$(s6-svstat -o ready "$places/${entry##*/}" 2>/dev/null)" != true ] || break
             tries=$((tries + 1))
             sleep 0.2
         done
@@ -195,7 +198,9 @@ def _preparation(server: Server, platform: Platform) -> list[str]:
 def _order(service: Service, platform: Platform) -> list[str]:
     """Other services are waited for as long as they take, but not for ever."""
     others = [name for name in dict.fromkeys((*service.requires, *service.after)) if not is_unit(name)]
-    return [block("foreground", line(platform.program("sh"), "-c", WAIT, "wait", *others))] if others else []
+    entries = ENABLED if platform.s6_rc else f"{SERVICES}/"
+    words = (WAIT, "wait", entries, posixpath.dirname(supervised_at("", platform)), *others)
+    return [block("foreground", line(platform.program("sh"), "-c", *words))] if others else []
 
 
 def _server(server: Server, platform: Platform) -> list[str]:

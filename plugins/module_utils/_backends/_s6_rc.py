@@ -10,6 +10,7 @@ has changed is restarted by whoever knows that it has: s6-rc-update restarts not
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable, Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import CONFIG, File, Host
@@ -25,6 +26,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_platfo
 
 PROGRAMS = ("s6-rc", "s6-rc-compile", "s6-rc-update")
 BUNDLE = f"{SOURCES}/superserver"
+# Names of enabled servers are what follows.
+ENABLED = f"{BUNDLE}/contents.d/{PREFIX}"
 DATABASES = f"{CONFIG}/s6-rc/compiled"
 # What the link to the boot's database was called before the collection's first database took its place.
 BEFORE = ".superserver"
@@ -62,7 +65,7 @@ s6-rc-compile "$new" "$@"
 if diff -r "$new" "$boot{BEFORE}/" >/dev/null 2>&1; then rm -rf "$new"; else ln -sfn "$new" "$boot{BEFORE}"; fi
 s6-rc-update -b -t "$wait" -l "$live" "$(readlink -f "$boot{BEFORE}")"
 mv -T "$boot{BEFORE}" "$boot"
-rm -rf {DATABASES}
+rm -rf {posixpath.dirname(DATABASES)}
 """
 
 
@@ -79,7 +82,7 @@ def definition(server: Server, logger: str, needs: Iterable[str], platform: Plat
         (f"{home(writer, platform)}/run", logger, 0o755),
     ]
     if server.service.enabled:
-        contents.append((f"{BUNDLE}/contents.d/{PREFIX}{server.name}", "", 0o644))
+        contents.append((f"{ENABLED}{server.name}", "", 0o644))
     return [File(path, text, mode, service=server.service.name) for path, text, mode in contents]
 
 
