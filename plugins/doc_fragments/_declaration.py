@@ -83,8 +83,8 @@ options:
         required: true
       bundle:
         description:
-          - Directory of the bundle that is brought up at boot, in one of O(s6_rc.sources). The services are added to its
-            C(contents.d). The default is C(default) in the first of them.
+          - Directory of the bundle that is brought up at boot, in one of O(s6_rc.sources). The services are added to
+            its C(contents.d). The default is C(default) in the first of them.
         type: path
       live:
         description:
