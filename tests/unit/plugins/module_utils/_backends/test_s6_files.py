@@ -34,7 +34,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities import refusals
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_access import compile_access
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import PATH, Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import PATH, Platform, Rc
 from ansible_collections.ondemand.superserver.tests.unit import goldens
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, load, service
 from ansible_collections.ondemand.superserver.tests.unit.execline_syntax import Chain, Surprise, follow, read_script
@@ -107,6 +107,9 @@ PROVIDERS = {
 }
 UCSPI, NETWORKING = PROVIDERS.values()
 AS_PID_1 = replace(UCSPI, init="s6", scan_directory="/run/service")
+UNDER_S6_RC = replace(
+    NETWORKING, init="s6", scan_directory="/run/service", s6_rc=Rc(("/etc/s6-rc/source",), "/etc/s6-rc/source/default")
+)
 
 BINDERS = (
     "tcpserver",
@@ -166,6 +169,8 @@ def test_golden(name: str, provider: str) -> None:
         ("families", replace(NETWORKING, ipv6=False), "families-without-ipv6.txt"),
         ("echo", AS_PID_1, "echo-under-pid-1.txt"),
         ("sleeper", AS_PID_1, "sleeper-under-pid-1.txt"),
+        ("echo", UNDER_S6_RC, "echo-under-s6-rc.txt"),
+        ("limited", UNDER_S6_RC, "limited-under-s6-rc.txt"),
     ],
 )
 def test_golden_of_another_host(name: str, platform: Platform, golden: str) -> None:
@@ -177,7 +182,7 @@ def test_every_golden_file_is_compared() -> None:
     assert [goldens.names(f"s6/{provider}") for provider in PROVIDERS] == [expected] * len(PROVIDERS)
 
 
-@pytest.mark.parametrize("platform", [*PROVIDERS.values(), AS_PID_1])
+@pytest.mark.parametrize("platform", [*PROVIDERS.values(), AS_PID_1, UNDER_S6_RC])
 def test_rendering_is_the_sum_of_its_services(platform: Platform) -> None:
     every = [made(name) for name in SERVICES]
     together = S6().render(every, platform)

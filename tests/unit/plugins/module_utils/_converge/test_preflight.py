@@ -15,15 +15,17 @@ import pytest
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Result
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import Live
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import from_json, manifest_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._preflight import (
     daemon_problems,
     holder_problems,
+    manager_problems,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._owners import Owner
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import Socket
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform, Rc
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, load, service
 
 
@@ -114,3 +116,26 @@ def test_daemons_under_s6_are_directories(tmp_path: Path) -> None:
 
     problems = daemon_problems(proxied("a", "b"), platform, as_host(Host()))
     assert [problem.message for problem in problems] == [f'"{tmp_path}/b" does not exist on the host; install it first']
+
+
+RC = Rc(("/etc/s6-rc/source",), "/etc/s6-rc/source/default")
+
+
+@pytest.mark.parametrize(
+    ("backends", "before", "after", "told"),
+    [
+        (["s6"], None, None, []),
+        (["s6"], RC, replace(RC, live="/run/other"), []),
+        ([], None, RC, []),
+        (["systemd"], RC, None, []),
+        (["systemd", "s6"], None, RC, ["are managed by a scan directory"]),
+        (["s6"], RC, None, ["are managed by s6-rc"]),
+    ],
+)
+def test_services_keep_their_manager(backends: list[str], before: Rc | None, after: Rc | None, told: list[str]) -> None:
+    services = [service(name=name, backend=name) for name in backends]
+    manifest = from_json(manifest_of(services, [], {}, "", before).to_json())
+    problems = manager_problems(manifest, Platform(s6_rc=after))
+    assert [gist in problem.message for gist, problem in zip(told, problems)] == [True] * len(told)
+    assert len(problems) == len(told)
+    assert manifest.manager(after) == (before if "s6" in backends else after)
