@@ -137,7 +137,7 @@ def is_logger(name: str) -> bool:
 
 def server_at(directory: str) -> str:
     """The name of the server in a service directory, however that was reached; empty when it is none of ours."""
-    folder, _, entry = directory.rpartition("/")
+    folder, _slash, entry = directory.rpartition("/")
     if folder == SERVICES:
         return entry
     # The live directory of s6-rc is a link, to another place after each update.

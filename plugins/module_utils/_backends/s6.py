@@ -188,8 +188,8 @@ class S6:
 
         if not host.wait(all_ready, seconds):
             late = [server.service for server in waiting if not _ready(server, before.get(server.name, 0), host)]
-            names = ", ".join(sorted({service.name for service in late}))
-            raise SwitchFailed(f"not listening after {seconds:.0f} s: {names}\n{self.log(late, platform, host)}")
+            failed = ", ".join(sorted({service.name for service in late}))
+            raise SwitchFailed(f"not listening after {seconds:.0f} s: {failed}\n{self.log(late, platform, host)}")
 
     @staticmethod
     def _allow_start(services: Sequence[Service], platform: Platform, host: Host) -> None:

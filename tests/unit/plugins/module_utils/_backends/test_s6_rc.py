@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import time
 import typing as t
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -26,8 +26,12 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
     SwitchFailed,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_files import render_services
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_rc import BUNDLE, PROGRAMS, SOURCES
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_servers import server_at, servers
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_rc import BUNDLE, PROGRAMS
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_servers import (
+    SOURCES,
+    server_at,
+    servers,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import S6
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform, Rc
@@ -206,6 +210,10 @@ class Place:
     def pid(self, name: str) -> str:
         return self.tool("s6-svstat", "-o", "pid", f"{self.rc.live}/servicedirs/{name}")
 
+    def command(self, name: str) -> str:
+        """What a server is at this moment; nothing between two of its lives."""
+        return (self.read(f"/proc/{self.pid(name)}/cmdline") or "").replace("\0", " ")
+
     @contextmanager
     def running(self) -> Iterator[None]:
         """As after a boot: the host's own services are up."""
@@ -215,7 +223,7 @@ class Place:
         os.symlink("before", self.rc.compiled)
         with subprocess.Popen(["s6-svscan", str(scan)], env={**os.environ, "PATH": SEARCH}) as process:
             try:
-                self._wait_for(scan / ".s6-svscan/control")
+                eventually((scan / ".s6-svscan/control").exists)
                 self.tool("s6-rc-init", "-c", self.rc.compiled, "-l", self.rc.live, str(scan))
                 self.tool("s6-rc", "-l", self.rc.live, "-u", "change", "default")
                 yield
@@ -223,12 +231,12 @@ class Place:
                 self.tool("s6-svscanctl", "-t", str(scan))
                 process.wait(timeout=20)
 
-    @staticmethod
-    def _wait_for(path: Path) -> None:
-        deadline = time.monotonic() + 10
-        while not path.exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+
+def eventually(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 @pytest.fixture(name="place")
@@ -294,9 +302,8 @@ def test_a_change_of_definitions(place: Place) -> None:
         assert _s6_rc.known_at_boot(server, place.rc, place.host)
         control = f"{server.directory}/supervise/control"
         Path(control).write_bytes(b"ru")
-        place.tool("s6-svwait", "-U", "-t", "5000", server.directory)
+        eventually(lambda: "sleep 2000" in place.command("superserver-a.tcp4-7"))
         now = place.pid("superserver-a.tcp4-7")
-        assert "2000" in Path(f"/proc/{now}/cmdline").read_text(encoding="utf-8")
 
         place.remove("b")
         place.remove("a.tcp6")
@@ -344,7 +351,7 @@ def test_the_host_gets_its_database_back(place: Place, changed: bool) -> None:
         place.update()
 
 
-NOT_THERE = (
+NOT_THERE: tuple[tuple[dict[str, object], list[str], str], ...] = (
     ({}, [], ""),
     ({"init": "systemd"}, [], "s6-svscan as PID 1, without which there is no s6-rc to join"),
     ({"programs": {}}, [], "the program s6-rc, the program s6-rc-compile, the program s6-rc-update"),
