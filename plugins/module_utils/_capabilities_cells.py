@@ -81,6 +81,9 @@ def guard(note: str) -> Cell:
     return Cell(GUARD, note, needs=("nft",))
 
 
+NO_UNIX = impossible("xinetd has no unix sockets")
+
+
 def everywhere(cell: Cell) -> tuple[Cell, Cell, Cell, Cell]:
     return (cell, cell, cell, cell)
 
