@@ -116,19 +116,33 @@ class Binder:
         # Of the program that has the sockets; programs that have a connection are only counted.
         self.child = 0
         self.serving = 0
+        self.woken, waker = os.pipe()
+        os.set_blocking(self.woken, False)
+        os.set_blocking(waker, False)
+        signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+        # Without a handler of its own a signal leaves no byte.
+        signal.signal(signal.SIGCHLD, lambda *_details: None)
+
+    def wait(self, sockets: list[socket.socket]) -> list[socket.socket]:
+        """Those that something has arrived at; none after a signal. A signal just before a process goes to sleep would
+        not be answered until it wakes, but for the byte that Python leaves for each."""
+        poll = select.poll()
+        for number in (self.woken, *(bound.fileno() for bound in sockets)):
+            poll.register(number, select.POLLIN)
+        ready = {number for number, _event in poll.poll()}
+        if self.woken in ready:
+            os.read(self.woken, 512)
+        return [bound for bound in sockets if bound.fileno() in ready]
 
     def serve(self, way: str) -> None:
         """Start the program whenever something arrives."""
-        poll = select.poll()
-        for bound in self.sockets:
-            poll.register(bound, select.POLLIN)
-        by_number = {bound.fileno(): bound for bound in self.sockets}
         while True:
-            seen = {number: first(by_number[number]) for number, _event in poll.poll()}
-            failed = self.run(way)
-            unread = any(seen.get(number, ()) == first(by_number[number]) for number, _event in poll.poll(0))
-            if failed or unread:
-                time.sleep(PAUSE)
+            seen = {bound: first(bound) for bound in self.wait(self.sockets)}
+            if seen:
+                failed = self.run(way)
+                still = select.select(self.sockets, [], [], 0)[0]
+                if failed or any(bound in seen and seen[bound] == first(bound) for bound in still):
+                    time.sleep(PAUSE)
 
     def run(self, way: str) -> bool:
         """Run the program to its end; whether it failed."""
@@ -140,7 +154,10 @@ class Binder:
                 passed = {0: nothing.fileno(), **{3 + index: number for index, number in enumerate(numbers)}}
             self.child = self.start(passed, {})
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
-        _pid, status = os.waitpid(self.child, 0)
+        ended, status = 0, 0
+        while not ended:
+            self.wait([])
+            ended, status = os.waitpid(self.child, os.WNOHANG)
         self.child = 0
         if status:
             killed = os.WIFSIGNALED(status)
@@ -150,29 +167,29 @@ class Binder:
 
     def accept(self) -> None:
         """Start the program for every connection, as long as there are not too many."""
-        signal.signal(signal.SIGCHLD, self.reap)
         while True:
-            if self.serving >= MOST:
-                time.sleep(0.05)
-                continue
-            try:
-                connection, peer = self.sockets[0].accept()
-                with connection:
-                    variables = {"TCPREMOTEIP": peer[0], "TCPREMOTEPORT": str(peer[1])}
-                    self.start({0: connection.fileno(), 1: connection.fileno()}, variables)
-                    self.serving += 1
-            except OSError as problem:
-                report(f"a connection was lost: {problem}")
-                time.sleep(0.05)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+            for bound in self.wait(self.sockets if self.serving < MOST else []):
+                self.take(bound)
+            self.reap()
 
-    def reap(self, *_details: object) -> None:
-        """Count the programs that have ended."""
+    def take(self, bound: socket.socket) -> None:
+        """Start the program for one connection."""
         try:
+            connection, peer = bound.accept()
+            with connection:
+                variables = {"TCPREMOTEIP": peer[0], "TCPREMOTEPORT": str(peer[1])}
+                self.start({0: connection.fileno(), 1: connection.fileno()}, variables)
+                self.serving += 1
+        except OSError as problem:
+            report(f"a connection was lost: {problem}")
+            time.sleep(0.05)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+
+    def reap(self) -> None:
+        """Count the programs that have ended."""
+        with contextlib.suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
                 self.serving -= 1
-        except ChildProcessError:
-            return
 
     def start(self, descriptors: dict[int, int], variables: dict[str, str]) -> int:
         """Start the program with these descriptors and variables; the caller keeps its id, then unblocks signals."""

@@ -296,5 +296,5 @@ def test_program_that_is_not_there() -> None:
     with running("accept", ["tcp", "dual", "::", str(port), "5"], "/nonesuch/program") as process:
         assert ask(port) == b""
         process.terminate()
-        said = process.stderr.read() if process.stderr else ""
+        _out, said = process.communicate(timeout=10)
     assert "/nonesuch/program could not be started" in said
