@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import HEADER
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import variables
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_units import parts
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_parts import parts
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd import Systemd
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities import used_rows
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import (

@@ -16,10 +16,9 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
     SwitchFailed,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_directives import refuse_native
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_parts import UNITS, parts
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_units import (
-    UNITS,
     listener_settings,
-    parts,
     render_service,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._terminator import behind, in_front, joined

@@ -17,8 +17,8 @@ import pytest
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _helper_internal
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import HEADER, File
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import SESSION
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_units import (
-    MANAGER_VARIABLES,
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_handlers import MANAGER_VARIABLES
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_parts import (
     UNITS,
     parts,
     quote,

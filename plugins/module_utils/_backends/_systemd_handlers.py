@@ -1,0 +1,229 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rendering of service units, and of the slice that they share. Pure."""
+
+from __future__ import annotations
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import File
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import (
+    GRACE,
+    SESSION_VARIABLES,
+    bounded,
+    command,
+    drops_itself,
+    gate,
+    limits,
+    prlimit,
+    session,
+    setpriv,
+    user,
+    variables,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_parts import (
+    UNITS,
+    Part,
+    description,
+    native_settings,
+    quote,
+    quote_argument,
+    specifier,
+    unit_text,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_order import is_unit
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+
+# What systemd would add to the environment of a handler (systemd.exec(5), "Environment Variables Set or Propagated").
+MANAGER_VARIABLES = (
+    "CREDENTIALS_DIRECTORY",
+    "DEBUG_INVOCATION",
+    "HOME",
+    "INVOCATION_ID",
+    "JOURNAL_STREAM",
+    "LANG",
+    "LANGUAGE",
+    "LC_ADDRESS",
+    "LC_COLLATE",
+    "LC_CTYPE",
+    "LC_IDENTIFICATION",
+    "LC_MEASUREMENT",
+    "LC_MESSAGES",
+    "LC_MONETARY",
+    "LC_NAME",
+    "LC_NUMERIC",
+    "LC_PAPER",
+    "LC_TELEPHONE",
+    "LC_TIME",
+    "LISTEN_FDNAMES",
+    "LOGNAME",
+    "MANAGERPID",
+    "MEMORY_PRESSURE_WATCH",
+    "MEMORY_PRESSURE_WRITE",
+    "NOTIFY_SOCKET",
+    "SHELL",
+    "SYSTEMD_EXEC_PID",
+    "TERM",
+    "USER",
+)
+
+# A daemon that fails at once would be started again at once, for as long as its client waits.
+THROTTLE = "/bin/sh -c '[ \"$$SERVICE_RESULT\" = success ] || exec sleep 1'"
+
+# systemd.exec(5), "Sandboxing".
+STRICT = (
+    ("ProtectSystem", "strict"),
+    ("ProtectHome", "yes"),
+    ("PrivateTmp", "yes"),
+    ("PrivateDevices", "yes"),
+    ("ProtectClock", "yes"),
+    ("ProtectControlGroups", "yes"),
+    ("ProtectHostname", "yes"),
+    ("ProtectKernelLogs", "yes"),
+    ("ProtectKernelModules", "yes"),
+    ("ProtectKernelTunables", "yes"),
+    ("LockPersonality", "yes"),
+    ("RestrictNamespaces", "yes"),
+    ("RestrictRealtime", "yes"),
+    ("RestrictSUIDSGID", "yes"),
+    ("SystemCallArchitectures", "native"),
+)
+
+
+def service_unit(service: Service, part: Part, platform: Platform) -> str:
+    """The unit, or the template, of what runs for a part."""
+    unit = [("Description", description(service))]
+    if part.accept:
+        unit.append(("CollectMode", "inactive-or-failed"))
+    else:
+        unit.append(("StartLimitIntervalSec", "0"))
+    unit += _needs(service)
+    words = " ".join(quote_argument(word) for word in handler_argv(service, part, platform))
+    settings = [("Type", "simple"), *_gate(service, part), ("ExecStart", words)]
+    if part.accept and not _session(service, part) and service.resources.connection_time is not None:
+        settings += [("RuntimeMaxSec", str(service.resources.connection_time)), ("TimeoutStopSec", str(GRACE))]
+    if not part.accept:
+        settings += [("ExecStopPost", THROTTLE), ("Restart", "no")]
+    settings += _streams(service, part) + _identity(service, platform) + _environment(service, part)
+    if not _session(service, part):
+        settings += [(limit.directive, str(value)) for limit, value in limits(service)]
+    settings += _sandbox(service)
+    settings += [("Slice", slice_unit(service))] if _slice_settings(service) else []
+    settings += native_settings(service.native.systemd_service)
+    return unit_text(("Unit", unit), ("Service", settings))
+
+
+def _gate(service: Service, part: Part) -> list[tuple[str, str]]:
+    words = gate(service) if part.accept else ()
+    # "+": as root, whatever the handler runs as.
+    return [("ExecCondition", "+" + " ".join(quote_argument(word) for word in words))] if words else []
+
+
+def _sandbox(service: Service) -> list[tuple[str, str]]:
+    """setpriv, where it is used, needs the capabilities that it takes away in the end."""
+    settings = []
+    if service.sandbox != "off" and not _by_setpriv(service):
+        settings = [("NoNewPrivileges", "yes"), ("CapabilityBoundingSet", "")]
+    return settings + (list(STRICT) if service.sandbox == "strict" else [])
+
+
+def _needs(service: Service) -> list[tuple[str, str]]:
+    """What handlers wait for. A socket cannot wait for units that are started later in the boot than all sockets."""
+    required = [name for name in service.requires if is_unit(name)]
+    before = [name for name in dict.fromkeys((*service.requires, *service.after)) if is_unit(name)]
+    settings = (("Requires", required), ("After", before))
+    return [(directive, " ".join(names)) for directive, names in settings if names]
+
+
+def slice_unit(service: Service) -> str:
+    """The slice that all handlers of a service share; "-" would make it part of another one."""
+    return f"superserver-{service.name.replace('-', chr(92) + 'x2d')}.slice"
+
+
+def _slice_settings(service: Service) -> list[tuple[str, str]]:
+    resources = service.resources
+    units = (
+        ("MemoryMax", resources.memory_max, ""),
+        ("CPUQuota", resources.cpu_quota, "%"),
+        ("TasksMax", resources.tasks_max, ""),
+    )
+    return [(directive, f"{value}{unit}") for directive, value, unit in units if value is not None]
+
+
+def slice_files(service: Service) -> list[File]:
+    """The slice of a service whose handlers share limits; nothing for others."""
+    settings = _slice_settings(service)
+    if not settings:
+        return []
+    text = unit_text(("Unit", [("Description", description(service))]), ("Slice", settings))
+    return [File(f"{UNITS}/{slice_unit(service)}", text, service=service.name)]
+
+
+def _session(service: Service, part: Part) -> tuple[str, ...]:
+    return session(service) if part.accept else ()
+
+
+def handler_argv(service: Service, part: Part, platform: Platform) -> tuple[str, ...]:
+    """What is started for a part, word by word."""
+    if _session(service, part):
+        return _logged(service, part, platform)
+    words = command(service, platform, datagram=part.endpoints[0].datagram)
+    if not _by_setpriv(service) or drops_itself(service):
+        return words
+    return (*setpriv(service, platform), *words)
+
+
+def _logged(service: Service, part: Part, platform: Platform) -> tuple[str, ...]:
+    """What is set by the unit for others would be the session's here, which is not the handler."""
+    words = bounded(service, platform)
+    declared = [f"{name}={value}" for name, value in variables(service).items()]
+    surplus = [word for name in SESSION_VARIABLES for word in ("-u", name)]
+    # env would take such a program for a variable.
+    fence = (platform.program("nice"), "-n", "0", "--") if "=" in words[0] else ()
+    return (
+        *_session(service, part),
+        *prlimit(service, platform),
+        *setpriv(service, platform),
+        *(platform.program("env"), *surplus, *declared, *fence),
+        *words,
+    )
+
+
+def _by_setpriv(service: Service) -> bool:
+    """Whether setpriv changes to the service's account, because User= would add the groups of the account, or because
+    root has to do something first."""
+    return service.supplementary_groups is not None or drops_itself(service) or bool(session(service))
+
+
+def _streams(service: Service, part: Part) -> list[tuple[str, str]]:
+    if not part.accept and not service.internal and service.socket_fd == "listen_fds":
+        return [("StandardInput", "null"), ("StandardOutput", "journal"), ("StandardError", "journal")]
+    error = "socket" if service.stderr == "client" else "journal"
+    return [("StandardInput", "socket"), ("StandardOutput", "socket"), ("StandardError", error)]
+
+
+def _identity(service: Service, platform: Platform) -> list[tuple[str, str]]:
+    account = user(service)
+    settings = [
+        ("WorkingDirectory", specifier(service.working_directory)),
+        ("UMask", f"0{service.umask}"),
+        ("Nice", str(service.nice)),
+    ]
+    if not _by_setpriv(service):
+        settings.insert(0, ("User", account))
+        if service.group:
+            # Group= would take the account's own group away, which the other super-servers leave it.
+            own = platform.primary_groups.get(account, account)
+            settings[1:1] = [("Group", service.group), ("SupplementaryGroups", own)]
+    return settings
+
+
+def _environment(service: Service, part: Part) -> list[tuple[str, str]]:
+    declared = {} if _session(service, part) else variables(service)
+    surplus = [name for name in MANAGER_VARIABLES if name not in declared]
+    if part.accept or service.socket_fd == "stdin" or service.internal:
+        surplus += ["LISTEN_FDS", "LISTEN_PID", "LISTEN_PIDFDID"]
+    if not part.accept:
+        surplus += ["REMOTE_ADDR", "REMOTE_PORT"]
+    assignments = [("Environment", quote(f"{name}={value}")) for name, value in declared.items()]
+    return [*assignments, ("UnsetEnvironment", " ".join(surplus))]
