@@ -177,72 +177,26 @@ endpoint:
   sample: tcp *:7
 holders:
   description:
-    - The processes that hold the endpoint, one entry for each process and socket.
+    - The processes that hold the endpoint, one entry for each process and socket, as
+      RV(ondemand.superserver.listener_info#module:listeners) describes them.
     - On failure, those that have the same port or path.
   returned: always
   type: list
   elements: dict
-  contains:
-    transport:
-      description: V(tcp), V(udp) or V(unix).
-      type: str
-      sample: tcp
-    family:
-      description: V(ipv4), V(ipv6) or V(unix).
-      type: str
-      sample: ipv6
-    address:
-      description: Address that the socket is bound to, or its path.
-      type: str
-      sample: "::"
-    port:
-      description: Port, V(0) for a Unix socket.
-      type: int
-      sample: 7
-    dual:
-      description: Whether an IPv6 socket takes IPv4 as well.
-      type: bool
-      sample: true
-    type:
-      description: V(stream), V(datagram) or V(seqpacket).
-      type: str
-      sample: stream
-    interface:
-      description: Interface that the socket is bound to, or empty.
-      type: str
-      sample: ""
-    backlog:
-      description: Connections that may wait to be accepted, or V(none) where the kernel does not tell.
-      type: int
-      sample: 4096
-    inode:
-      description: Number that identifies the socket.
-      type: int
-      sample: 28415
-    pid:
-      description: Process that holds the socket, or V(none) where it cannot be seen.
-      type: int
-      sample: 1
-    program:
-      description: Name of that process's program.
-      type: str
-      sample: systemd
-    user:
-      description: User that the process runs as.
-      type: str
-      sample: root
-    owner:
-      description: Who owns the socket, or V(none) where no holder can be seen.
-      type: dict
-      contains:
-        kind:
-          description: V(systemd), V(xinetd), V(s6) or V(program).
-          type: str
-          sample: systemd
-        name:
-          description: Unit, xinetd service, service directory or program. Empty where it is not known.
-          type: str
-          sample: echo.socket
+  sample:
+    - transport: tcp
+      family: ipv6
+      address: "::"
+      port: 7
+      dual: true
+      type: stream
+      interface: ""
+      backlog: 4096
+      inode: 28415
+      pid: 1
+      program: systemd
+      user: root
+      owner: {kind: systemd, name: echo.socket}
 answer:
   description:
     - What the client got, from the last address that was tried.
