@@ -7,6 +7,7 @@ use."""
 from __future__ import annotations
 
 import re
+import typing as t
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -28,6 +29,11 @@ class Rc:
     bundle: str
     live: str = "/run/s6-rc"
     compiled: str = "/etc/s6-rc/compiled"
+
+
+def rc_from_json(value: Mapping[str, t.Any] | None) -> Rc | None:
+    """Read what ``dataclasses.asdict`` gave of an :class:`Rc`."""
+    return Rc(**{**value, "sources": tuple(value["sources"])}) if value else None
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,8 @@ PURE = ("model", "capabilities", "backends")
 # The one place that knows all backends.
 REGISTRY = "_registry"
 
-# Programs that are installed on hosts: backends deliver their source, and nothing of the collection lies beside them.
-HELPER = r"module_utils/_backends/_helper_\w+"
+# Programs that are installed on hosts: they are delivered as source, and nothing of the collection lies beside them.
+HELPER = r"module_utils/_(?:backends|converge)/_helper_\w+"
 
 # A pure layer may use what computes. The list grows when something of that kind is missing.
 PURE_MODULES = frozenset({

@@ -12,8 +12,8 @@ import base64
 import json
 import os
 import typing as t
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import STATE, Change, File
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _manifest
@@ -21,21 +21,27 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._ma
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._files import Seen
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service, service_from_json
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Rc, rc_from_json
 
 PATH = f"{STATE}/journal.json"
+# What the watcher has done, for the next run to tell.
+TOLD = f"{STATE}/watcher.json"
 
 
 @dataclass(frozen=True)
 class Journal:
     """``files``: what was at each path that the switch writes or removes, None for nothing; ``backends``: whose each
     is. ``changes``: what the switch does, by backend. ``manifest``: the one before; ``guarded``: whether there was a
-    guard."""
+    guard. ``policy``, ``bin_directory`` and ``s6_rc``: of the run, see :class:`_read.Request`."""
 
     files: Mapping[str, Seen | None]
     backends: Mapping[str, str]
     changes: Mapping[str, Change]
     manifest: Manifest
     guarded: bool
+    policy: str = "auto"
+    bin_directory: str = ""
+    s6_rc: Rc | None = None
 
     def restore(self) -> None:
         """Put back every file that the switch changed or removed, and the manifest."""
@@ -57,10 +63,17 @@ class Journal:
 
 
 def journal_of(
-    backends: Mapping[str, str], changes: Mapping[str, Change], manifest: Manifest, guarded: bool
+    backends: Mapping[str, str],
+    changes: Mapping[str, Change],
+    manifest: Manifest,
+    guarded: bool,
+    policy: str,
+    bin_directory: str,
+    s6_rc: Rc | None,
 ) -> Journal:
     """Look at every path that is about to change; ``backends`` tells whose each is."""
-    return Journal({path: _files.look(path) for path in backends}, backends, changes, manifest, guarded)
+    seen = {path: _files.look(path) for path in backends}
+    return Journal(seen, backends, changes, manifest, guarded, policy, bin_directory, s6_rc)
 
 
 def write(journal: Journal) -> None:
@@ -71,6 +84,9 @@ def write(journal: Journal) -> None:
         "changes": {backend: _change_to_json(change) for backend, change in journal.changes.items()},
         "manifest": journal.manifest.to_json(),
         "guarded": journal.guarded,
+        "policy": journal.policy,
+        "bin_directory": journal.bin_directory,
+        "s6_rc": asdict(journal.s6_rc) if journal.s6_rc else None,
     }
     _files.install(File(PATH, json.dumps(value), 0o600))
 
@@ -88,6 +104,9 @@ def read() -> Journal | None:
         {backend: _change_from_json(change) for backend, change in value["changes"].items()},
         _manifest.from_json(value["manifest"]),
         value["guarded"],
+        value["policy"],
+        value["bin_directory"],
+        rc_from_json(value["s6_rc"]),
     )
 
 
@@ -95,6 +114,22 @@ def clear() -> None:
     """The switch is over, one way or the other."""
     if os.path.exists(PATH):
         os.unlink(PATH)
+
+
+def tell(texts: Sequence[str]) -> None:
+    """Leave word for the next run."""
+    _files.install(File(TOLD, json.dumps(list(texts)), 0o600))
+
+
+def told() -> list[str]:
+    """What was left for this run; it is told once."""
+    try:
+        with open(TOLD, encoding="utf-8") as file:
+            texts = json.load(file)
+    except FileNotFoundError:
+        return []
+    os.unlink(TOLD)
+    return [str(text) for text in texts]
 
 
 def _seen_to_json(seen: Seen) -> dict[str, t.Any]:

@@ -16,7 +16,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._errors import RunFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service, service_from_json
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Rc
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Rc, rc_from_json
 
 PATH = f"{STATE}/manifest.json"
 VERSION = 1
@@ -85,13 +85,12 @@ def manifest_of(
 
 def from_json(value: Mapping[str, t.Any]) -> Manifest:
     """Read what :meth:`Manifest.to_json` gave."""
-    rc = value.get("s6_rc")
     return Manifest(
         value["services"],
         value["files"],
         value["runtimes"],
         value.get("s6_bin_dir", ""),
-        Rc(**{**rc, "sources": tuple(rc["sources"])}) if rc else None,
+        rc_from_json(value.get("s6_rc")),
     )
 
 

@@ -5,11 +5,8 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import typing as t
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import (
@@ -23,24 +20,26 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._re
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _journal, _manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._errors import RunFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._journal import Journal
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._lock import locked
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._plan import (
     Action,
     changes_of,
     plan_actions,
-    reverse,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._prove import (
     prove_answers,
     prove_listeners,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._read import Picture, Request, read
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._rollback import recover, roll_back
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._switch import GapMeter, Transition, switch
-from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files, _platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._watch import arm
+from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 
-LOCK = "/run/superserver/lock"
 STAGES = f"{STATE}/stages"
 
 
@@ -73,12 +72,13 @@ def converge(request: Request, host: LocalHost) -> dict[str, t.Any]:
 
     Raises InvalidDeclaration before anything is touched, RunFailed after everything was put back.
     """
-    with _locked(request.check):
+    with locked(request.check, host):
         recovered = _recover(request, host)
         plan = _prepare(request, host)
         result = _report(plan, recovered)
         if request.check:
             return result
+        result["warnings"] += _journal.told()
         if plan.picture.missing:
             return {**result, "changed": bool(recovered)}
         gaps = {} if plan.empty else _carry_out(plan, request, host)
@@ -110,61 +110,15 @@ def make_plan(picture: Picture) -> Plan:
     return Plan(picture, actions, changes_of(actions, picture.want), picture.dirty, picture.obsolete, guard)
 
 
-@contextmanager
-def _locked(check: bool) -> Iterator[None]:
-    """One run at a time on a host; the second one is told who the first is. Check mode changes nothing and waits for
-    nobody."""
-    if check:
-        yield
-        return
-    os.makedirs(os.path.dirname(LOCK), exist_ok=True)
-    with open(LOCK, "a+", encoding="ascii") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise RunFailed(
-                f"another run is at work on this host: process {lock.read().strip() or 'unknown'}"
-            ) from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield
-
-
 def _recover(request: Request, host: LocalHost) -> list[str]:
-    """Undo what a run that died left half done."""
+    """Undo what a run that died left half done, where no watcher has."""
     journal = _journal.read()
     if journal is None:
         return []
-    paths = f"{len(journal.files)} files"
     if request.check:
+        paths = f"{len(journal.files)} files"
         return [f"a run was interrupted; the next one first puts {paths} back as they were before it"]
-    problems = roll_back(journal, request, host)
-    return [f"a run was interrupted; {paths} were put back as they were before it", *problems]
-
-
-def roll_back(journal: Journal, request: Request, host: LocalHost) -> list[str]:
-    """Make the host again what the journal says it was; what does not work even so."""
-    have = journal.manifest.built()
-    every = [*have.values()] + [service for change in journal.changes.values() for service in change.start]
-    manager = journal.manifest.manager(request.s6_rc)
-    platform = _platform.detect(every, host.processes(), request.guard, request.bin_directory, manager, host)
-    back = Transition(
-        reverse(journal.changes, have),
-        journal.restore,
-        frozenset(journal.backends.values()),
-        journal.surplus(),
-        journal.guarded if RULES in journal.files else None,
-    )
-    problems = []
-    try:
-        switch(back, BACKENDS, platform, host)
-    except SwitchFailed as exc:
-        problems.append(str(exc))
-    problems += [str(failure) for failure in prove_listeners(list(have.values()), BACKENDS, platform, host)]
-    _journal.clear()
-    return problems
+    return recover(journal, host)
 
 
 def _check(plan: Plan, host: LocalHost) -> None:
@@ -189,19 +143,37 @@ def _carry_out(plan: Plan, request: Request, host: LocalHost) -> dict[str, float
     picture = plan.picture
     paths = {file.path: file.backend for file in plan.install}
     paths.update({path: picture.manifest.files[path]["backend"] for path in plan.remove})
-    journal = _journal.journal_of(paths, plan.changes, picture.manifest, RULES in picture.manifest.files)
-    _journal.write(journal)
+    journal = _journal.journal_of(
+        paths,
+        plan.changes,
+        picture.manifest,
+        RULES in picture.manifest.files,
+        request.guard,
+        request.bin_directory,
+        request.s6_rc,
+    )
+    _begin(journal, picture.platform, host)
     try:
         with GapMeter(_moving(plan)) as meter:
             switch(_transition(plan), BACKENDS, picture.platform, host)
         _prove(plan, request, host)
     except (SwitchFailed, OSError) as exc:
-        problems = roll_back(journal, request, host)
+        problems = roll_back(journal, host)
         state = "everything was put back as it was" if not problems else "putting back met: " + "; ".join(problems)
         raise RunFailed(f"{exc}\n{state}") from exc
     _record(plan, request)
     _journal.clear()
     return meter.gaps()
+
+
+def _begin(journal: Journal, platform: Platform, host: LocalHost) -> None:
+    """Nothing is changed before there is a way back, and somebody who knows it."""
+    try:
+        arm(platform, host)
+        _journal.write(journal)
+    except (SwitchFailed, OSError) as exc:
+        _journal.clear()
+        raise RunFailed(f"the watcher could not be started: {exc}\nnothing was changed") from exc
 
 
 def _moving(plan: Plan) -> dict[str, list[Listener]]:

@@ -36,6 +36,8 @@ class Transition:
     ``install`` writes every new and changed file; ``written`` are the backends that those belong to. ``obsolete`` are
     the files that have to go, by backend. ``guard``: load the rules (True), remove them (False), or leave them alone
     (None). ``orphans`` are processes that hold sockets of services and that no super-server can end any more.
+    ``staying``: inodes of sockets that somebody else holds at listeners that are to be closed, as after a death before
+    they were opened.
     """
 
     changes: Mapping[str, Change]
@@ -44,6 +46,7 @@ class Transition:
     obsolete: Mapping[str, Sequence[str]]
     guard: bool | None
     orphans: frozenset[int] = frozenset()
+    staying: frozenset[int] = frozenset()
 
     @property
     def unloads_units(self) -> bool:
@@ -70,15 +73,15 @@ def switch(transition: Transition, backends: Mapping[str, Backend], platform: Pl
         if backend.name in transition.written:
             backend.reload(platform, host)
     for backend in separate:
-        _release(backend, transition.change(backend), platform, host)
+        _release(backend, transition, platform, host)
     _end(transition.orphans, host)
     if transition.guard is not None:
         apply_guard(transition.guard, platform, host)
     for backend in atomic:
         _remove(transition, backend.name, platform)
-        _activate(backend, transition.change(backend), platform, host)
+        _activate(backend, transition, platform, host)
     for backend in separate:
-        _activate(backend, transition.change(backend), platform, host)
+        _activate(backend, transition, platform, host)
     _remove(transition, GUARD, platform)
     for backend in separate:
         removed = _remove(transition, backend.name, platform)
@@ -97,10 +100,11 @@ def _end(pids: Iterable[int], host: LocalHost) -> None:
             return
 
 
-def _activate(backend: Backend, change: Change, platform: Platform, host: LocalHost) -> None:
+def _activate(backend: Backend, transition: Transition, platform: Platform, host: LocalHost) -> None:
+    change = transition.change(backend)
     if backend.atomic and not change.empty:
         gone = _gone(change)
-        before = _inodes(gone, platform)
+        before = _inodes(gone, platform) - transition.staying
         backend.activate(change, platform, host)
         _closed(gone, before, platform, host)
     elif change.start or change.refresh:
@@ -119,10 +123,11 @@ def _remove(transition: Transition, backend: str, platform: Platform) -> bool:
     return bool(paths)
 
 
-def _release(backend: Backend, change: Change, platform: Platform, host: LocalHost) -> None:
+def _release(backend: Backend, transition: Transition, platform: Platform, host: LocalHost) -> None:
+    change = transition.change(backend)
     if not change.stop:
         return
-    before = _inodes(change.stop, platform)
+    before = _inodes(change.stop, platform) - transition.staying
     backend.release(change, platform, host)
     _closed(change.stop, before, platform, host)
 

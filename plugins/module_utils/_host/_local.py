@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import os
 import time
+import typing as t
 from collections.abc import Callable, Mapping, Sequence
-
-from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Process, Result, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files, _processes
@@ -18,10 +17,17 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host import 
 POLL = 0.005
 
 
+class Commands(t.Protocol):
+    """What runs commands: an AnsibleModule, or the watcher's own where there is no module."""
+
+    def run_command(self, *args: t.Any, **options: t.Any) -> t.Any:
+        """Code, output and errors of a command. Raises OSError where there is no such program."""
+
+
 class LocalHost:
     """Implements :class:`_backends._base.Host`. ``commands`` counts what was run, for the result's statistics."""
 
-    def __init__(self, module: AnsibleModule) -> None:
+    def __init__(self, module: Commands) -> None:
         self._module = module
         self.commands: list[str] = []
 

@@ -1,0 +1,76 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The watcher: puts the services of this host back when the run that is changing them dies.
+
+It is started before the first change and goes on in the background. A run holds a lock for as long as it lives,
+whatever ends it; the journal that is there once the lock is free is that of a run that has not finished.
+
+The code that undoes a switch lies beside this program, in the same archive; it is read only when it is needed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import importlib
+import os
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+
+JOURNAL = "/var/lib/superserver/journal.json"
+LOCK = "/run/superserver/lock"
+# Who holds the lock, as a run that finds it taken reads it.
+NAME = "the watcher"
+UNDO = "ansible_collections.ondemand.superserver.plugins.module_utils._converge._watch"
+
+
+class Commands:
+    """Runs commands as AnsibleModule does, where there is no module."""
+
+    def run_command(
+        self, args: Sequence[str], environ_update: Mapping[str, str], handle_exceptions: bool = False
+    ) -> tuple[int, str, str]:
+        """Code, output and errors. A daemon that a command leaves behind may keep these files open: nobody waits."""
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            environment = {**os.environ, **environ_update}
+            code = subprocess.call(list(args), stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=environment)
+            return code, _text(out), _text(err)
+
+
+def _text(file: object) -> str:
+    file.seek(0)  # type: ignore[attr-defined]
+    return os.fsdecode(file.read())  # type: ignore[attr-defined]
+
+
+def detach() -> None:
+    """Leave the session, the directory and the files of whoever started this."""
+    os.setsid()
+    os.chdir("/")
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(null, descriptor)
+
+
+def watch() -> None:
+    """Wait for the end of the run, and undo what it has not finished."""
+    with open(LOCK, "a+", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.exists(JOURNAL):
+            return
+        lock.truncate(0)
+        lock.write(NAME)
+        lock.flush()
+        importlib.import_module(UNDO).undo(Commands())
+
+
+def main() -> None:
+    # Whoever started this goes on now.
+    if os.fork():
+        return
+    detach()
+    watch()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Undoing a switch that was not finished, by whoever finds its journal: the run itself, the watcher or the next run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Change, SwitchFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import RULES
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _journal
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._journal import Journal
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import look
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._plan import reverse
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._prove import prove_listeners
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._switch import Transition, switch
+from ansible_collections.ondemand.superserver.plugins.module_utils._host import _platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+
+
+def recover(journal: Journal, host: LocalHost) -> list[str]:
+    """Undo what a run that died left half done; what there is to tell of it."""
+    problems = roll_back(journal, host)
+    return [f"a run was interrupted; {len(journal.files)} files were put back as they were before it", *problems]
+
+
+def roll_back(journal: Journal, host: LocalHost) -> list[str]:
+    """Make the host again what the journal says it was; what does not work even so."""
+    have = journal.manifest.built()
+    every = [*have.values()] + [service for change in journal.changes.values() for service in change.start]
+    manager = journal.manifest.manager(journal.s6_rc)
+    platform = _platform.detect(every, host.processes(), journal.policy, journal.bin_directory, manager, host)
+    changes = reverse(journal.changes, have)
+    back = Transition(
+        changes,
+        journal.restore,
+        frozenset(journal.backends.values()),
+        journal.surplus(),
+        journal.guarded if RULES in journal.files else None,
+        staying=_staying(changes, platform, host),
+    )
+    problems = []
+    try:
+        switch(back, BACKENDS, platform, host)
+    except (SwitchFailed, OSError) as exc:
+        problems.append(str(exc))
+    problems += [str(failure) for failure in prove_listeners(list(have.values()), BACKENDS, platform, host)]
+    _journal.clear()
+    return problems
+
+
+def _staying(changes: Mapping[str, Change], platform: Platform, host: LocalHost) -> frozenset[int]:
+    """Sockets at listeners that the switch was to open, and that still, or again, belong to the backend before."""
+    stopping = [(name, service) for name, change in changes.items() for service in change.stop]
+    live = look([service for _name, service in stopping], [], platform, host)
+    return frozenset(
+        socket.inode
+        for name, service in stopping
+        for listener in service.listeners(platform.ipv6)
+        for socket in live.near(listener)
+        if any(
+            other.service_of(live.owner(socket)) == service.name for other in BACKENDS.values() if other.name != name
+        )
+    )

@@ -1,0 +1,64 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The dead man's switch: a program on the host that rolls a switch back when the run that carries it out dies."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import sys
+import zipfile
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import STATE
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _helper_watcher, _journal
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._rollback import recover
+from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._files import Seen
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import Commands, LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+
+PATH = f"{STATE}/watcher.pyz"
+PREFIX = "ansible_collections.ondemand.superserver.plugins.module_utils."
+
+# A unit of its own: what ends the session of the run does not reach it, nor does it need a message bus. What it starts
+# is not ended with it.
+UNIT = (
+    "systemd-run",
+    "--quiet",
+    "--collect",
+    "--service-type=forking",
+    "--property=KillMode=process",
+    "--description=Watcher of a run of ondemand.superserver",
+)
+
+
+def arm(platform: Platform, host: LocalHost) -> None:
+    """Start the watcher; it waits when this returns. Raises SwitchFailed or OSError."""
+    wanted = Seen("file", program(), 0o600, "root", "root")
+    if _files.look(PATH) != wanted:
+        _files.restore(PATH, wanted)
+    unit = UNIT if platform.init == "systemd" else ()
+    host.run([*unit, sys.executable, "-I", PATH])
+
+
+def program() -> bytes:
+    """The helper with everything of this collection that this process has loaded: what began a switch can undo it."""
+    texts = {"__main__.py": inspect.getsource(_helper_watcher)}
+    for name, module in sorted(sys.modules.items()):
+        if name.startswith(PREFIX) and not hasattr(module, "__path__"):
+            texts[f"{name.replace('.', '/')}.py"] = inspect.getsource(module)
+    folders = {path[:end] for path in texts for end, letter in enumerate(path) if letter == "/"}
+    texts.update({f"{folder}/__init__.py": "" for folder in folders})
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for path in sorted(texts):
+            archive.writestr(zipfile.ZipInfo(path), texts[path])
+    return stream.getvalue()
+
+
+def undo(commands: Commands) -> None:
+    """What the watcher does when the run is dead; the next run tells of it."""
+    journal = _journal.read()
+    if journal is not None:
+        _journal.tell(recover(journal, LocalHost(commands)))
