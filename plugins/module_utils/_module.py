@@ -31,6 +31,7 @@ def declaration_options() -> dict[str, t.Any]:
         "backend": {"type": "str", "choices": ["auto", *BACKENDS], "default": "auto"},
         "on_unsupported": {"type": "str", "choices": ["fail", "warn"], "default": "fail"},
         "guard": {"type": "str", "choices": ["auto", "always", "never"], "default": "auto"},
+        "adopt": {"type": "list", "elements": "str", "default": []},
         "s6_bin_dir": {"type": "str", "default": ""},
         "s6_rc": {
             "type": "dict",
@@ -60,6 +61,7 @@ def request_of(options: Mapping[str, t.Any], check: bool) -> Request:
         bin_directory=options["s6_bin_dir"],
         s6_rc=_manager_of(options["s6_rc"]),
         installed=options.get("installed") or (),
+        adopt=options["adopt"],
         check=check,
     )
 

@@ -14,7 +14,8 @@ description:
   - Makes the services of this collection on a host exactly as declared, whatever super-server holds each of them,
     systemd socket units, xinetd or s6.
   - Services that are declared are created, changed, moved from one super-server to another or repaired. Those that this
-    collection made and that are not declared any more are stopped and removed. What others made is never touched.
+    collection made and that are not declared any more are stopped and removed. What others made is never touched,
+    unless O(adopt) names it.
   - Refuses a declaration that has any problem, with every problem and its place, before anything is changed.
   - A change that cannot be finished and proven is undone.
   - Reads and changes everything in one pass, so that the number of commands does not depend on the number of services.
@@ -74,6 +75,15 @@ EXAMPLES = r"""
         connections:
           max: 20
 
+- name: Take port 6556 over from an agent that xinetd serves, whose package has brought a socket unit for it as well
+  ondemand.superserver.services:
+    services:
+      - name: agent
+        listen:
+          - tcp: "6556"
+        exec: [/usr/bin/check_mk_agent]
+    adopt: [check_mk, check-mk-agent.socket]
+
 - name: Remove every service that this collection made
   ondemand.superserver.services:
     services: []
@@ -113,6 +123,31 @@ services:
       description: Milliseconds for which one of its listeners was closed, as measured from the kernel's table.
       type: float
       sample: 12.5
+adopted:
+  description:
+    - What was done, or in check mode would be, to services of others, one entry for each that O(adopt) names or that had
+      been taken over.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The xinetd service or the systemd unit.
+      type: str
+      sample: check_mk
+    kind:
+      description: V(xinetd) or V(systemd).
+      type: str
+      sample: xinetd
+    action:
+      description:
+        - V(none), V(adopt), V(repair) (it was in force again and has been switched off again) or V(give back).
+      type: str
+      sample: adopt
+    reason:
+      description: Why.
+      type: str
+      sample: /etc/xinetd.d/check_mk enables it
 missing:
   description:
     - What must be installed before the services can be made, by backend (V(guard) is nftables, V(tls)

@@ -13,11 +13,12 @@ import json
 import os
 import typing as t
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import STATE, Change, File
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import Manifest
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._others import Others, others_from_json
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._files import Seen
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service, service_from_json
@@ -32,7 +33,8 @@ TOLD = f"{STATE}/watcher.json"
 class Journal:
     """``files``: what was at each path that the switch writes or removes, None for nothing; ``backends``: whose each
     is. ``changes``: what the switch does, by backend. ``manifest``: the one before; ``guarded``: whether there was a
-    guard. ``policy``, ``bin_directory`` and ``s6_rc``: of the run, see :class:`_read.Request`."""
+    guard. ``policy``, ``bin_directory`` and ``s6_rc``: of the run, see :class:`_read.Request`. ``others``: what it does
+    to services of others."""
 
     files: Mapping[str, Seen | None]
     backends: Mapping[str, str]
@@ -42,6 +44,7 @@ class Journal:
     policy: str = "auto"
     bin_directory: str = ""
     s6_rc: Rc | None = None
+    others: Others = field(default_factory=Others)
 
     def restore(self) -> None:
         """Put back every file that the switch changed or removed, and the manifest."""
@@ -70,16 +73,17 @@ def journal_of(
     policy: str,
     bin_directory: str,
     s6_rc: Rc | None,
+    others: Others,
 ) -> Journal:
     """Look at every path that is about to change; ``backends`` tells whose each is."""
     seen = {path: _files.look(path) for path in backends}
-    return Journal(seen, backends, changes, manifest, guarded, policy, bin_directory, s6_rc)
+    return Journal(seen, backends, changes, manifest, guarded, policy, bin_directory, s6_rc, others)
 
 
 def write(journal: Journal) -> None:
     """Store the journal; it is on the disk when this returns."""
     value = {
-        "files": {path: None if seen is None else _seen_to_json(seen) for path, seen in journal.files.items()},
+        "files": {path: None if seen is None else seen_to_json(seen) for path, seen in journal.files.items()},
         "backends": dict(journal.backends),
         "changes": {backend: _change_to_json(change) for backend, change in journal.changes.items()},
         "manifest": journal.manifest.to_json(),
@@ -87,6 +91,7 @@ def write(journal: Journal) -> None:
         "policy": journal.policy,
         "bin_directory": journal.bin_directory,
         "s6_rc": asdict(journal.s6_rc) if journal.s6_rc else None,
+        "others": journal.others.to_json(),
     }
     _files.install(File(PATH, json.dumps(value), 0o600))
 
@@ -99,7 +104,7 @@ def read() -> Journal | None:
     except FileNotFoundError:
         return None
     return Journal(
-        {path: None if seen is None else _seen_from_json(seen) for path, seen in value["files"].items()},
+        {path: None if seen is None else seen_from_json(seen) for path, seen in value["files"].items()},
         value["backends"],
         {backend: _change_from_json(change) for backend, change in value["changes"].items()},
         _manifest.from_json(value["manifest"]),
@@ -107,6 +112,7 @@ def read() -> Journal | None:
         value["policy"],
         value["bin_directory"],
         rc_from_json(value["s6_rc"]),
+        others_from_json(value["others"]),
     )
 
 
@@ -132,7 +138,8 @@ def told() -> list[str]:
     return [str(text) for text in texts]
 
 
-def _seen_to_json(seen: Seen) -> dict[str, t.Any]:
+def seen_to_json(seen: Seen) -> dict[str, t.Any]:
+    """What was at a path, as it is stored."""
     return {
         "kind": seen.kind,
         "content": base64.b64encode(seen.content).decode("ascii"),
@@ -142,7 +149,8 @@ def _seen_to_json(seen: Seen) -> dict[str, t.Any]:
     }
 
 
-def _seen_from_json(value: Mapping[str, t.Any]) -> Seen:
+def seen_from_json(value: Mapping[str, t.Any]) -> Seen:
+    """Read what :func:`seen_to_json` gave."""
     return Seen(value["kind"], base64.b64decode(value["content"]), value["mode"], value["owner"], value["group"])
 
 

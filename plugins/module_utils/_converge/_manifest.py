@@ -26,13 +26,15 @@ VERSION = 1
 class Manifest:
     """``services``: by name, in the schema's own shape. ``files``: by path, with ``service``, ``backend``, ``kind`` and
     ``digest``. ``runtimes``: backends whose packages this collection installed. ``s6_bin_dir``: where s6's programs
-    are, where no usual PATH has them. ``s6_rc``: how s6-rc manages the services, where it does."""
+    are, where no usual PATH has them. ``s6_rc``: how s6-rc manages the services, where it does. ``adopted``: services
+    of others that were taken over, by name, see :class:`_adopt.Adoption`."""
 
     services: Mapping[str, Mapping[str, t.Any]] = field(default_factory=dict)
     files: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     runtimes: Mapping[str, str] = field(default_factory=dict)
     s6_bin_dir: str = ""
     s6_rc: Rc | None = None
+    adopted: Mapping[str, Mapping[str, t.Any]] = field(default_factory=dict)
 
     def built(self) -> dict[str, Service]:
         """The services, by name."""
@@ -55,6 +57,7 @@ class Manifest:
             "runtimes": dict(self.runtimes),
             "s6_bin_dir": self.s6_bin_dir,
             "s6_rc": asdict(self.s6_rc) if self.s6_rc else None,
+            "adopted": dict(self.adopted),
         }
 
 
@@ -64,6 +67,7 @@ def manifest_of(
     runtimes: Mapping[str, str],
     s6_bin_dir: str = "",
     s6_rc: Rc | None = None,
+    adopted: Mapping[str, Mapping[str, t.Any]] | None = None,
 ) -> Manifest:
     """The manifest of a state that has been reached."""
     return Manifest(
@@ -80,6 +84,7 @@ def manifest_of(
         dict(runtimes),
         s6_bin_dir,
         s6_rc,
+        dict(adopted or {}),
     )
 
 
@@ -91,6 +96,7 @@ def from_json(value: Mapping[str, t.Any]) -> Manifest:
         value["runtimes"],
         value.get("s6_bin_dir", ""),
         rc_from_json(value.get("s6_rc")),
+        value.get("adopted", {}),
     )
 
 

@@ -11,7 +11,9 @@ import grp
 import os
 import pwd
 import stat
+import typing as t
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import HEADER, Backend, File
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import daemon
@@ -23,6 +25,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host._certif
     key_problem,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._files import Seen
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._foreign_units import is_unit as may_listen
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import Socket
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
@@ -224,45 +227,70 @@ def _ours(text: str | None) -> bool:
     return text is not None and HEADER in text
 
 
+Standing = t.Callable[[Socket, t.Tuple[str, str]], t.Optional[bool]]
+
+
 def holder_problems(
     services: Iterable[Service],
     have: Mapping[str, Service],
     live: Live,
     backends: Mapping[str, Backend],
     platform: Platform,
+    standing: Standing = lambda _socket, _owner: None,
 ) -> list[Problem]:
-    """Endpoints that somebody else holds. What this collection's own services hold, they will let go of."""
-
-    def held(socket: Socket, declared: Service) -> bool:
-        """Whether the collection holds a socket, for any of its services or for this one."""
-        owner = live.owner(socket)
-        for name, backend in backends.items():
-            found = backend.service_of(owner)
-            if found and any(
-                service.backend == name for service in (have.get(found), declared) if service and service.name == found
-            ):
-                return True
-        return socket.inode in live.orphans or (owner[1] == "" and nameless(owner[0], socket))
-
-    def nameless(backend: str, socket: Socket) -> bool:
-        """A super-server also serves what has lost its file, and then nobody can tell for whom."""
-        return any(service.backend == backend and binds(service, socket) for service in have.values())
-
-    def binds(service: Service, socket: Socket) -> bool:
-        return any(collide(listener, socket.listener) for listener in service.listeners(platform.ipv6))
-
+    """Endpoints that somebody else holds. What this collection's own services hold, they will let go of. ``standing``
+    knows of some sockets that they will be let go of, or that they will not."""
+    possession = _Possession(have, live, backends, platform, standing)
     problems = []
     for service in services:
         if not service.enabled:
             continue
         for index, listener in enumerate(service.listeners(platform.ipv6)):
-            foreign = [socket for socket in live.colliding(listener) if not held(socket, service)]
+            foreign = [socket for socket in live.colliding(listener) if not possession.holds(socket, service)]
             if foreign:
                 problems.append(
                     Problem(
                         f"{service.path('listen')}[{index}]",
                         f"{listener} cannot be bound: {foreign[0]} is held by {live.holder(foreign[0])}, which is not "
-                        "of this collection; stop and disable that, or choose another port",
+                        f"of this collection; {_way_out(*live.owner(foreign[0]))}",
                     )
                 )
     return problems
+
+
+@dataclass(frozen=True)
+class _Possession:
+    """What the collection holds."""
+
+    have: Mapping[str, Service]
+    live: Live
+    backends: Mapping[str, Backend]
+    platform: Platform
+    standing: Standing
+
+    def holds(self, socket: Socket, declared: Service) -> bool:
+        """Whether it holds a socket, for any of its services or for this one."""
+        owner = self.live.owner(socket)
+        known = self.standing(socket, owner)
+        if known is not None:
+            return known
+        for name, backend in self.backends.items():
+            found = backend.service_of(owner)
+            services = [service for service in (self.have.get(found), declared) if service and service.name == found]
+            if found and any(service.backend == name for service in services):
+                return True
+        return socket.inode in self.live.orphans or (owner[1] == "" and self._nameless(owner[0], socket))
+
+    def _nameless(self, backend: str, socket: Socket) -> bool:
+        """A super-server also serves what has lost its file, and then nobody can tell for whom."""
+        return any(service.backend == backend and self._binds(service, socket) for service in self.have.values())
+
+    def _binds(self, service: Service, socket: Socket) -> bool:
+        return any(collide(listener, socket.listener) for listener in service.listeners(self.platform.ipv6))
+
+
+def _way_out(kind: str, name: str) -> str:
+    """What can be done about the owner of a socket."""
+    if name and (kind == "xinetd" or (kind == "systemd" and may_listen(name))):
+        return f'name "{name}" in superserver_adopt to have it taken over, or choose another port'
+    return "stop and disable that, or choose another port"

@@ -9,7 +9,7 @@ import datetime
 import socket
 import typing as t
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import File
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import (
@@ -19,6 +19,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._gu
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._offline import honourable, render_all
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _manifest, _preflight
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._adopt import Takeover, plan_takeover
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import Live, listener_problem, look
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import Manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._plan import Condition
@@ -45,6 +46,7 @@ class Request:
     bin_directory: str = ""
     s6_rc: Rc | None = None
     installed: Sequence[str] = ()
+    adopt: Sequence[str] = ()
     check: bool = False
 
 
@@ -64,6 +66,7 @@ class Picture:
     missing: Mapping[str, str]
     warnings: Sequence[str]
     guard_problem: str = ""
+    takeover: Takeover = field(default_factory=Takeover)
 
     @property
     def dirty(self) -> list[File]:
@@ -118,6 +121,8 @@ def read(request: Request, host: LocalHost) -> Picture:
     encrypted = any(service.tls for service in services)
     missing["tls"] = "stunnel" if encrypted and "stunnel" not in platform.programs else ""
     paths = {file.path for file in files} | set(manifest.files)
+    live = look(services, have.values(), platform, host)
+    listeners = [listener for service in services for listener in service.listeners(platform.ipv6)]
     picture = Picture(
         want,
         have,
@@ -125,11 +130,12 @@ def read(request: Request, host: LocalHost) -> Picture:
         manifest,
         files,
         {path: _files.look(path) for path in paths},
-        look(services, have.values(), platform, host),
+        live,
         _health(services, have, platform, host),
         {name: reason for name, reason in missing.items() if reason},
         warnings,
         table_problem(guarded and not missing["guard"], platform, host),
+        plan_takeover(request.adopt, manifest.adopted, paths, listeners, live, platform.init, host),
     )
     return replace(picture, warnings=[*warnings, *_preflight_all(picture, request.check, host)])
 
@@ -175,8 +181,9 @@ def _preflight_all(picture: Picture, check: bool, host: LocalHost) -> list[str]:
     files = [file for file in picture.files if file.service not in taken]
     problems += _preflight.file_problems(picture.want, files, picture.seen, picture.manifest)
     problems += _preflight.holder_problems(
-        picture.want.values(), picture.have, picture.live, BACKENDS, picture.platform
+        picture.want.values(), picture.have, picture.live, BACKENDS, picture.platform, picture.takeover.standing
     )
+    problems += picture.takeover.problems
     if problems or (absent and not check):
         raise InvalidDeclaration([*absent, *problems])
     now = datetime.datetime.now(datetime.timezone.utc)

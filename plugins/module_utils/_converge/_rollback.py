@@ -13,6 +13,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._re
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._journal import Journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import look
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._others import Others
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._plan import reverse
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._prove import prove_listeners
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._switch import Transition, switch
@@ -34,13 +35,15 @@ def roll_back(journal: Journal, host: LocalHost) -> list[str]:
     manager = journal.manifest.manager(journal.s6_rc)
     platform = _platform.detect(every, host.processes(), journal.policy, journal.bin_directory, manager, host)
     changes = reverse(journal.changes, have)
+    others = journal.others.reversed()
     back = Transition(
         changes,
         journal.restore,
         frozenset(journal.backends.values()),
         journal.surplus(),
         journal.guarded if RULES in journal.files else None,
-        staying=_staying(changes, platform, host),
+        staying=_staying(changes, others, platform, host),
+        others=others,
     )
     problems = []
     try:
@@ -52,11 +55,11 @@ def roll_back(journal: Journal, host: LocalHost) -> list[str]:
     return problems
 
 
-def _staying(changes: Mapping[str, Change], platform: Platform, host: LocalHost) -> frozenset[int]:
-    """Sockets at listeners that the switch was to open, and that still, or again, belong to the backend before."""
+def _staying(changes: Mapping[str, Change], others: Others, platform: Platform, host: LocalHost) -> frozenset[int]:
+    """Sockets at listeners that the switch was to open, and that still, or again, belong to whoever was before."""
     stopping = [(name, service) for name, change in changes.items() for service in change.stop]
     live = look([service for _name, service in stopping], [], platform, host)
-    return frozenset(
+    return others.sockets(live) | frozenset(
         socket.inode
         for name, service in stopping
         for listener in service.listeners(platform.ipv6)

@@ -57,14 +57,17 @@ class Plan:
     @property
     def empty(self) -> bool:
         """Whether the host is as declared."""
-        return not (self.install or self.remove or self.guard is not None) and all(
-            change.empty for change in self.changes.values()
+        return (
+            not (self.install or self.remove or self.guard is not None)
+            and all(change.empty for change in self.changes.values())
+            and self.picture.takeover.empty
         )
 
     def write(self) -> None:
         """Install every file that is not as wanted."""
         for file in self.install:
             _files.install(file)
+        self.picture.takeover.write()
 
 
 def converge(request: Request, host: LocalHost) -> dict[str, t.Any]:
@@ -130,7 +133,8 @@ def _check(plan: Plan, host: LocalHost) -> None:
         for name, backend in BACKENDS.items():
             mine = [file for file in changing if file.backend == name]
             # A backend that is only to let go of something reads its whole configuration again, too.
-            if mine or not plan.changes.get(name, Change()).empty:
+            entries = name == "xinetd" and plan.picture.takeover.others.xinetd and plan.picture.platform.xinetd
+            if mine or entries or not plan.changes.get(name, Change()).empty:
                 problems += backend.check(root, mine, plan.picture.platform, host)
     finally:
         _files.remove_tree(root)
@@ -143,6 +147,7 @@ def _carry_out(plan: Plan, request: Request, host: LocalHost) -> dict[str, float
     picture = plan.picture
     paths = {file.path: file.backend for file in plan.install}
     paths.update({path: picture.manifest.files[path]["backend"] for path in plan.remove})
+    paths.update(picture.takeover.paths())
     journal = _journal.journal_of(
         paths,
         plan.changes,
@@ -151,6 +156,7 @@ def _carry_out(plan: Plan, request: Request, host: LocalHost) -> dict[str, float
         request.guard,
         request.bin_directory,
         request.s6_rc,
+        picture.takeover.others,
     )
     _begin(journal, picture.platform, host)
     try:
@@ -190,8 +196,11 @@ def _transition(plan: Plan) -> Transition:
     obsolete: dict[str, list[str]] = {}
     for path in plan.remove:
         obsolete.setdefault(plan.picture.manifest.files[path]["backend"], []).append(path)
+    others = plan.picture.takeover.others
+    if plan.picture.takeover.obsolete:
+        obsolete.setdefault("systemd", []).extend(plan.picture.takeover.obsolete)
     written = {file.backend for file in plan.install}
-    if any(file.path.startswith("/etc/systemd/") for file in plan.install):
+    if any(file.path.startswith("/etc/systemd/") for file in plan.install) or others.start:
         written.add("systemd")
     written |= {name for name, change in plan.changes.items() if change.start or change.refresh}
     live = plan.picture.live
@@ -199,7 +208,9 @@ def _transition(plan: Plan) -> Transition:
     orphans = frozenset(
         live.owners[inode].pid for inode, name in live.orphans.items() if plan.picture.have[name].backend != "systemd"
     )
-    return Transition(plan.changes, plan.write, frozenset(written), obsolete, plan.guard, orphans)
+    return Transition(
+        plan.changes, plan.write, frozenset(written), obsolete, plan.guard, orphans, others.sockets(live), others
+    )
 
 
 def _prove(plan: Plan, request: Request, host: LocalHost) -> None:
@@ -231,7 +242,7 @@ def _record(plan: Plan, request: Request) -> None:
     runtimes = {**picture.manifest.runtimes, **dict.fromkeys(request.installed, "active")}
     runtimes.update({name: "active" for name in runtimes if name in used})
     manifest = _manifest.manifest_of(
-        picture.want.values(), picture.files, runtimes, request.bin_directory, request.s6_rc
+        picture.want.values(), picture.files, runtimes, request.bin_directory, request.s6_rc, picture.takeover.records
     )
     if manifest.to_json() != picture.manifest.to_json():
         _manifest.save(manifest)
@@ -262,9 +273,10 @@ def _report(plan: Plan, recovered: Sequence[str]) -> dict[str, t.Any]:
             {"name": action.name, "backend": action.backend, "action": action.kind, "reason": action.reason}
             for action in plan.actions
         ],
+        "adopted": picture.takeover.rows(),
         "missing": dict(picture.missing),
-        "diff": _diff(plan),
-        "warnings": [*picture.warnings, *recovered],
+        "diff": [*_diff(plan), *picture.takeover.diff()],
+        "warnings": [*picture.warnings, *picture.takeover.warnings, *recovered],
     }
 
 

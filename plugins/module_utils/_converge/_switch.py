@@ -11,11 +11,18 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Backend, Change, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import GUARD, apply_guard
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import bound
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._others import (
+    Others,
+    come_back,
+    give_way,
+    put_masks,
+    read_entries_again,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import listening
@@ -37,7 +44,7 @@ class Transition:
     the files that have to go, by backend. ``guard``: load the rules (True), remove them (False), or leave them alone
     (None). ``orphans`` are processes that hold sockets of services and that no super-server can end any more.
     ``staying``: inodes of sockets that somebody else holds at listeners that are to be closed, as after a death before
-    they were opened.
+    they were opened. ``others``: what becomes of services of others.
     """
 
     changes: Mapping[str, Change]
@@ -47,11 +54,13 @@ class Transition:
     guard: bool | None
     orphans: frozenset[int] = frozenset()
     staying: frozenset[int] = frozenset()
+    others: Others = field(default_factory=Others)
 
     @property
     def unloads_units(self) -> bool:
-        """Whether units go that are not of the backend systemd: drop-ins, the guard's."""
-        return any(path.startswith("/etc/systemd/") for paths in self.obsolete.values() for path in paths)
+        """Whether units go that are not of the backend systemd: drop-ins, the guard's, those that are masked."""
+        gone = [path for paths in self.obsolete.values() for path in paths]
+        return any(path.startswith("/etc/systemd/") for path in (*gone, *self.others.masks))
 
     def change(self, backend: Backend) -> Change:
         """What one backend has to do."""
@@ -75,19 +84,24 @@ def switch(transition: Transition, backends: Mapping[str, Backend], platform: Pl
     for backend in separate:
         _release(backend, transition, platform, host)
     _end(transition.orphans, host)
+    give_way(transition.others, host)
     if transition.guard is not None:
         apply_guard(transition.guard, platform, host)
     for backend in atomic:
         _remove(transition, backend.name, platform)
         _activate(backend, transition, platform, host)
+    if all(transition.change(backend).empty for backend in atomic):
+        read_entries_again(transition.others, platform, host)
     for backend in separate:
         _activate(backend, transition, platform, host)
+    put_masks(transition.others)
     _remove(transition, GUARD, platform)
     for backend in separate:
         removed = _remove(transition, backend.name, platform)
         if removed or (backend.name == "systemd" and transition.unloads_units and platform.init == "systemd"):
             backend.reload(platform, host)
     _sweep(transition)
+    come_back(transition.others, host)
 
 
 def _end(pids: Iterable[int], host: LocalHost) -> None:

@@ -104,11 +104,12 @@ def _unit(block: str) -> SocketUnit | None:
     one = dict(pairs)
     if one.get("ActiveState") != "active":
         return None
-    listens = frozenset(_listens(value for name, value in pairs if name == "Listen"))
+    listens = frozenset(listens_of(value for name, value in pairs if name == "Listen"))
     return SocketUnit(one.get("Id", ""), listens, one.get("BindToDevice", ""), _cgroup_id(one.get("ControlGroup", "")))
 
 
-def _listens(values: Iterable[str]) -> Iterator[tuple[str, str, int]]:
+def listens_of(values: Iterable[str]) -> Iterator[tuple[str, str, int]]:
+    """Type, address and port of each value of the property ``Listen``."""
     for value in values:
         match = _LISTEN.match(value)
         if match:

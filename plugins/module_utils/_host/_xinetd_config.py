@@ -28,10 +28,20 @@ _PORTLESS = {"TCPMUX", "TCPMUXPLUS", "RPC"}
 
 @dataclass
 class Entry:
-    """One ``service`` or ``defaults`` entry; attributes by name, in lower case, each with its values."""
+    """One ``service`` or ``defaults`` entry; attributes by name, in lower case, each with its values.
+
+    ``path`` is the file that has it, ``brace`` the number of the line that opens it, from 0.
+    """
 
     name: str
     attributes: dict[str, list[str]] = field(default_factory=dict)
+    path: str = field(default="", compare=False)
+    brace: int = field(default=-1, compare=False)
+
+    @property
+    def id(self) -> str:
+        """What tells it from others of the same name."""
+        return self.one("id") or self.name
 
     def one(self, attribute: str) -> str:
         """The value of an attribute that takes one; empty when it is not set, or not validly."""
@@ -56,13 +66,16 @@ class XinetdService:
 
 def read_services(path: str) -> list[XinetdService]:
     """The services that xinetd makes of a configuration file and what it includes. An unreadable file is empty."""
-    entries = list(_read(path, set()))
-    defaults = Entry("")
-    for entry in entries:
-        if not entry.name:
-            defaults = entry
-    found = [_service(entry, defaults) for entry in entries if entry.name and _enabled(entry, defaults)]
+    entries, defaults = read_entries(path)
+    found = [service_from(entry, defaults) for entry in entries if enabled(entry, defaults)]
     return [service for service in found if service]
+
+
+def read_entries(path: str) -> tuple[list[Entry], Entry]:
+    """The ``service`` entries of a configuration file and what it includes, enabled or not, and the defaults."""
+    entries = list(_read(path, set()))
+    defaults = next((entry for entry in reversed(entries) if not entry.name), Entry(""))
+    return [entry for entry in entries if entry.name], defaults
 
 
 def read_inetd_services(path: str) -> list[XinetdService]:
@@ -83,9 +96,9 @@ def service_of(entry: Socket, services: Iterable[XinetdService]) -> str:
         if (service.transport, service.port) == (entry.transport, entry.port)
         and service.family in ("any", entry.family)
     ]
-    literal = [service for service in same_port if _address(service.bind) == entry.address]
+    literal = [service for service in same_port if literal_address(service.bind) == entry.address]
     everywhere = [service for service in same_port if not service.bind and entry.address == ANY.get(entry.family)]
-    named = [service for service in same_port if service.bind and not _address(service.bind)]
+    named = [service for service in same_port if service.bind and not literal_address(service.bind)]
     candidates = {service.id for service in literal or everywhere or named}
     return candidates.pop() if len(candidates) == 1 else ""
 
@@ -95,7 +108,7 @@ def parse(text: str) -> list[Entry | str]:
     found: list[Entry | str] = []
     entry: Entry | None = None
     opened = valid = False
-    for line in text.split("\n"):
+    for number, line in enumerate(text.split("\n")):
         # Other blanks, of Unicode for example, are letters to xinetd.
         words = re.findall(r"[^ \t]+", line)
         if not words or words[0].startswith("#"):
@@ -105,7 +118,7 @@ def parse(text: str) -> list[Entry | str]:
             if entry is None:
                 found.append(line.strip())
         elif not opened:
-            opened = words == ["{"]
+            opened, entry.brace = words == ["{"], number
             entry = entry if opened else None
         elif words == ["}"]:
             found += [entry] if valid else []
@@ -142,6 +155,7 @@ def _read(path: str, seen: set[str]) -> Iterator[Entry]:
     seen.add(path)
     for item in parse(_text(path)):
         if isinstance(item, Entry):
+            item.path = path
             yield item
             continue
         keyword, *target = item.split(maxsplit=1)
@@ -166,15 +180,16 @@ def _text(path: str) -> str:
         return ""
 
 
-def _enabled(entry: Entry, defaults: Entry) -> bool:
+def enabled(entry: Entry, defaults: Entry) -> bool:
+    """Whether xinetd listens for a service."""
     if entry.one("disable").lower() == "yes" or _PORTLESS & _upper(entry.many("type")):
         return False
-    name = entry.one("id") or entry.name
-    enabled = defaults.many("enabled")
-    return name not in defaults.many("disabled") and (not enabled or name in enabled)
+    chosen = defaults.many("enabled")
+    return entry.id not in defaults.many("disabled") and (not chosen or entry.id in chosen)
 
 
-def _service(entry: Entry, defaults: Entry) -> XinetdService | None:
+def service_from(entry: Entry, defaults: Entry) -> XinetdService | None:
+    """The service that xinetd makes of an entry; None for one that it cannot start."""
     transport = entry.one("protocol") or _TRANSPORTS.get(entry.one("socket_type").lower(), "")
     port = _port(entry, transport)
     if not transport or not port:
@@ -182,7 +197,7 @@ def _service(entry: Entry, defaults: Entry) -> XinetdService | None:
     bind = entry.one("bind") or entry.one("interface") or defaults.one("bind") or defaults.one("interface")
     flags = _upper(entry.many("flags"))
     family = "ipv6" if "IPV6" in flags else "ipv4" if "IPV4" in flags else "any"
-    return XinetdService(entry.one("id") or entry.name, transport, port, bind, family)
+    return XinetdService(entry.id, transport, port, bind, family)
 
 
 def _port(entry: Entry, transport: str) -> int:
@@ -201,7 +216,7 @@ def _listed_port(name: str, transport: str) -> int:
         return 0
 
 
-def _address(text: str) -> str:
+def literal_address(text: str) -> str:
     """An address as the kernel's table has it; empty for what is none."""
     try:
         return str(ipaddress.ip_address(text))

@@ -1,0 +1,400 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Taking over listeners of xinetd services and systemd units that others made, and giving them back.
+
+What is named in ``superserver_adopt`` is switched off while a declared service wants one of its listeners, and switched
+on again afterwards.
+"""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._journal import (
+    seen_from_json,
+    seen_to_json,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import Live
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._others import Others
+from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files, _foreign_xinetd
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._files import Seen
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._foreign import Foreign
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._foreign_units import (
+    MASK,
+    is_unit,
+    look_at_units,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._foreign_xinetd import (
+    foreign_services,
+    look_at_services,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._owners import owners
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import Socket, listening
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._xinetd_config import (
+    XinetdService,
+    service_of,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener, collide
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import Problem
+
+VARIABLE = "superserver_adopt"
+_NO_UNITS = "is a unit, and systemd does not run on this host"
+_NOTHING_WANTED = "no declared service wants its listeners any more"
+
+
+@dataclass(frozen=True)
+class Adoption:
+    """What the manifest keeps of one that was taken over.
+
+    ``held``: listeners that it had; ``claims``: these and those that it would have had. ``before``: what was at paths
+    that were changed and cannot be made out of what is there now. ``running``: units that were stopped. Once it has
+    been given back, only its listeners are kept for as long as it is named (``given_back``).
+    """
+
+    kind: str
+    held: tuple[Listener, ...] = ()
+    claims: tuple[Listener, ...] = ()
+    before: Mapping[str, Seen | None] = field(default_factory=dict)
+    running: tuple[str, ...] = ()
+    given_back: bool = False
+
+    def to_json(self) -> dict[str, t.Any]:
+        """As it is stored."""
+        return {
+            "kind": self.kind,
+            "held": [asdict(each) for each in self.held],
+            "claims": [asdict(each) for each in self.claims],
+            "before": {path: None if seen is None else seen_to_json(seen) for path, seen in self.before.items()},
+            "running": list(self.running),
+            "given_back": self.given_back,
+        }
+
+
+def adoption_from_json(value: Mapping[str, t.Any]) -> Adoption:
+    """Read what :meth:`Adoption.to_json` gave."""
+    return Adoption(
+        value["kind"],
+        tuple(Listener(**each) for each in value["held"]),
+        tuple(Listener(**each) for each in value["claims"]),
+        {path: None if seen is None else seen_from_json(seen) for path, seen in value["before"].items()},
+        tuple(value["running"]),
+        value["given_back"],
+    )
+
+
+@dataclass(frozen=True)
+class Step:
+    """What happens to one of them: ``none``, ``adopt``, ``repair`` or ``give back``, and why."""
+
+    name: str
+    kind: str
+    action: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Takeover:
+    """All of them: one step each; ``files``, what is at each path and what shall be; ``records``, what the manifest
+    keeps; ``problems``, what speaks against it. ``adopted`` are owners that let go of their sockets, ``strangers`` what
+    xinetd serves for others."""
+
+    steps: Sequence[Step] = ()
+    files: Mapping[str, tuple[Seen | None, Seen | None]] = field(default_factory=dict)
+    others: Others = field(default_factory=Others)
+    records: Mapping[str, Mapping[str, t.Any]] = field(default_factory=dict)
+    problems: Sequence[Problem] = ()
+    warnings: Sequence[str] = ()
+    adopted: frozenset[tuple[str, str]] = frozenset()
+    strangers: Sequence[XinetdService] = ()
+
+    def standing(self, socket: Socket, owner: tuple[str, str]) -> bool | None:
+        """Whether somebody else's socket is let go of; None where that is not known to be somebody else's. An entry of
+        xinetd may have the same id as one of this collection."""
+        if owner in self.adopted:
+            return True
+        stranger = owner[0] == "xinetd" and owner[1] and service_of(socket, self.strangers) == owner[1]
+        return False if stranger else None
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing happens."""
+        return all(step.action == "none" for step in self.steps)
+
+    @property
+    def obsolete(self) -> list[str]:
+        """Paths of links that go."""
+        return [path for path, (_now, then) in self.files.items() if then is None]
+
+    def paths(self) -> dict[str, str]:
+        """Every path that changes, with the super-server whose it is."""
+        return {path: "systemd" if path.startswith(_UNIT_FOLDERS) else "xinetd" for path in self.files}
+
+    def write(self) -> None:
+        """Change what has to be changed before anything is closed."""
+        for path, (_now, then) in self.files.items():
+            if then is not None and path not in self.others.masks:
+                _files.restore(path, then)
+
+    def rows(self) -> list[dict[str, str]]:
+        """The steps for a result."""
+        return [asdict(step) for step in self.steps]
+
+    def diff(self) -> list[dict[str, str]]:
+        """One entry for each file."""
+        return [
+            {
+                "before_header": path if now else "absent",
+                "after_header": path if then else "absent",
+                "before": _shown(now),
+                "after": _shown(then),
+            }
+            for path, (now, then) in self.files.items()
+        ]
+
+
+_UNIT_FOLDERS = ("/etc/systemd/", "/run/systemd/")
+
+
+def _shown(seen: Seen | None) -> str:
+    if seen is None:
+        return ""
+    return f"-> {seen.text}\n" if seen.kind == "link" else seen.text
+
+
+def plan_takeover(
+    names: Sequence[str],
+    recorded: Mapping[str, Mapping[str, t.Any]],
+    own: Container[str],
+    declared: Sequence[Listener],
+    live: Live,
+    init: str,
+    host: LocalHost,
+) -> Takeover:
+    """Decide about everything that is named, or was. ``own`` are the files of this collection, ``declared`` what its
+    services are to listen on."""
+    records = {name: adoption_from_json(value) for name, value in recorded.items()}
+    strangers = foreign_services(own)
+    if not (names or records):
+        return Takeover(strangers=strangers)
+    found = _look([*dict.fromkeys((*names, *records))], own, init, host)
+    holdings = _holdings(found.values(), host) if any(each.in_force for each in found.values()) else {}
+    takeover = _Draft(declared, holdings)
+    for name, foreign in sorted(found.items()):
+        takeover.decide(foreign, records.get(name), name in names)
+    problems = [
+        *_repeated(names),
+        *(
+            Problem(f"{VARIABLE}[{names.index(name)}]", f'"{name}" {_kind_problem(name, live) or text}')
+            for name, text in takeover.problems.items()
+        ),
+    ]
+    return replace(takeover.finished(problems), strangers=strangers)
+
+
+def _look(names: Sequence[str], own: Container[str], init: str, host: LocalHost) -> dict[str, Foreign]:
+    units = [name for name in names if is_unit(name)]
+    services = look_at_services([name for name in names if not is_unit(name)], own)
+    if init == "systemd":
+        return {**services, **look_at_units(units, own, host)}
+    return {**services, **{name: Foreign(name, "systemd", problem=_NO_UNITS) for name in units}}
+
+
+def _holdings(found: Iterable[Foreign], host: LocalHost) -> dict[tuple[str, str], list[Listener]]:
+    """What each owner has open now, by one look at every socket."""
+    wanted = {owner for foreign in found for owner in foreign.owners}
+    sockets = listening()
+    known = owners(sockets, host.run_plain)
+    holdings: dict[tuple[str, str], list[Listener]] = {}
+    for socket in sockets:
+        owner = known.get(socket.inode)
+        if owner and (owner.kind, owner.name) in wanted:
+            holdings.setdefault((owner.kind, owner.name), []).append(socket.listener)
+    return holdings
+
+
+def _repeated(names: Sequence[str]) -> list[Problem]:
+    return [
+        Problem(f"{VARIABLE}[{index}]", f'"{name}" is there already; name it once')
+        for index, name in enumerate(names)
+        if name in names[:index]
+    ]
+
+
+def _kind_problem(name: str, live: Live) -> str:
+    """Whether a name is that of something that cannot be taken over."""
+    for owner in live.owners.values():
+        if owner.kind == "program" and name in (owner.program, os.path.basename(owner.program)):
+            return (
+                f"is a program (pid {owner.pid}) that neither a unit nor xinetd has started, so that nothing could "
+                "start it again; stop it by hand"
+            )
+        if owner.kind == "s6" and name in (owner.name, os.path.basename(owner.name)):
+            return f"is an s6 service directory ({owner.name}), which is not taken over; bring it down by hand"
+    return ""
+
+
+class _Draft:
+    """A takeover that is being put together, one name after the other: several may have their entries in one file."""
+
+    def __init__(self, declared: Sequence[Listener], holdings: Mapping[tuple[str, str], Sequence[Listener]]) -> None:
+        self._declared = declared
+        self._holdings = holdings
+        self._steps: list[Step] = []
+        self._now: dict[str, Seen | None] = {}
+        self._then: dict[str, Seen | None] = {}
+        self._others = Others()
+        self._records: dict[str, Adoption] = {}
+        self._adopted: set[tuple[str, str]] = set()
+        self._warnings: list[str] = []
+        self.problems: dict[str, str] = {}
+
+    def decide(self, foreign: Foreign, record: Adoption | None, named: bool) -> None:
+        """What happens to one of them."""
+        kept = record if record and not record.given_back else None
+        held = [listener for owner in sorted(foreign.owners) for listener in self._holdings.get(owner, ())]
+        wanted = self._wanted([*held, *foreign.claims, *(record.claims if record else ())])
+        if not named:
+            if kept:
+                self._give_back(foreign, kept, f"not named in {VARIABLE} any more")
+            return
+        if record is None and foreign.problem:
+            self.problems[foreign.name] = foreign.problem
+        elif wanted and foreign.in_force and not foreign.problem:
+            self._adopt(foreign, kept, held)
+        elif wanted and foreign.in_force:
+            self.problems[foreign.name] = foreign.problem
+        elif kept and not wanted:
+            self._give_back(foreign, kept, _NOTHING_WANTED)
+            self._records[foreign.name] = replace(kept, before={}, running=(), given_back=True)
+        elif foreign.in_force and record is None:
+            self.problems[foreign.name] = (
+                f"is in nobody's way: it holds no listener of a declared service, but {_list(held) or 'none'}; "
+                "leave it out"
+            )
+        else:
+            self._note(foreign, "none")
+            self._adopted |= foreign.owners if kept else set()
+            if record:
+                self._records[foreign.name] = record
+
+    def finished(self, problems: Sequence[Problem]) -> Takeover:
+        """All of it."""
+        files = {path: (self._now[path], then) for path, then in self._then.items() if not _same(self._now[path], then)}
+        return Takeover(
+            self._steps,
+            files,
+            replace(self._others, xinetd=any(not path.startswith(_UNIT_FOLDERS) for path in files)),
+            {name: record.to_json() for name, record in sorted(self._records.items())},
+            problems,
+            self._warnings,
+            frozenset(self._adopted),
+        )
+
+    def _wanted(self, listeners: Iterable[Listener]) -> bool:
+        return any(collide(one, other) for one in listeners for other in self._declared)
+
+    def _note(self, foreign: Foreign, action: str, reason: str = "") -> None:
+        self._steps.append(Step(foreign.name, foreign.kind, action, reason))
+
+    def _seen(self, path: str) -> Seen | None:
+        """What is at a path, with what was decided before."""
+        if path not in self._now:
+            self._now[path] = self._then[path] = _files.look(path)
+        return self._then[path]
+
+    def _adopt(self, foreign: Foreign, kept: Adoption | None, held: Sequence[Listener]) -> None:
+        before: dict[str, Seen | None] = dict(kept.before) if kept else {}
+        for path in foreign.entries:
+            seen = self._seen(path)
+            if seen is not None and seen.kind == "link":
+                before[path], seen = seen, _behind(path, seen)
+            if seen is not None:
+                self._then[path] = _foreign_xinetd.off(seen, foreign.name)
+        for path, link in foreign.links.items():
+            before[path], self._then[path], self._now[path] = link, None, link
+        if foreign.mask:
+            before[foreign.mask], self._now[foreign.mask], self._then[foreign.mask] = None, None, MASK
+        self._records[foreign.name] = Adoption(
+            foreign.kind,
+            _union(kept.held if kept else (), held),
+            _union(kept.claims if kept else (), (*held, *foreign.claims)),
+            before,
+            _union(kept.running if kept else (), foreign.running),
+        )
+        self._adopted |= foreign.owners
+        self._add(
+            stop=foreign.running,
+            failed=(*foreign.running, *foreign.failed),
+            masks=(foreign.mask,) if foreign.mask else (),
+            owners=foreign.owners,
+            closing=tuple(held),
+        )
+        self._note(foreign, "repair" if kept else "adopt", foreign.in_force)
+        self._warn(foreign, bool(kept), held)
+
+    def _warn(self, foreign: Foreign, again: bool, held: Sequence[Listener]) -> None:
+        if again:
+            self._warnings.append(f"{foreign.name} had been taken over and was in force again: {foreign.in_force}")
+        surplus = [listener for listener in held if not self._wanted([listener])]
+        if surplus:
+            self._warnings.append(f"{foreign.name} also held {_list(surplus)}, where nobody serves any more")
+
+    def _give_back(self, foreign: Foreign, kept: Adoption, reason: str) -> None:
+        self._note(foreign, "give back", reason)
+        if not foreign.exists:
+            return
+        if foreign.kind == "xinetd":
+            self._switch_on(foreign.name, kept)
+        else:
+            self._put_links(kept)
+        self._add(start=kept.running, owners=foreign.owners, opening=kept.held)
+
+    def _switch_on(self, name: str, kept: Adoption) -> None:
+        for path in {entry.path for entry in _foreign_xinetd.foreign_entries(())[0]}:
+            seen = self._seen(path)
+            if seen is None or seen.kind != "file":
+                continue
+            cleared = _foreign_xinetd.on(seen, name)
+            link = kept.before.get(path)
+            target = _behind(path, link) if link else None
+            self._then[path] = link if target and target.content == cleared.content else cleared
+
+    def _put_links(self, kept: Adoption) -> None:
+        """Where somebody has put something else meanwhile, that stays."""
+        for path, before in kept.before.items():
+            after = MASK if before is None else None
+            if _same(self._seen(path), after):
+                self._then[path] = before
+
+    def _add(self, **more: t.Any) -> None:
+        joined: dict[str, t.Any] = {
+            name: getattr(self._others, name) | value
+            if isinstance(value, frozenset)
+            else _union(getattr(self._others, name), value)
+            for name, value in more.items()
+        }
+        self._others = replace(self._others, **joined)
+
+
+def _behind(path: str, link: Seen) -> Seen | None:
+    """What a link that is or was at a path leads to."""
+    return _files.look(os.path.realpath(os.path.join(os.path.dirname(path), os.fsdecode(link.content))))
+
+
+def _union(one: Iterable[t.Any], other: Iterable[t.Any]) -> tuple[t.Any, ...]:
+    return tuple(dict.fromkeys((*one, *other)))
+
+
+def _same(one: Seen | None, other: Seen | None) -> bool:
+    if one is None or other is None or one.kind != "link":
+        return one == other
+    return (one.kind, one.content) == (other.kind, other.content)
+
+
+def _list(listeners: Iterable[Listener]) -> str:
+    return ", ".join(str(listener) for listener in listeners)

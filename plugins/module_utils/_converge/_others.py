@@ -1,0 +1,109 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a switch does to services of others: those that are taken over close, those that are given back open."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _xinetd_daemon
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import SwitchFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import Live, bound
+from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._foreign_units import MASK
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._foreign_xinetd import CONFIG
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._xinetd_config import read_services
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+
+# How long a listener of somebody else's may take to open again, in seconds.
+PATIENCE = 10.0
+
+
+@dataclass(frozen=True)
+class Others:
+    """``stop`` and ``start`` are units; ``failed`` those that systemd is to forget the failure of. ``xinetd``: whether
+    entries of it change. ``masks``: paths of links that keep units from being started. ``owners`` are kind and name of
+    what is stopped or started, as its sockets show them. ``closing`` and ``opening`` are listeners that are open
+    before, and afterwards."""
+
+    stop: tuple[str, ...] = ()
+    start: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    xinetd: bool = False
+    masks: tuple[str, ...] = ()
+    owners: frozenset[tuple[str, str]] = frozenset()
+    closing: tuple[Listener, ...] = ()
+    opening: tuple[Listener, ...] = ()
+
+    def reversed(self) -> Others:
+        """The way back. The files are put back from the journal."""
+        return replace(
+            self, stop=self.start, start=self.stop, failed=(), masks=(), closing=self.opening, opening=self.closing
+        )
+
+    def sockets(self, live: Live) -> frozenset[int]:
+        """Inodes of the sockets that they hold."""
+        return frozenset(
+            socket.inode for sockets in live.sockets.values() for socket in sockets if live.owner(socket) in self.owners
+        )
+
+    def to_json(self) -> dict[str, t.Any]:
+        """As it is stored."""
+        return {**asdict(self), "owners": sorted(self.owners)}
+
+
+def others_from_json(value: Mapping[str, t.Any]) -> Others:
+    """Read what :meth:`Others.to_json` gave."""
+    units = {name: tuple(value[name]) for name in ("stop", "start", "failed", "masks")}
+    return Others(
+        **units,
+        xinetd=value["xinetd"],
+        owners=frozenset((kind, name) for kind, name in value["owners"]),
+        closing=tuple(Listener(**each) for each in value["closing"]),
+        opening=tuple(Listener(**each) for each in value["opening"]),
+    )
+
+
+def give_way(others: Others, host: LocalHost) -> None:
+    """Stop units that hold what is about to be opened."""
+    if others.stop:
+        host.run(["systemctl", "stop", *others.stop])
+    if others.failed:
+        host.run(["systemctl", "reset-failed", *others.failed], check=False)
+
+
+def read_entries_again(others: Others, platform: Platform, host: LocalHost) -> None:
+    """Have xinetd read its files. It may end when nothing is left for it to serve."""
+    if not others.xinetd:
+        return
+    process = _xinetd_daemon.find(host)
+    served = {(service.transport, service.port) for service in read_services(CONFIG)}
+    if process is None:
+        if served & {(listener.transport, listener.port) for listener in others.opening}:
+            _xinetd_daemon.start(platform, host)
+        return
+    try:
+        _xinetd_daemon.reload(process, host)
+    except SwitchFailed:
+        if served:
+            raise
+
+
+def put_masks(others: Others) -> None:
+    """After the units were stopped: systemd forgets how to stop a unit that it finds masked."""
+    for path in others.masks:
+        _files.restore(path, MASK)
+
+
+def come_back(others: Others, host: LocalHost) -> None:
+    """Start units, and wait for the listeners. Raises SwitchFailed."""
+    if others.start:
+        host.run(["systemctl", "start", *others.start])
+    if not host.wait(lambda: all(bound(others.opening).values()), PATIENCE):
+        closed = ", ".join(str(listener) for listener, sockets in bound(others.opening).items() if not sockets)
+        raise SwitchFailed(f"what was taken over does not listen again: {closed}")
