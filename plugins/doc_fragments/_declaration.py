@@ -64,11 +64,12 @@ options:
     default: auto
   adopt:
     description:
-      - Services that others made and whose listeners are taken over, each by the id of an xinetd service (its name where
-        it has no id), or by the name of a systemd unit that ends in C(.socket) or C(.service).
+      - Services that others made and whose listeners are taken over, each by the id of an xinetd service (its name
+        where it has no id), or by the name of a systemd unit that ends in C(.socket) or C(.service).
       - What is named is switched off while a declared service, in whatever O(services) state, wants one of its
-        listeners. It is switched on again, exactly as it was, when none does any more, or when it is not named any more.
-      - A name that the host does not know, or that holds no listener of a declared service, is refused.
+        listeners. It is switched on again, exactly as it was, when none does any more.
+      - A name that the host does not know, or that holds no listener of a declared service, is refused,
+        and so is to leave out the name while a declared service still wants what was taken over.
     type: list
     elements: str
     default: []

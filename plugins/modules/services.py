@@ -125,8 +125,8 @@ services:
       sample: 12.5
 adopted:
   description:
-    - What was done, or in check mode would be, to services of others, one entry for each that O(adopt) names or that had
-      been taken over.
+    - What was done, or in check mode would be, to services of others, one entry for each that O(adopt) names or that
+      had been taken over.
   returned: success
   type: list
   elements: dict

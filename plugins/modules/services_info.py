@@ -137,6 +137,12 @@ files:
       description: V(missing) or V(changed) when it is not as it was written. Empty when it is.
       type: str
       sample: ""
+adopted:
+  description: Services of others that have been taken over, see O(adopt).
+  returned: success
+  type: list
+  elements: dict
+  sample: [{"name": "check_mk", "kind": "xinetd"}]
 problems:
   description: Everything that is wrong, in words.
   returned: success

@@ -131,11 +131,14 @@ def main() -> None:
             "ports": {"type": "list", "elements": "int", "required": True},
             "every": {"type": "int", "default": 1},
             "first": {"type": "int", "default": 0},
+            "adopt": {"type": "list", "elements": "str", "default": []},
             "seconds": {"type": "list", "elements": "float"},
         }
     )
     options = module.params
-    request = Request([Layer(BASE, options["services"])], options["defaults"], options["backend"])
+    request = Request(
+        [Layer(BASE, options["services"])], options["defaults"], options["backend"], adopt=options["adopt"]
+    )
     ports = [(port, family) for port in options["ports"] for family in (socket.AF_INET, socket.AF_INET6)]
     before = json.dumps(_manifest.load().to_json()["services"], sort_keys=True)
     rows, problems = [], []

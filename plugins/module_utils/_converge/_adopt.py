@@ -27,6 +27,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host._foreig
     MASK,
     is_unit,
     look_at_units,
+    rivals,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._foreign_xinetd import (
     foreign_services,
@@ -183,13 +184,15 @@ def plan_takeover(
         return Takeover(strangers=strangers)
     found = _look([*dict.fromkeys((*names, *records))], own, init, host)
     holdings = _holdings(found.values(), host) if any(each.in_force for each in found.values()) else {}
-    takeover = _Draft(declared, holdings)
+    takeover = _Draft(declared, holdings, records.values())
     for name, foreign in sorted(found.items()):
         takeover.decide(foreign, records.get(name), name in names)
+    takeover.warn_of(rivals(own, host) if init == "systemd" else {}, names)
+    takeover.warn_of({each.id: (_foreign_xinetd.claim_of(each),) for each in strangers}, names)
     problems = [
         *_repeated(names),
         *(
-            Problem(f"{VARIABLE}[{names.index(name)}]", f'"{name}" {_kind_problem(name, live) or text}')
+            Problem(_place(name, names), f'"{name}" {_kind_problem(name, live) or text}')
             for name, text in takeover.problems.items()
         ),
     ]
@@ -217,6 +220,10 @@ def _holdings(found: Iterable[Foreign], host: LocalHost) -> dict[tuple[str, str]
     return holdings
 
 
+def _place(name: str, names: Sequence[str]) -> str:
+    return f"{VARIABLE}[{names.index(name)}]" if name in names else VARIABLE
+
+
 def _repeated(names: Sequence[str]) -> list[Problem]:
     return [
         Problem(f"{VARIABLE}[{index}]", f'"{name}" is there already; name it once')
@@ -241,9 +248,16 @@ def _kind_problem(name: str, live: Live) -> str:
 class _Draft:
     """A takeover that is being put together, one name after the other: several may have their entries in one file."""
 
-    def __init__(self, declared: Sequence[Listener], holdings: Mapping[tuple[str, str], Sequence[Listener]]) -> None:
+    def __init__(
+        self,
+        declared: Sequence[Listener],
+        holdings: Mapping[tuple[str, str], Sequence[Listener]],
+        records: Iterable[Adoption],
+    ) -> None:
         self._declared = declared
         self._holdings = holdings
+        # Links that files have taken the place of.
+        self._replaced = {path: seen for record in records for path, seen in record.before.items() if seen}
         self._steps: list[Step] = []
         self._now: dict[str, Seen | None] = {}
         self._then: dict[str, Seen | None] = {}
@@ -259,7 +273,11 @@ class _Draft:
         held = [listener for owner in sorted(foreign.owners) for listener in self._holdings.get(owner, ())]
         wanted = self._wanted([*held, *foreign.claims, *(record.claims if record else ())])
         if not named:
-            if kept:
+            if kept and wanted and foreign.exists:
+                self.problems[foreign.name] = (
+                    "has been taken over for a service that is still declared; name it, or remove that service"
+                )
+            elif kept:
                 self._give_back(foreign, kept, f"not named in {VARIABLE} any more")
             return
         if record is None and foreign.problem:
@@ -312,9 +330,11 @@ class _Draft:
         for path in foreign.entries:
             seen = self._seen(path)
             if seen is not None and seen.kind == "link":
-                before[path], seen = seen, _behind(path, seen)
+                self._replaced[path], seen = seen, _behind(path, seen)
             if seen is not None:
                 self._then[path] = _foreign_xinetd.off(seen, foreign.name)
+            if path in self._replaced:
+                before[path] = self._replaced[path]
         for path, link in foreign.links.items():
             before[path], self._then[path], self._now[path] = link, None, link
         if foreign.mask:
@@ -336,6 +356,13 @@ class _Draft:
         )
         self._note(foreign, "repair" if kept else "adopt", foreign.in_force)
         self._warn(foreign, bool(kept), held)
+
+    def warn_of(self, rivals: Mapping[str, Sequence[Listener]], names: Sequence[str]) -> None:
+        """Services of others that do not hold what this collection wants, but may before it does after a boot."""
+        for name, claims in rivals.items():
+            wanted = [listener for listener in claims if self._wanted([listener])]
+            if wanted and name not in names:
+                self._warnings.append(f'"{name}" is to listen on {_list(wanted)}, too: name it in {VARIABLE} as well')
 
     def _warn(self, foreign: Foreign, again: bool, held: Sequence[Listener]) -> None:
         if again:

@@ -36,6 +36,7 @@ def status(request: Request, declared: bool, probe: bool, host: LocalHost) -> di
         "endpoints": endpoints,
         "answers": answers,
         "files": files,
+        "adopted": _adopted_rows(manifest),
         "backend": _platform.choose_backend(processes),
         "problems": [
             *(f"{row['service']}: {row['problem']}" for row in endpoints if row["problem"]),
@@ -46,13 +47,17 @@ def status(request: Request, declared: bool, probe: bool, host: LocalHost) -> di
         ],
     }
     if declared:
-        actions = make_plan(read(request, host)).actions
+        plan = make_plan(read(request, host))
+        actions, steps = plan.actions, plan.picture.takeover.steps
         pending = [action for action in actions if action.kind != "none"]
         result["pending"] = [
             {"name": action.name, "backend": action.backend, "action": action.kind, "reason": action.reason}
             for action in pending
         ]
         result["problems"] += [f"{each.name}: not as declared: {each.kind}, {each.reason}" for each in pending]
+        result["problems"] += [
+            f"{each.name}: not as declared: {each.action}, {each.reason}" for each in steps if each.action != "none"
+        ]
     return result
 
 
@@ -67,6 +72,14 @@ def _file_rows(manifest: Manifest) -> list[dict[str, str]]:
             problem = "changed"
         rows.append({"path": path, "service": entry["service"], "problem": problem})
     return rows
+
+
+def _adopted_rows(manifest: Manifest) -> list[dict[str, str]]:
+    return [
+        {"name": name, "kind": each["kind"]}
+        for name, each in sorted(manifest.adopted.items())
+        if not each["given_back"]
+    ]
 
 
 def _health(services: list[Service], platform: Platform, host: LocalHost) -> list[str]:

@@ -19,6 +19,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host._files 
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._foreign import Foreign, claim
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._systemd_sockets import listens_of
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
 
 UNITS = "/etc/systemd/system"
 # Where links are that an administrator, a package's scripts or a running program made.
@@ -84,17 +85,34 @@ def _unit(name: str, state: Mapping[str, Sequence[str]], links: Mapping[str, See
         exists=_one(state, "LoadState") != "not-found",
         problem=_problem(unit, state, runs, own),
         owners=frozenset({("systemd", unit)}),
-        claims=tuple(
-            claim(
-                "unix" if address.startswith(("/", "@")) else _TRANSPORTS.get(kind, "tcp"), "any", address, port, kind
-            )
-            for kind, address, port in listens_of(state.get("Listen", ()))
-        ),
+        claims=_claims(state),
         links=links,
         mask=path if static else "",
         running=(unit,) if runs else (),
         failed=(unit,) if _one(state, "ActiveState") == "failed" else (),
     )
+
+
+def _claims(state: Mapping[str, Sequence[str]]) -> tuple[Listener, ...]:
+    return tuple(
+        claim(_transport(address, kind), "any", address, port, kind)
+        for kind, address, port in listens_of(state.get("Listen", ()))
+    )
+
+
+def _transport(address: str, kind: str) -> str:
+    return "unix" if address.startswith(("/", "@")) else _TRANSPORTS.get(kind, "tcp")
+
+
+def rivals(own: Container[str], host: LocalHost) -> dict[str, tuple[Listener, ...]]:
+    """What socket units of others listen on that systemd starts at boot, by unit; one command."""
+    listing = host.run(["systemctl", "show", f"--property={_PROPERTIES}", "--", "*.socket"], check=False)
+    states = [_properties(block) for block in listing.out.split("\n\n")]
+    return {
+        _one(state, "Id"): _claims(state)
+        for state in states
+        if _one(state, "UnitFileState") == "enabled" and _one(state, "FragmentPath") not in own
+    }
 
 
 def _problem(unit: str, state: Mapping[str, Sequence[str]], runs: bool, own: Container[str]) -> str:

@@ -66,7 +66,7 @@ def _look(name: str, chosen: list[Entry], defaults: Entry) -> Foreign:
         "xinetd",
         exists=True,
         owners=frozenset(("xinetd", entry.id) for entry in chosen),
-        claims=tuple(_claim(service) for service in services),
+        claims=tuple(claim_of(service) for service in services),
         entries=tuple(dict.fromkeys(entry.path for entry in active)),
     )
 
@@ -80,7 +80,8 @@ def _absent(name: str) -> str:
     )
 
 
-def _claim(service: XinetdService) -> Listener:
+def claim_of(service: XinetdService) -> Listener:
+    """What a service listens on, as far as its entry tells."""
     address = literal_address(service.bind)
     return claim(service.transport, service.family, address, service.port, _KINDS.get(service.transport, "stream"))
 

@@ -1,0 +1,199 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What becomes of services of others: taken over, left alone, repaired, given back, refused."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _adopt
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._adopt import (
+    Adoption,
+    Takeover,
+    adoption_from_json,
+    plan_takeover,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import Live
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._others import Others, others_from_json
+from ansible_collections.ondemand.superserver.plugins.module_utils._host import _foreign_xinetd
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._files import Seen, look
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._foreign import Foreign
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._owners import Owner
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
+
+SEVEN = Listener("tcp", "dual", "::", 7)
+EIGHT = Listener("tcp", "dual", "::", 8)
+LINK = Seen("link", b"/usr/lib/systemd/system/a.socket", 0o777, "root", "root")
+WANTS = "/etc/systemd/system/sockets.target.wants/a.socket"
+OWNER = ("systemd", "a.socket")
+ON = Foreign("a.socket", "systemd", True, "", frozenset({OWNER}), (SEVEN,), links={WANTS: LINK}, running=("a.socket",))
+OFF = Foreign("a.socket", "systemd", True, "", frozenset({OWNER}), (SEVEN,))
+GONE = Foreign("a.socket", "systemd", problem="is no unit of this host")
+KEPT = Adoption("systemd", (SEVEN,), (SEVEN,), {WANTS: LINK}, ("a.socket",))
+RETURNED = Adoption("systemd", (SEVEN,), (SEVEN,), given_back=True)
+
+
+@pytest.fixture
+def plan(monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., Takeover]:
+    """A plan for one name, as found and as recorded, where a service is declared on these listeners."""
+
+    def planned(
+        found: Foreign, record: Adoption | None, named: bool = True, declared: t.Sequence[Listener] = (SEVEN,)
+    ) -> Takeover:
+        monkeypatch.setattr(_adopt, "_look", lambda *_arguments: {found.name: found})
+        monkeypatch.setattr(_adopt, "_holdings", lambda *_arguments: {OWNER: [SEVEN]} if found.running else {})
+        monkeypatch.setattr(_adopt, "rivals", lambda *_arguments: {})
+        monkeypatch.setattr(_adopt, "foreign_services", lambda *_arguments: [])
+        records = {found.name: json.loads(json.dumps(record.to_json()))} if record else {}
+        names = [found.name] if named else []
+        return plan_takeover(names, records, (), declared, Live({}, {}), "systemd", t.cast("LocalHost", None))
+
+    return planned
+
+
+# As found, as recorded, whether named and whether its listener is declared; the action, and whether a record is kept.
+DECISIONS: tuple[tuple[Foreign, Adoption | None, bool, bool, str, bool], ...] = (
+    (ON, None, True, True, "adopt", True),
+    (ON, KEPT, True, True, "repair", True),
+    (ON, RETURNED, True, True, "adopt", True),
+    (OFF, KEPT, True, True, "none", True),
+    (OFF, None, True, True, "none", False),
+    (GONE, KEPT, True, True, "none", True),
+    (OFF, KEPT, True, False, "give back", True),
+    (ON, RETURNED, True, False, "none", True),
+    (OFF, KEPT, False, False, "give back", False),
+    (GONE, KEPT, False, True, "give back", False),
+)
+
+
+@pytest.mark.parametrize(("found", "record", "named", "wanted", "action", "kept"), DECISIONS)
+def test_what_happens(
+    plan: t.Callable[..., Takeover],
+    found: Foreign,
+    record: Adoption | None,
+    named: bool,
+    wanted: bool,
+    action: str,
+    kept: bool,
+) -> None:
+    takeover = plan(found, record, named, [SEVEN] if wanted else [EIGHT])
+    assert [step.action for step in takeover.steps] == [action]
+    assert takeover.empty == (action == "none")
+    assert bool(takeover.records) == kept
+    assert not takeover.problems
+
+
+@pytest.mark.parametrize(
+    ("found", "record", "named", "wanted", "path", "words"),
+    [
+        (GONE, None, True, True, "superserver_adopt[0]", "is no unit of this host"),
+        (ON, None, True, False, "superserver_adopt[0]", "is in nobody's way"),
+        (OFF, KEPT, False, True, "superserver_adopt", "has been taken over for a service that is still declared"),
+    ],
+)
+def test_what_is_refused(
+    plan: t.Callable[..., Takeover],
+    found: Foreign,
+    record: Adoption | None,
+    named: bool,
+    wanted: bool,
+    path: str,
+    words: str,
+) -> None:
+    (problem,) = plan(found, record, named, [SEVEN] if wanted else [EIGHT]).problems
+    assert problem.path == path
+    assert problem.message.startswith(f'"a.socket" {words}')
+
+
+def test_what_taking_over_does(plan: t.Callable[..., Takeover]) -> None:
+    takeover = plan(ON, None)
+    assert takeover.files == {WANTS: (LINK, None)}
+    assert takeover.obsolete == [WANTS]
+    assert takeover.paths() == {WANTS: "systemd"}
+    assert takeover.others.stop == ("a.socket",)
+    assert takeover.others.closing == (SEVEN,)
+    assert adoption_from_json(takeover.records["a.socket"]) == KEPT
+    assert takeover.diff()[0]["before"] == f"-> {LINK.text}\n"
+
+
+def test_what_giving_back_does(plan: t.Callable[..., Takeover]) -> None:
+    takeover = plan(OFF, KEPT, False, [EIGHT])
+    assert takeover.files == {WANTS: (None, LINK)}
+    assert takeover.others.start == ("a.socket",)
+    assert takeover.others.opening == (SEVEN,)
+    assert not takeover.others.stop
+
+
+def test_what_is_not_there_any_more_is_not_put_back(plan: t.Callable[..., Takeover]) -> None:
+    takeover = plan(GONE, KEPT, False, [EIGHT])
+    assert not takeover.files
+    assert not takeover.others.start
+
+
+def test_what_serves_elsewhere_too_is_told(plan: t.Callable[..., Takeover], monkeypatch: pytest.MonkeyPatch) -> None:
+    takeover = plan(ON, KEPT)
+    assert ["had been taken over and was in force again" in text for text in takeover.warnings] == [True]
+    monkeypatch.setattr(_adopt, "_holdings", lambda *_arguments: {OWNER: [SEVEN, EIGHT]})
+    monkeypatch.setattr(_adopt, "_look", lambda *_arguments: {"a.socket": ON})
+    monkeypatch.setattr(_adopt, "rivals", lambda *_arguments: {"b.socket": (SEVEN,), "c.socket": (EIGHT,)})
+    told = plan_takeover(["a.socket"], {}, (), [SEVEN], Live({}, {}), "systemd", t.cast("LocalHost", None)).warnings
+    assert len(told) == 2
+    assert "a.socket also held tcp:*:8" in told[0]
+    assert '"b.socket" is to listen on tcp:*:7, too' in told[1]
+
+
+def test_names_that_are_repeated_or_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    live = Live({}, {4: Owner("program", "nc", 99, "nc"), 5: Owner("s6", "/run/service/x", 98, "s6-tcpserver")})
+    monkeypatch.setattr(_foreign_xinetd, "CONFIG", "/nonesuch")
+    host = t.cast("LocalHost", None)
+    problems = plan_takeover(["nc", "x", "nc", "a.socket"], {}, (), [SEVEN], live, "s6", host).problems
+    assert sorted(str(problem).split(" is ")[1][:14] for problem in problems) == sorted(
+        ["a program (pid", "an s6 service ", "there already;", "a unit, and sy"]
+    )
+
+
+def test_two_services_in_one_file_that_is_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = "{\n\ttype = UNLISTED\n\tsocket_type = stream\n\tport = %d\n}\n"
+    target = tmp_path / "target"
+    target.write_text(f"service one\n{body % 7}service two\n{body % 8}")
+    config = tmp_path / "xinetd.conf"
+    config.symlink_to(target)
+    path = str(config)
+
+    def planned(names: list[str], records: t.Mapping[str, t.Any], declared: list[Listener]) -> Takeover:
+        return plan_takeover(names, records, (), declared, Live({}, {}), "s6", t.cast("LocalHost", None))
+
+    read = _foreign_xinetd.read_entries
+    monkeypatch.setattr(_foreign_xinetd, "read_entries", lambda _path: read(path))
+    monkeypatch.setattr(_adopt, "_holdings", lambda *_arguments: {})
+    before = look(path)
+    assert before is not None
+    taken = planned(["one", "two"], {}, [SEVEN, EIGHT])
+    assert [step.action for step in taken.steps] == ["adopt", "adopt"]
+    assert taken.others.xinetd
+    taken.write()
+    assert look(path) == taken.files[path][1]
+    assert planned(["one", "two"], taken.records, [SEVEN, EIGHT]).empty
+    half = planned(["two"], taken.records, [EIGHT])
+    half.write()
+    assert [service.id for service in _foreign_xinetd.foreign_services(())] == ["one"]
+    planned([], half.records, []).write()
+    assert look(path) == before
+    assert target.read_text() == f"service one\n{body % 7}service two\n{body % 8}"
+
+
+def test_the_way_back_is_the_other_way_round() -> None:
+    others = Others(
+        ("a.service",), ("b.socket",), ("a.service",), True, ("/m",), frozenset({OWNER}), (SEVEN,), (EIGHT,)
+    )
+    assert others_from_json(json.loads(json.dumps(others.to_json()))) == others
+    back = others.reversed()
+    assert (back.stop, back.start, back.closing, back.opening) == (("b.socket",), ("a.service",), (EIGHT,), (SEVEN,))
+    assert back.xinetd
+    assert not back.masks
