@@ -76,11 +76,13 @@ class Systemd:
         return found.group("service") if kind == self.name and found else ""
 
     def claims(self, service: Service, platform: Platform) -> list[str]:
+        """Drop-ins of somebody else's would change what the service's own units mean."""
         return [
-            f"{folder}/{unit}"
+            f"{folder}/{unit}{kind}"
             for folder in UNIT_PATH
             for part in parts(service, platform)
             for unit in (part.socket, f"{part.stem}.service", f"{part.stem}@.service")
+            for kind in ("", ".d")
         ]
 
     def missing(self, platform: Platform, host: Host) -> str:

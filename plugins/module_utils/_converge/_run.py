@@ -160,7 +160,7 @@ def _carry_out(plan: Plan, request: Request, host: LocalHost) -> dict[str, float
     )
     _begin(journal, picture.platform, host)
     try:
-        with GapMeter(_moving(plan)) as meter:
+        with GapMeter({**_moving(plan), **_inherited(plan)}) as meter:
             switch(_transition(plan), BACKENDS, picture.platform, host)
         _prove(plan, request, host)
     except (SwitchFailed, OSError) as exc:
@@ -189,6 +189,16 @@ def _moving(plan: Plan) -> dict[str, list[Listener]]:
         action.name: [listener for listener in action.new.listeners(ipv6) if listener in action.old.listeners(ipv6)]
         for action in plan.actions
         if action.kind in ("move", "rebind") and action.old and action.new and action.old.enabled and action.new.enabled
+    }
+
+
+def _inherited(plan: Plan) -> dict[str, list[Listener]]:
+    """Listeners of new services that somebody else has open until now."""
+    picture = plan.picture
+    return {
+        action.name: [each for each in action.new.listeners(picture.platform.ipv6) if picture.live.near(each)]
+        for action in plan.actions
+        if action.kind == "create" and action.new and action.new.enabled
     }
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Result
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._adopt import Takeover
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import Live
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import from_json, manifest_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._preflight import (
@@ -24,6 +25,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._pr
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._owners import Owner
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import Socket
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._xinetd_config import XinetdService
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform, Rc
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, load, service
@@ -67,6 +69,35 @@ def test_whose_a_port_is(kind: str, name: str, held: Fields | None, ours: bool) 
     live = Live({("tcp", 7): [SOCKET]}, {INODE: Owner(kind, name, 99, "p")})
     problems = holder_problems([declared], have, live, BACKENDS, Platform())
     assert [problem.path for problem in problems] == ([] if ours else [f"{declared.path('listen')}[0]"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "words"),
+    [
+        ("xinetd", "check_mk", 'name "check_mk" in superserver_adopt'),
+        ("systemd", "a.socket", 'name "a.socket" in superserver_adopt'),
+        ("systemd", "a.scope", "stop and disable that"),
+        ("xinetd", "", "stop and disable that"),
+        ("s6", "/run/service/a", "stop and disable that"),
+        ("program", "nc", "stop and disable that"),
+    ],
+)
+def test_the_way_out_is_told(kind: str, name: str, words: str) -> None:
+    live = Live({("tcp", 7): [SOCKET]}, {INODE: Owner(kind, name, 99, "p")})
+    (problem,) = holder_problems([service(**ECHO)], {}, live, BACKENDS, Platform())
+    assert words in problem.message
+
+
+@pytest.mark.parametrize(
+    ("adopted", "stranger", "ours"), [(True, True, True), (False, True, False), (False, False, True)]
+)
+def test_an_entry_of_others_may_have_the_same_id(adopted: bool, stranger: bool, ours: bool) -> None:
+    declared = service(**ECHO, backend="xinetd")
+    live = Live({("tcp", 7): [SOCKET]}, {INODE: Owner("xinetd", "echo", 99, "xinetd")})
+    entries = [XinetdService("echo", "tcp", 7 if stranger else 8, "", "any")]
+    takeover = Takeover(adopted=frozenset({("xinetd", "echo")} if adopted else ()), strangers=entries)
+    problems = holder_problems([declared], {}, live, BACKENDS, Platform(), takeover.standing)
+    assert not problems == ours
 
 
 class Systemctl:
