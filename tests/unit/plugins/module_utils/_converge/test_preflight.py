@@ -97,7 +97,7 @@ def test_an_entry_of_others_may_have_the_same_id(adopted: bool, stranger: bool, 
     entries = [XinetdService("echo", "tcp", 7 if stranger else 8, "", "any")]
     takeover = Takeover(adopted=frozenset({("xinetd", "echo")} if adopted else ()), strangers=entries)
     problems = holder_problems([declared], {}, live, BACKENDS, Platform(), takeover.standing)
-    assert not problems == ours
+    assert bool(problems) != ours
 
 
 class Systemctl:
