@@ -25,6 +25,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host._files 
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._foreign import Foreign
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._owners import Owner
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._xinetd_config import read_entries
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
 
 SEVEN = Listener("tcp", "dual", "::", 7)
@@ -169,8 +170,7 @@ def test_two_services_in_one_file_that_is_a_link(tmp_path: Path, monkeypatch: py
     def planned(names: list[str], records: t.Mapping[str, t.Any], declared: list[Listener]) -> Takeover:
         return plan_takeover(names, records, (), declared, Live({}, {}), "s6", t.cast("LocalHost", None))
 
-    read = _foreign_xinetd.read_entries
-    monkeypatch.setattr(_foreign_xinetd, "read_entries", lambda _path: read(path))
+    monkeypatch.setattr(_foreign_xinetd, "read_entries", lambda _path: read_entries(path))
     monkeypatch.setattr(_adopt, "_holdings", lambda *_arguments: {})
     before = look(path)
     assert before is not None
