@@ -63,6 +63,9 @@ def request_of(options: Mapping[str, t.Any], check: bool) -> Request:
         installed=options.get("installed") or (),
         adopt=options["adopt"],
         check=check,
+        confirm=options.get("confirm", "never"),
+        confirm_timeout=options.get("confirm_timeout", 0),
+        generations=options.get("generations", 0),
     )
 
 

@@ -17,7 +17,7 @@ description:
     collection made and that are not declared any more are stopped and removed. What others made is never touched,
     unless O(adopt) names it.
   - Refuses a declaration that has any problem, with every problem and its place, before anything is changed.
-  - A change that cannot be finished and proven is undone.
+  - A change that cannot be finished and proven is undone, and one that is not confirmed where O(confirm) asks for that.
   - Reads and changes everything in one pass, so that the number of commands does not depend on the number of services.
 extends_documentation_fragment:
   - ondemand.superserver._attributes
@@ -32,6 +32,30 @@ attributes:
   idempotent:
     support: full
 options:
+  confirm:
+    description:
+      - Whether a change stands only when the controller has come back over a fresh connection. It then closes the one
+        that it has, connects again and confirms, all of that within this task. Without the confirmation the host puts
+        everything back, so that nobody is locked out by the change.
+      - V(auto) asks for it where the connection came in through a service that changes, or was forwarded on the host
+        itself. V(always) asks for it with every change.
+      - A task with C(async), or with the connection plugin P(ansible.builtin.local#connection), does not ask for it.
+    type: str
+    choices: [auto, always, never]
+    default: auto
+  confirm_timeout:
+    description:
+      - How many seconds the host waits for it; V(0) asks for none.
+    type: int
+    default: 60
+  confirmed:
+    description:
+      - Only confirms the change that waits for it; returns what that did. Excludes O(services) and O(layers); the other
+        options are not used then.
+      - A task does this by itself. It can be done by hand, too, over any connection but the one that the change was
+        made over.
+    type: bool
+    default: false
   handover:
     description:
       - How a listener passes from one super-server to another.
@@ -52,6 +76,11 @@ options:
     type: list
     elements: str
     default: []
+  generations:
+    description:
+      - How many earlier states of the services are kept on the host. M(ondemand.superserver.services_info) lists them.
+    type: int
+    default: 5
 author:
   - Contributors to the ondemand.superserver collection (@ondemand)
 seealso:
@@ -148,6 +177,19 @@ adopted:
       description: Why.
       type: str
       sample: /etc/xinetd.d/check_mk enables it
+confirm:
+  description: Set where the change had to be confirmed.
+  returned: when it had to be confirmed
+  type: dict
+  contains:
+    within:
+      description: Seconds that there were for it.
+      type: int
+      sample: 60
+    connection:
+      description: The connection that the change was made over, as in C(SSH_CONNECTION). Empty where it was not SSH.
+      type: str
+      sample: 192.0.2.7 50022 192.0.2.1 22
 missing:
   description:
     - What must be installed before the services can be made, by backend (V(guard) is nftables, V(tls)
@@ -164,6 +206,7 @@ commands:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._confirm import confirm
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._errors import RunFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._run import converge
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
@@ -182,14 +225,21 @@ def main() -> None:
             "handover": {"type": "str", "choices": ["auto", "gap"], "default": "auto"},
             "verify": {"type": "bool", "default": True},
             "installed": {"type": "list", "elements": "str", "default": []},
+            "generations": {"type": "int", "default": 5},
+            "confirm": {"type": "str", "choices": ["auto", "always", "never"], "default": "auto"},
+            "confirm_timeout": {"type": "int", "default": 60},
+            "confirmed": {"type": "bool", "default": False},
         },
-        mutually_exclusive=[("services", "layers")],
-        required_one_of=[("services", "layers")],
+        mutually_exclusive=[("services", "layers", "confirmed")],
+        required_if=[("confirmed", False, ("services", "layers"), True)],
         supports_check_mode=True,
     )
     host = LocalHost(module)
     try:
-        result = converge(request_of(module.params, module.check_mode), host)
+        if module.params["confirmed"]:
+            result = confirm(host)
+        else:
+            result = converge(request_of(module.params, module.check_mode), host)
     except InvalidDeclaration as exc:
         module.fail_json(msg=explain(exc), problems=[str(problem) for problem in exc.problems])
     except RunFailed as exc:

@@ -143,6 +143,29 @@ adopted:
   type: list
   elements: dict
   sample: [{"name": "check_mk", "kind": "xinetd"}]
+generations:
+  description: The services that the host had before, the oldest first.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    number:
+      description: Its number.
+      type: int
+      sample: 3
+    replaced:
+      description: When other services took the place of these.
+      type: str
+      sample: "2026-03-01T12:00:00+00:00"
+    services:
+      description: The services, in the shape of the schema.
+      type: list
+      elements: dict
+      sample:
+        - name: echo
+          backend: xinetd
+          listen: [{tcp: "7"}]
+          internal: echo
 problems:
   description: Everything that is wrong, in words.
   returned: success

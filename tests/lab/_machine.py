@@ -21,6 +21,7 @@ COMMANDS = {
     "runc": "runc",
     "iptables": "iptables",
     "nft": "nftables",
+    "ssh": "openssh-client",
     "nsenter": "util-linux",
     "unshare": "util-linux",
 }

@@ -25,7 +25,7 @@ LAYERS = (
     ("host", r"module_utils/_host/\w+"),
     ("converge", r"module_utils/_converge/\w+"),
     ("module", r"module_utils/_module"),
-    ("plugins", r"(?:modules|filter|doc_fragments)/\w+"),
+    ("plugins", r"(?:modules|action|filter|doc_fragments)/\w+"),
 )
 PURE = ("model", "capabilities", "backends")
 

@@ -1,34 +1,40 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Moves services of this host to another backend, and dies on the way: again and again, by SIGKILL, one step later each
-time, until a run comes to its end. After each death every port must answer within DEADLINE without another run, and the
-services must be as they were.
+"""Moves services of this host to another backend, and dies on the way by SIGKILL: at one step after the other until a
+run comes to its end, or at moments. After each death, without another run, every endpoint must answer within DEADLINE
+and go on answering; once the journal is gone everything must be as it was, files and owners of listeners too.
 
-The collection's own code runs in a child, as the module ``services`` runs it; its steps are counted where it changes
-the host: commands, files, journal, signals. With ``seconds`` the child is killed from outside at such moments.
+The collection's own code runs in a child, as the module ``services`` runs it; its steps are where it changes the host:
+commands, files, journal, signals. Every handler sends back what it gets.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import socket
 import time
 import typing as t
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _journal, _manifest
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _journal, _manifest, _watch
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._read import Request
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._run import converge
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._status import status
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers import BASE, Layer
 
-DEADLINE = 5.0  # seconds
+DEADLINE = 5.0  # seconds from the death until the last endpoint answers
+PATIENCE = 30.0  # seconds until nothing is left to tidy up, which nobody waits for
+ANSWER = 3.0  # seconds that one answer may take
+TOLD = "/run/transaction-step"
 # Where a run can be killed: everything that changes the host, and what stands between.
 STEPS = (
     (LocalHost, "run"),
@@ -40,86 +46,206 @@ STEPS = (
     (_journal, "clear"),
     (_manifest, "save"),
 )
+FILES = ("install", "remove")
+TYPES = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
+ADDRESSES = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
 
 
-def answers(port: int, family: int) -> bool:
-    """Whether what is sent comes back."""
-    address = "::1" if family == socket.AF_INET6 else "127.0.0.1"
-    with socket.socket(family) as client:
-        client.settimeout(1)
+@dataclass(frozen=True)
+class Endpoint:
+    transport: str
+    port: int
+    family: socket.AddressFamily
+
+    def answers(self) -> bool:
+        """Whether what is sent comes back."""
+        with socket.socket(self.family, TYPES[self.transport]) as client:
+            client.settimeout(ANSWER)
+            try:
+                client.connect((ADDRESSES[self.family], self.port))
+                client.sendall(b"alive\n")
+                return client.recv(6) == b"alive\n"
+            except OSError:
+                return False
+
+
+def endpoints(services: list[dict[str, t.Any]]) -> list[Endpoint]:
+    """Every endpoint; a port alone is one for each family."""
+    return [
+        Endpoint(transport, int(port), family)
+        for service in services
+        for entry in service["listen"]
+        for transport, port in entry.items()
+        for family in ADDRESSES
+    ]
+
+
+def told(text: str) -> None:
+    with open(TOLD, "w", encoding="utf-8") as file:
+        file.write(text[:160])
+
+
+def boot(wanted: list[Endpoint], seconds: int) -> list[Endpoint]:
+    """What is still silent so many seconds after a boot."""
+    deadline = time.monotonic() + seconds
+    while True:
+        silent = [endpoint for endpoint in wanted if not endpoint.answers()]
+        if not silent or time.monotonic() > deadline:
+            return silent
+        time.sleep(0.2)
+
+
+def watchers() -> list[int]:
+    """Processes of watchers."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
-            client.connect((address, port))
-            client.sendall(b"alive\n")
-            return client.recv(6) == b"alive\n"
+            with open(f"/proc/{pid}/cmdline", encoding="utf-8", errors="replace") as file:
+                found += [int(pid)] if _watch.PATH in file.read() else []
         except OSError:
-            return False
+            continue
+    return found
 
 
-class Death:
-    """Kills this process before its step number ``at``; without, every step is only counted."""
+def die_at(last: int, every: int, alone: bool) -> None:
+    """Have this process kill itself before its step number ``last``; of the files, one after the other, only each so
+    many is one. Before there is a journal nothing is changed, so that writing it is the first step. ``alone``: with
+    the watcher, as when the power fails."""
+    count = files = 0
 
-    def __init__(self, at: int) -> None:
-        self.count, self._at = 0, at
-        for owner, name in STEPS:
-            setattr(owner, name, self._counted(getattr(owner, name), name))
-
-    def _counted(self, function: Callable[..., t.Any], name: str) -> Callable[..., t.Any]:
+    def counted(function: Callable[..., t.Any], name: str) -> Callable[..., t.Any]:
         def step(*arguments: t.Any, **options: t.Any) -> t.Any:
-            # Before there is a journal nothing is changed.
-            if name == "write" or os.path.exists(_journal.PATH):
-                if self.count == self._at:
-                    with open("/run/transaction-step", "w", encoding="utf-8") as file:
-                        file.write(f"{name} {arguments[1:] if name == 'run' else arguments}"[:160])
-                    os.kill(os.getpid(), signal.SIGKILL)
-                self.count += 1
+            nonlocal count, files
+            files += name in FILES
+            if name == "write" or (os.path.exists(_journal.PATH) and not (name in FILES and files % every)):
+                if count == last:
+                    told(f"{name} {[each for each in arguments if not isinstance(each, LocalHost)]}")
+                    for pid in [*(watchers() if alone else []), os.getpid()]:
+                        os.kill(pid, signal.SIGKILL)
+                count += 1
             return function(*arguments, **options)
 
         return step
 
+    for owner, name in STEPS:
+        setattr(owner, name, counted(getattr(owner, name), name))
 
-def run_in_child(request: Request, module: AnsibleModule, at: int, seconds: float | None) -> str:
-    """How the run ended: ``killed``, ``done``, or what went wrong."""
+
+def run(request: Request, module: AnsibleModule, last: int | None, every: int = 1, alone: bool = False) -> int:
+    """Run in a child of its own; its pid."""
     child = os.fork()
-    if child == 0:
-        os.setsid()
-        if seconds is None:
-            Death(at)
-        try:
-            result = converge(request, LocalHost(module))
-            code = 0 if result["changed"] and not result["missing"] else 3
-        except BaseException as exc:  # whatever it is, the parent tells of it
-            with open("/run/transaction-step", "w", encoding="utf-8") as file:
-                file.write(f"{type(exc).__name__}: {exc}")
-            code = 4
-        os._exit(code)
-    if seconds is not None:
-        deadline = time.monotonic() + 30
-        while not os.path.exists(_journal.PATH) and time.monotonic() < deadline:
-            time.sleep(0.001)
-        time.sleep(seconds)
-        os.kill(child, signal.SIGKILL)
-    _pid, status = os.waitpid(child, 0)
-    if os.WIFSIGNALED(status):
+    if child:
+        return child
+    os.setsid()
+    if last is not None:
+        die_at(last, every, alone)
+    try:
+        result = converge(request, LocalHost(module))
+        code = 0 if result["changed"] and not result["missing"] else 3
+        told(f"changed: {result['changed']}, missing: {result['missing']}")
+    except BaseException as exc:  # whatever it is, the parent tells of it
+        told(f"{type(exc).__name__}: {exc}")
+        code = 4
+    os._exit(code)
+
+
+def kill_after(child: int, seconds: float) -> None:
+    """Kill a run so many seconds after it began to change the host."""
+    deadline = time.monotonic() + 30
+    while not os.path.exists(_journal.PATH) and time.monotonic() < deadline:
+        time.sleep(0.001)
+    time.sleep(seconds)
+    os.kill(child, signal.SIGKILL)
+
+
+def end_of(child: int) -> str:
+    """How a run ended: ``killed``, ``done``, or what went wrong."""
+    _pid, code = os.waitpid(child, 0)
+    if os.WIFSIGNALED(code):
         return "killed"
-    return "done" if os.WEXITSTATUS(status) == 0 else f"ended with {os.WEXITSTATUS(status)}"
-
-
-def mend(ports: list[tuple[int, int]]) -> tuple[float, str]:
-    """Seconds until every port answers and the journal is gone, and what is wrong after DEADLINE."""
-    start = time.monotonic()
-    while True:
-        silent = [port for port, family in ports if not answers(port, family)]
-        passed = time.monotonic() - start
-        if not silent and not os.path.exists(_journal.PATH):
-            return passed, ""
-        if passed > DEADLINE:
-            return passed, f"silent: {silent}, journal: {os.path.exists(_journal.PATH)}"
-        time.sleep(0.05)
-
-
-def told_step() -> str:
-    with open("/run/transaction-step", encoding="utf-8") as file:
+    if os.WEXITSTATUS(code) == 0:
+        return "done"
+    with open(TOLD, encoding="utf-8") as file:
         return file.read()
+
+
+def mend(wanted: list[Endpoint]) -> tuple[float, str]:
+    """Seconds after which an endpoint was silent for the last time, and what is wrong: silence after DEADLINE, or a
+    journal that stays."""
+    start, last = time.monotonic(), 0.0
+    while True:
+        journal = os.path.exists(_journal.PATH)
+        asked = time.monotonic() - start
+        silent = [endpoint for endpoint in wanted if not endpoint.answers()]
+        last = asked if silent else last
+        if silent and asked > DEADLINE:
+            return last, f"after {asked:.1f} s silent: {silent}, journal: {journal}"
+        if not silent and not journal:
+            return last, ""
+        if asked > PATIENCE:
+            return last, f"after {asked:.1f} s there still is a journal"
+        time.sleep(0.02)
+
+
+def held() -> str:
+    """What the manifest says, but for digests of shared files."""
+    return json.dumps(_manifest.load().to_json()["services"], sort_keys=True)
+
+
+class Trial:
+    """One killed run after the other, and what came of each."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        self._module, options = module, module.params
+        self._services, self._every = options["services"], options["every"]
+        self._requests = {
+            backend: Request([Layer(BASE, self._services)], options["defaults"], backend, adopt=options["adopt"])
+            for backend in options["backends"]
+        }
+        self._wanted = endpoints(self._services)
+
+    def power_failure(self, backend: str, at: int) -> Iterator[dict[str, t.Any]]:
+        """The run and its watcher are gone; what becomes of the host is for others to see."""
+        ended = end_of(run(self._requests[backend], self._module, at, self._every, alone=True))
+        wrong = [] if ended == "killed" and os.path.exists(_journal.PATH) else ["there was no failure"]
+        yield {"to": backend, "at": at, "ended": ended, "seconds": 0.0, "problems": wrong}
+
+    def at_steps(self, backend: str) -> Iterator[dict[str, t.Any]]:
+        """Killed at steps on the way to one backend, until a run comes to its end."""
+        for at in range(1000):
+            row = self._one(backend, at, None)
+            yield row
+            if row["ended"] != "killed":
+                return
+
+    def at_moments(self, count: int, longest: float, seed: int) -> Iterator[dict[str, t.Any]]:
+        """Killed at random moments, back and forth. A run that was faster has come to its end."""
+        draw = random.Random(seed)
+        for _ in range(count):
+            here = next(iter(_manifest.load().services.values()))["backend"]
+            backend = next(name for name in self._requests if name != here)
+            yield self._one(backend, None, draw.uniform(0, longest))
+
+    def _one(self, backend: str, at: int | None, seconds: float | None) -> dict[str, t.Any]:
+        before = held()
+        child = run(self._requests[backend], self._module, at, self._every)
+        if seconds is not None:
+            kill_after(child, seconds)
+        ended = end_of(child)
+        # A run that was killed after its end has moved everything.
+        left = os.path.exists(_journal.PATH)
+        passed, problem = mend(self._wanted)
+        problems = [problem] if problem else self._wrong()
+        if ended == "killed" and (left or at is not None) and held() != before:
+            problems.append("the services are not those that there were before")
+        if ended not in ("killed", "done"):
+            problems.append(ended)
+        where = {"at": at} if seconds is None else {"after": round(seconds, 3)}
+        return {"to": backend, **where, "ended": ended, "seconds": round(passed, 2), "problems": problems}
+
+    def _wrong(self) -> list[str]:
+        request = next(iter(self._requests.values()))
+        return list(status(request, False, False, LocalHost(self._module))["problems"])
 
 
 def main() -> None:
@@ -127,44 +253,43 @@ def main() -> None:
         argument_spec={
             "services": {"type": "list", "elements": "dict", "required": True},
             "defaults": {"type": "dict"},
-            "backend": {"required": True},
-            "ports": {"type": "list", "elements": "int", "required": True},
+            # To the first one at steps; between all of them at moments.
+            "backends": {"type": "list", "elements": "str", "default": []},
             "every": {"type": "int", "default": 1},
-            "first": {"type": "int", "default": 0},
             "adopt": {"type": "list", "elements": "str", "default": []},
-            "seconds": {"type": "list", "elements": "float"},
+            # As when the power fails, at this step; and only the look at what answers after the next boot.
+            "power_failure": {"type": "int"},
+            "boot": {"type": "int"},
+            "moments": {"type": "int", "default": 0},
+            "longest": {"type": "float", "default": 1.0},
+            "seed": {"type": "int", "default": 0},
         }
     )
     options = module.params
-    request = Request(
-        [Layer(BASE, options["services"])], options["defaults"], options["backend"], adopt=options["adopt"]
-    )
-    ports = [(port, family) for port in options["ports"] for family in (socket.AF_INET, socket.AF_INET6)]
-    before = json.dumps(_manifest.load().to_json()["services"], sort_keys=True)
-    rows, problems = [], []
-    moments = options["seconds"]
-    for number in range(len(moments) if moments else 1000):
-        at = options["first"] + number * options["every"]
-        ended = run_in_child(request, module, at, moments[number] if moments else None)
-        passed, problem = mend(ports)
-        step = "" if moments else told_step() if ended != "done" else ""
-        after = json.dumps(_manifest.load().to_json()["services"], sort_keys=True)
-        rows.append(
-            {"at": moments[number] if moments else at, "ended": ended, "step": step, "seconds": round(passed, 2)}
-        )
-        if ended == "killed" and not moments and after != before:
-            # Nothing is left to undo once the journal is gone.
-            rows[-1]["kept"] = True
-            break
-        if problem or ended not in ("killed", "done"):
-            problems.append({**rows[-1], "problem": problem})
-            break
-        if ended == "done":
-            break
-    result = {"rows": rows, "problems": problems, "slowest": max(row["seconds"] for row in rows)}
-    if problems:
-        module.fail_json(msg=f"a killed run was not undone: {problems}", **result)
-    module.exit_json(changed=True, **result)
+    if options["boot"] is not None:
+        silent = boot(endpoints(options["services"]), options["boot"])
+        (module.fail_json if silent else module.exit_json)(msg=f"silent: {silent}")
+    trial = Trial(module)
+    start, rows = time.monotonic(), []
+    if options["moments"]:
+        trials = trial.at_moments(options["moments"], options["longest"], options["seed"])
+    elif options["power_failure"] is not None:
+        trials = trial.power_failure(options["backends"][0], options["power_failure"])
+    else:
+        trials = trial.at_steps(options["backends"][0])
+    for row in trials:
+        rows.append(row)
+        if row["problems"]:
+            with open(TOLD, encoding="utf-8") as file:
+                module.fail_json(msg=f"a killed run was not undone: {row}, killed before: {file.read()}", rows=rows)
+    deaths = [row for row in rows if row["ended"] == "killed"]
+    deadline = time.monotonic() + PATIENCE
+    while watchers() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    if not deaths or watchers():
+        module.fail_json(msg=f"{len(deaths)} runs were killed, watchers that are left: {watchers()}", rows=rows)
+    slowest = max(row["seconds"] for row in deaths)
+    module.exit_json(changed=True, deaths=len(deaths), slowest=slowest, took=round(time.monotonic() - start), rows=rows)
 
 
 if __name__ == "__main__":

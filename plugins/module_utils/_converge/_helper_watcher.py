@@ -16,12 +16,17 @@ import importlib
 import os
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 
 JOURNAL = "/var/lib/superserver/journal.json"
 LOCK = "/run/superserver/lock"
 # Who holds the lock, as a run that finds it taken reads it.
 NAME = "the watcher"
+# How often to try when something is in the way. The next run tries again, too.
+ATTEMPTS = 6
+# How often to look whether a change has been confirmed, in seconds.
+POLL = 0.5
 UNDO = "ansible_collections.ondemand.superserver.plugins.module_utils._converge._watch"
 
 
@@ -53,15 +58,31 @@ def detach() -> None:
 
 
 def watch() -> None:
-    """Wait for the end of the run, and undo what it has not finished."""
+    """Wait for the end of the run, and undo what it has not finished, or what nobody confirms in time."""
+    for _attempt in range(ATTEMPTS):
+        seconds = attempt()
+        if not seconds:
+            return
+        wait(seconds)
+
+
+def attempt() -> float:
+    """Wait for the lock and do what is to be done; the seconds after which to come again, 0 for never."""
     with open(LOCK, "a+", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not os.path.exists(JOURNAL):
-            return
+            return 0.0
         lock.truncate(0)
         lock.write(NAME)
         lock.flush()
-        importlib.import_module(UNDO).undo(Commands())
+        return float(importlib.import_module(UNDO).undo(Commands()))
+
+
+def wait(seconds: float) -> None:
+    """Until so many seconds have passed, or there is nothing left to wait for."""
+    deadline = time.monotonic() + seconds
+    while os.path.exists(JOURNAL) and time.monotonic() < deadline:
+        time.sleep(POLL)
 
 
 def main() -> None:

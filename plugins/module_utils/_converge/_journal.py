@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import time
 import typing as t
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -29,12 +30,46 @@ PATH = f"{STATE}/journal.json"
 TOLD = f"{STATE}/watcher.json"
 
 
+BOOT = "/proc/sys/kernel/random/boot_id"
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """What makes a switch stand that has been proven: that the controller comes back, within so many seconds, over
+    another connection than the run's. ``deadline`` is on the clock of this ``boot``. ``result``: what the run returned,
+    for the case that the connection did not live to carry it."""
+
+    within: int
+    deadline: float
+    boot: str
+    connection: str
+    result: Mapping[str, t.Any]
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left; 0 after a reboot, since there is no watcher any more."""
+        clock, boot = _clock()
+        return max(0.0, self.deadline - clock) if boot == self.boot else 0.0
+
+
+def confirmation(within: int, connection: str, result: Mapping[str, t.Any]) -> Confirmation:
+    """One that is due so many seconds from now."""
+    clock, boot = _clock()
+    return Confirmation(within, clock + within, boot, connection, result)
+
+
+def _clock() -> tuple[float, str]:
+    """Seconds since the boot, and which boot that was."""
+    with open(BOOT, encoding="ascii") as file:
+        return time.clock_gettime(time.CLOCK_BOOTTIME), file.read().strip()
+
+
 @dataclass(frozen=True)
 class Journal:
     """``files``: what was at each path that the switch writes or removes, None for nothing; ``backends``: whose each
     is. ``changes``: what the switch does, by backend. ``manifest``: the one before; ``guarded``: whether there was a
     guard. ``policy``, ``bin_directory`` and ``s6_rc``: of the run, see :class:`_read.Request`. ``others``: what it does
-    to services of others."""
+    to services of others. ``confirmation``: what a run that came to its end still waits for."""
 
     files: Mapping[str, Seen | None]
     backends: Mapping[str, str]
@@ -45,11 +80,18 @@ class Journal:
     bin_directory: str = ""
     s6_rc: Rc | None = None
     others: Others = field(default_factory=Others)
+    confirmation: Confirmation | None = None
+
+    @property
+    def awaited(self) -> float:
+        """Seconds for which the run's change may still be confirmed; 0 where it is to be undone now."""
+        return self.confirmation.left if self.confirmation else 0.0
 
     def restore(self) -> None:
-        """Put back every file that the switch changed or removed, and the manifest."""
+        """Put back every file that the switch changed or removed, and the manifest. What is as it was is not written:
+        the disk may be full, or the reason that the switch failed."""
         for path, seen in self.files.items():
-            if seen is not None and seen.kind in ("file", "link"):
+            if seen is not None and seen.kind in ("file", "link") and _files.look(path) != seen:
                 _files.restore(path, seen)
         if self.manifest == Manifest():
             _files.remove(_manifest.PATH)
@@ -92,6 +134,7 @@ def write(journal: Journal) -> None:
         "bin_directory": journal.bin_directory,
         "s6_rc": asdict(journal.s6_rc) if journal.s6_rc else None,
         "others": journal.others.to_json(),
+        "confirmation": asdict(journal.confirmation) if journal.confirmation else None,
     }
     _files.install(File(PATH, json.dumps(value), 0o600))
 
@@ -113,6 +156,7 @@ def read() -> Journal | None:
         value["bin_directory"],
         rc_from_json(value["s6_rc"]),
         others_from_json(value["others"]),
+        Confirmation(**value["confirmation"]) if value["confirmation"] else None,
     )
 
 

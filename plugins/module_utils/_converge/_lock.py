@@ -20,15 +20,14 @@ BRIEF, LONG = 2.0, 60.0
 
 
 @contextmanager
-def locked(check: bool, host: LocalHost) -> Iterator[None]:
+def locked(check: bool, host: LocalHost, patience: float = BRIEF) -> Iterator[None]:
     """One run at a time on a host; the second one is told who the first is. Check mode changes nothing and waits for
     nobody. A watcher that is undoing what a dead run has left is waited for."""
     if check:
         yield
         return
-    os.makedirs(os.path.dirname(LOCK), exist_ok=True)
-    with open(LOCK, "a+", encoding="ascii") as lock:
-        taken = host.wait(lambda: _take(lock), BRIEF)
+    with _opened() as lock:
+        taken = host.wait(lambda: _take(lock), patience)
         if not taken and _holder(lock) == NAME:
             taken = host.wait(lambda: _take(lock), LONG)
         if not taken:
@@ -37,6 +36,14 @@ def locked(check: bool, host: LocalHost) -> Iterator[None]:
         lock.write(f"process {os.getpid()}")
         lock.flush()
         yield
+
+
+def _opened() -> t.TextIO:
+    try:
+        os.makedirs(os.path.dirname(LOCK), exist_ok=True)
+        return open(LOCK, "a+", encoding="ascii")
+    except OSError as exc:
+        raise RunFailed(f"there is no lock to take: {exc}\nnothing was changed") from exc
 
 
 def _take(lock: t.TextIO) -> bool:

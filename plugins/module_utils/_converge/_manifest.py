@@ -115,6 +115,7 @@ def load() -> Manifest:
 
 
 def save(manifest: Manifest) -> None:
-    """Replace the manifest, atomically."""
-    text = json.dumps(manifest.to_json(), indent=1, sort_keys=True) + "\n"
-    _files.install(File(PATH, text, 0o600))
+    """Replace the manifest, atomically, unless it is the same."""
+    file = File(PATH, json.dumps(manifest.to_json(), indent=1, sort_keys=True) + "\n", 0o600)
+    if not _files.matches(file, _files.look(PATH)):
+        _files.install(file)

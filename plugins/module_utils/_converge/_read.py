@@ -48,6 +48,9 @@ class Request:
     installed: Sequence[str] = ()
     adopt: Sequence[str] = ()
     check: bool = False
+    confirm: str = "never"
+    confirm_timeout: int = 0
+    generations: int = 5
 
 
 @dataclass(frozen=True)

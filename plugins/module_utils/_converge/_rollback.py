@@ -7,7 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Change, SwitchFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import (
+    Backend,
+    Change,
+    SwitchFailed,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import RULES
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _journal
@@ -25,11 +29,20 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_platfo
 def recover(journal: Journal, host: LocalHost) -> list[str]:
     """Undo what a run that died left half done; what there is to tell of it."""
     problems = roll_back(journal, host)
-    return [f"a run was interrupted; {len(journal.files)} files were put back as they were before it", *problems]
+    return [f"{_cause(journal)}; {len(journal.files)} files were put back as they were before it", *problems]
+
+
+def _cause(journal: Journal) -> str:
+    if journal.confirmation is None:
+        return "a run was interrupted"
+    return f"a change was not confirmed over a fresh connection within {journal.confirmation.within} s"
 
 
 def roll_back(journal: Journal, host: LocalHost) -> list[str]:
-    """Make the host again what the journal says it was; what does not work even so."""
+    """Make the host again what the journal says it was; what does not work even so.
+
+    The journal is kept where something could not be put back: the watcher tries again, and so does the next run.
+    """
     have = journal.manifest.built()
     every = [*have.values()] + [service for change in journal.changes.values() for service in change.start]
     manager = journal.manifest.manager(journal.s6_rc)
@@ -51,7 +64,8 @@ def roll_back(journal: Journal, host: LocalHost) -> list[str]:
     except (SwitchFailed, OSError) as exc:
         problems.append(str(exc))
     problems += [str(failure) for failure in prove_listeners(list(have.values()), BACKENDS, platform, host)]
-    _journal.clear()
+    if not problems:
+        _journal.clear()
     return problems
 
 
@@ -64,7 +78,10 @@ def _staying(changes: Mapping[str, Change], others: Others, platform: Platform, 
         for name, service in stopping
         for listener in service.listeners(platform.ipv6)
         for socket in live.near(listener)
-        if any(
-            other.service_of(live.owner(socket)) == service.name for other in BACKENDS.values() if other.name != name
-        )
+        if any(_holds(other, live.owner(socket), service.name) for other in BACKENDS.values() if other.name != name)
     )
+
+
+def _holds(backend: Backend, owner: tuple[str, str], service: str) -> bool:
+    """A super-server serves on what has lost its file, though nothing says under which name."""
+    return owner == (backend.name, "") or backend.service_of(owner) == service

@@ -17,7 +17,12 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import RULES, check_guard
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _journal, _manifest
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _generations, _journal, _manifest
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._confirm import (
+    await_confirmation,
+    required,
+    settle,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._errors import RunFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._journal import Journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._lock import locked
@@ -84,9 +89,18 @@ def converge(request: Request, host: LocalHost) -> dict[str, t.Any]:
         result["warnings"] += _journal.told()
         if plan.picture.missing:
             return {**result, "changed": bool(recovered)}
-        gaps = {} if plan.empty else _carry_out(plan, request, host)
+        if plan.empty:
+            result["warnings"] += _commit(plan, request, host)
+            return result
+        waits = required(request.confirm, request.confirm_timeout, plan.changes)
+        journal, gaps = _carry_out(plan, request, host)
+        if not waits:
+            _journal.clear()
         result["warnings"] += _commit(plan, request, host)
-        return _with_gaps(result, gaps)
+        result = _with_gaps(result, gaps)
+        if waits:
+            await_confirmation(journal, request.confirm_timeout, result)
+        return result
 
 
 def _prepare(request: Request, host: LocalHost) -> Plan:
@@ -118,10 +132,18 @@ def _recover(request: Request, host: LocalHost) -> list[str]:
     journal = _journal.read()
     if journal is None:
         return []
+    if request.check and journal.awaited:
+        return []
     if request.check:
         paths = f"{len(journal.files)} files"
         return [f"a run was interrupted; the next one first puts {paths} back as they were before it"]
-    return recover(journal, host)
+    if journal.awaited:
+        settle(journal)
+        return []
+    texts = recover(journal, host)
+    # Whatever could not be put back even now, this run finds and makes as declared.
+    _journal.clear()
+    return texts
 
 
 def _check(plan: Plan, host: LocalHost) -> None:
@@ -143,7 +165,7 @@ def _check(plan: Plan, host: LocalHost) -> None:
         raise RunFailed("the backend's own checker refuses the new configuration:\n" + "\n".join(problems))
 
 
-def _carry_out(plan: Plan, request: Request, host: LocalHost) -> dict[str, float]:
+def _carry_out(plan: Plan, request: Request, host: LocalHost) -> tuple[Journal, dict[str, float]]:
     picture = plan.picture
     paths = {file.path: file.backend for file in plan.install}
     paths.update({path: picture.manifest.files[path]["backend"] for path in plan.remove})
@@ -163,13 +185,17 @@ def _carry_out(plan: Plan, request: Request, host: LocalHost) -> dict[str, float
         with GapMeter({**_moving(plan), **_inherited(plan)}) as meter:
             switch(_transition(plan), BACKENDS, picture.platform, host)
         _prove(plan, request, host)
+        _record(plan, request)
     except (SwitchFailed, OSError) as exc:
         problems = roll_back(journal, host)
-        state = "everything was put back as it was" if not problems else "putting back met: " + "; ".join(problems)
-        raise RunFailed(f"{exc}\n{state}") from exc
-    _record(plan, request)
-    _journal.clear()
-    return meter.gaps()
+        raise RunFailed(f"{exc}\n{_outcome(problems)}") from exc
+    return journal, meter.gaps()
+
+
+def _outcome(problems: Sequence[str]) -> str:
+    if not problems:
+        return "everything was put back as it was"
+    return f"putting back met: {'; '.join(problems)}\nthe watcher tries on for half a minute; then the next run does"
 
 
 def _begin(journal: Journal, platform: Platform, host: LocalHost) -> None:
@@ -255,6 +281,7 @@ def _record(plan: Plan, request: Request) -> None:
         picture.want.values(), picture.files, runtimes, request.bin_directory, request.s6_rc, picture.takeover.records
     )
     if manifest.to_json() != picture.manifest.to_json():
+        _generations.keep(picture.manifest, manifest, request.generations)
         _manifest.save(manifest)
 
 

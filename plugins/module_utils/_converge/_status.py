@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _journal, _manifest
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _generations, _journal, _manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import look
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import Manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._prove import probe_service, status_rows
@@ -37,13 +37,14 @@ def status(request: Request, declared: bool, probe: bool, host: LocalHost) -> di
         "answers": answers,
         "files": files,
         "adopted": _adopted_rows(manifest),
+        "generations": _generations.listed(),
         "backend": _platform.choose_backend(processes),
         "problems": [
             *(f"{row['service']}: {row['problem']}" for row in endpoints if row["problem"]),
             *(f"{row['service']}: {row['problem']}" for row in answers if row["problem"]),
             *(f"{row['path']}: {row['problem']}" for row in files if row["problem"]),
             *_health(services, platform, host),
-            *(["a run was interrupted; the next one puts things back first"] if _journal.read() else []),
+            *_unfinished(),
         ],
     }
     if declared:
@@ -59,6 +60,15 @@ def status(request: Request, declared: bool, probe: bool, host: LocalHost) -> di
             f"{each.name}: not as declared: {each.action}, {each.reason}" for each in steps if each.action != "none"
         ]
     return result
+
+
+def _unfinished() -> list[str]:
+    journal = _journal.read()
+    if journal is None:
+        return []
+    if journal.awaited:
+        return [f"a change waits for its confirmation; it is undone in {journal.awaited:.0f} s"]
+    return ["a run was interrupted; the next one puts things back first"]
 
 
 def _file_rows(manifest: Manifest) -> list[dict[str, str]]:

@@ -21,6 +21,9 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_platfo
 PATH = f"{STATE}/watcher.pyz"
 PREFIX = "ansible_collections.ondemand.superserver.plugins.module_utils."
 
+# What is in the way of putting things back may pass: a full disk, somebody on a port. Seconds between two attempts.
+PAUSE = 5.0
+
 # A unit of its own: what ends the session of the run does not reach it, nor does it need a message bus. What it starts
 # is not ended with it.
 UNIT = (
@@ -57,8 +60,13 @@ def program() -> bytes:
     return stream.getvalue()
 
 
-def undo(commands: Commands) -> None:
-    """What the watcher does when the run is dead; the next run tells of it."""
+def undo(commands: Commands) -> float:
+    """What the watcher does when the run has ended without an end of its switch; the next run tells of it. Returns the
+    seconds after which to look again, 0 for never."""
     journal = _journal.read()
-    if journal is not None:
-        _journal.tell(recover(journal, LocalHost(commands)))
+    if journal is None:
+        return 0.0
+    if journal.awaited:
+        return journal.awaited
+    _journal.tell(recover(journal, LocalHost(commands)))
+    return PAUSE if _journal.read() else 0.0

@@ -147,6 +147,21 @@ def ancestors(pid: int) -> Iterator[int]:
             yield pid
 
 
+def connection_of(pid: int) -> str:
+    """The connection that a process works for, as sshd describes it in ``SSH_CONNECTION``: client and server, each with
+    its port. Empty where there is none. What changes the user (sudo) takes the variable away, but its parents have it.
+    """
+    for each in (pid, *ancestors(pid)):
+        try:
+            variables = _read(f"/proc/{each}/environ").split("\0")
+        except OSError:
+            continue
+        for variable in variables:
+            if variable.startswith("SSH_CONNECTION="):
+                return variable.partition("=")[2]
+    return ""
+
+
 def cgroups(pid: int) -> dict[str, str]:
     """The paths of a process's cgroups by hierarchy: the empty name is version 2, others are the controllers or the
     name (``name=systemd``) of version 1. Empty when the process has ended.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import shlex
 import socket
 import subprocess
 import sys
@@ -119,3 +120,13 @@ def test_cgroups_are_those_that_the_kernel_names() -> None:
     assert [line.split(":", 1)[1] for line in lines] == [
         f"{name}:{path}" for name, path in _processes.cgroups(os.getpid()).items()
     ]
+
+
+def test_the_connection_of_a_process_is_that_of_its_parents() -> None:
+    """sudo takes the variable away."""
+    shell = f"env -u SSH_CONNECTION {sys.executable} -c {shlex.quote(SLEEP)}; :"
+    told = "192.0.2.7 50022 192.0.2.1 22"
+    with start("/bin/sh", "-c", shell, env={**os.environ, "SSH_CONNECTION": told}) as parent:
+        (child,) = [pid for pid in _processes._pids() if parent.pid in [*_processes.ancestors(pid)][:1]]
+        assert _processes.connection_of(child) == told
+        parent.communicate()
