@@ -173,18 +173,25 @@ def stage(files: list[File], parent: str) -> str:
     """Write files below a new directory, each at its own path, for checkers to look at. Returns the directory."""
     os.makedirs(parent, mode=0o700, exist_ok=True)
     root = tempfile.mkdtemp(prefix="stage-", dir=parent)
-    for file in files:
-        if file.kind == "file":
-            path = root + file.path
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            with open(path, "w", encoding="utf-8", errors="surrogateescape", newline="") as staged:
-                staged.write(file.content)
-            os.chmod(path, file.mode)
+    try:
+        for file in files:
+            if file.kind == "file":
+                _stage(root, file)
+    except OSError:
+        remove_tree(root)
+        raise
     return root
 
 
+def _stage(root: str, file: File) -> None:
+    path = root + file.path
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8", errors="surrogateescape", newline="") as staged:
+        staged.write(file.content)
+    os.chmod(path, file.mode)
+
+
 def _unlink(path: str) -> None:
-    try:
+    # On a read-only file system even a file that is not there cannot be removed.
+    if os.path.lexists(path):
         os.unlink(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return
