@@ -13,7 +13,7 @@ import pytest
 import yaml
 from _checks import COLLECTION, ROOT, find_tool, tool_environment
 
-PLAYBOOKS = ("site", "verify", "rollback")
+PLAYBOOKS = ("site", "verify", "status", "adopt", "migrate", "rollback")
 # Beside these an artifact holds MANIFEST.json and FILES.json. What is missing here must not be needed at run time.
 PUBLISHED = {"CHANGELOG.rst", "CONTRIBUTING.md", "LICENSE", "README.md", "changelogs", "docs", "examples"} | {
     *("meta", "playbooks", "plugins", "roles")

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from _checks import ROOT
 
-ROLES = ("superserver", "superserver_s6", "superserver_systemd", "superserver_xinetd")
+ROLES = ("superserver", "superserver_migrate", "superserver_s6", "superserver_systemd", "superserver_xinetd")
 
 Mapping = dict[str, t.Any]
 

@@ -1,0 +1,76 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+name: table
+short_description: Show rows as lines in which columns stand below each other
+version_added: 1.0.0
+description:
+  - Makes a line of text for each row, and one with the names of the columns in front.
+options:
+  _input:
+    description:
+      - The rows.
+    type: list
+    elements: dict
+    required: true
+  columns:
+    description:
+      - The keys to show, in their order. What a row does not have is left empty. Underscores are shown as spaces.
+    type: list
+    elements: str
+    required: true
+author:
+  - Contributors to the ondemand.superserver collection (@ondemand)
+"""
+
+EXAMPLES = r"""
+---
+- name: Look at the host
+  ondemand.superserver.services_info:
+  register: found
+
+- name: Show who holds what
+  ansible.builtin.debug:
+    msg: "{{ found.endpoints | ondemand.superserver.table(['service', 'endpoint', 'owner', 'problem']) }}"
+"""
+
+RETURN = r"""
+---
+_value:
+  description: The lines.
+  type: list
+  elements: str
+  sample:
+    - service  endpoint  owner
+    - echo     tcp:*:7   systemd echo.socket
+"""
+
+import typing as t
+from collections.abc import Mapping, Sequence
+
+
+def table(rows: Sequence[Mapping[str, t.Any]], columns: Sequence[str]) -> list[str]:
+    """The lines of a table; see DOCUMENTATION."""
+    cells = [[column.replace("_", " ") for column in columns]]
+    cells += [[_text(row.get(column)) for column in columns] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in cells]
+
+
+def _text(value: t.Any) -> str:
+    """A value on one line."""
+    if value is None:
+        return ""
+    return ", ".join(map(_text, value)) if isinstance(value, (list, tuple)) else " ".join(str(value).split())
+
+
+class FilterModule:
+    """The collection's filters."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        return {"table": table}
