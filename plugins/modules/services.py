@@ -59,9 +59,15 @@ options:
   handover:
     description:
       - How a listener passes from one super-server to another.
-      - V(auto) takes the best method that works. V(gap) closes it before it is opened again.
+      - V(auto) takes the best method that works. Every other value asks for that method; where it does not work, the
+        next one that does is taken, and the result says why.
+      - V(reuseport) opens the new one beside the old one, for services that systemd takes over from another
+        super-server.
+      - V(hold) closes it before it is opened again, and has nftables drop what clients send to it in between, so that
+        they try again after a second instead of being refused.
+      - V(gap) does so without nftables, so that clients are refused in between.
     type: str
-    choices: [auto, gap]
+    choices: [auto, reuseport, hold, gap]
     default: auto
   verify:
     description:
@@ -147,9 +153,15 @@ services:
     method:
       description: How its listeners passed from the old to the new state, where they were open before and after.
       type: str
-      sample: gap
+      sample: hold
+    method_reason:
+      description: Why it was not a better method, or not the one that was asked for.
+      type: str
+      sample: "hold: nftables is not installed"
     gap_ms:
-      description: Milliseconds for which one of its listeners was closed, as measured from the kernel's table.
+      description:
+        - Milliseconds for which one of its listeners was closed, as measured from the kernel's table. With the method
+          V(hold) nobody was refused for that, but who came then had to wait.
       type: float
       sample: 12.5
 adopted:
@@ -208,6 +220,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._confirm import confirm
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._errors import RunFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._handover import AUTO, NAMES
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._run import converge
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import InvalidDeclaration
@@ -222,7 +235,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **declaration_options(),
-            "handover": {"type": "str", "choices": ["auto", "gap"], "default": "auto"},
+            "handover": {"type": "str", "choices": [AUTO, *NAMES], "default": AUTO},
             "verify": {"type": "bool", "default": True},
             "installed": {"type": "list", "elements": "str", "default": []},
             "generations": {"type": "int", "default": 5},

@@ -27,7 +27,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge imp
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._read import Request
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._run import converge
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._status import status
-from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files, _takeover
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers import BASE, Layer
 
@@ -45,6 +45,8 @@ STEPS = (
     (_journal, "write"),
     (_journal, "clear"),
     (_manifest, "save"),
+    (_takeover, "share"),
+    (_takeover, "step_back"),
 )
 FILES = ("install", "remove")
 TYPES = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}

@@ -154,6 +154,10 @@ class Backend(t.Protocol):
     def check(self, root: str, files: Sequence[File], platform: Platform, host: Host) -> list[str]:
         """Let the backend's own checker look at files staged below ``root`` (at ``root + file.path``); what it says."""
 
+    def wake(self, platform: Platform, host: Host) -> None:
+        """Start the runtime if it does not run, with its files as they were. No listener should be closed for as long
+        as that takes."""
+
     def reload(self, platform: Platform, host: Host) -> None:
         """Make the backend read its files, where that neither opens nor closes listeners (systemd's daemon-reload)."""
 
@@ -163,6 +167,9 @@ class Backend(t.Protocol):
     def activate(self, change: Change, platform: Platform, host: Host) -> None:
         """Open the listeners of ``change.start`` and apply ``change.refresh``, starting the runtime if it does not
         run."""
+
+    def settle(self, change: Change, platform: Platform, host: Host) -> None:
+        """What remains to be done after ``activate`` and takes time, while the listeners are open."""
 
     def health(self, services: Sequence[Service], platform: Platform, host: Host) -> dict[str, str]:
         """By service name, what is wrong though files and socket table are right (a runtime that will not survive a

@@ -28,7 +28,7 @@ INETD_CONFIG = "/etc/inetd.conf"
 PATIENCE = 10.0
 
 # Their numbers in signal(7).
-HANGUP, TERMINATE = 1, 15
+HANGUP, QUIT, TERMINATE = 1, 3, 15
 
 _STATE = re.compile(r"^State:\t(.)", re.MULTILINE)
 _PAUSES = re.compile(r"^voluntary_ctxt_switches:\t(\d+)$", re.MULTILINE)
@@ -83,6 +83,13 @@ def reload(process: Process, host: Host) -> None:
         raise SwitchFailed(
             f"xinetd ended when it read its configuration; look for what is wrong in the defaults entry of {CONFIG}"
         )
+
+
+def leave(process: Process, host: Host) -> None:
+    """End xinetd without its handlers. Were it to read that their services are gone, it would kill them, one after the
+    other."""
+    host.signal(process.pid, QUIT)
+    host.wait(lambda: find(host) is None, PATIENCE)
 
 
 def start(platform: Platform, host: Host) -> None:

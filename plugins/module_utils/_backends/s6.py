@@ -134,6 +134,9 @@ class S6:
         result = host.run([platform.program("sh"), "-c", PARSE, execlineb, *scripts], check=False)
         return [*found, *(line.replace(root, "") for line in (result.out + result.err).splitlines())]
 
+    def wake(self, platform: Platform, host: Host) -> None:
+        _ensure_running(platform, host)
+
     def reload(self, platform: Platform, host: Host) -> None:
         """Forget servers whose files are gone, and what s6 itself left in their directories. New ones are not started:
         that is for ``activate``."""
@@ -212,6 +215,9 @@ class S6:
             return control.service_name(server) in names and server not in wanted
 
         control.forget(stray, PATIENCE, platform, host)
+
+    def settle(self, change: Change, platform: Platform, host: Host) -> None:
+        """Nothing remains."""
 
     def health(self, services: Sequence[Service], platform: Platform, host: Host) -> dict[str, str]:
         enabled = [service for service in services if service.enabled]

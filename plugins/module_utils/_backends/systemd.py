@@ -108,6 +108,9 @@ class Systemd:
             return [f"systemd-analyze verify ended with {result.code}: {result.err.strip() or result.out.strip()}"]
         return list(dict.fromkeys(line.replace(root, "") for line in lines if not _NO_PROGRAM.search(line)))
 
+    def wake(self, platform: Platform, host: Host) -> None:
+        """systemd runs."""
+
     def reload(self, platform: Platform, host: Host) -> None:
         host.run([SYSTEMCTL, "daemon-reload"])
 
@@ -138,6 +141,9 @@ class Systemd:
         result = host.run([SYSTEMCTL, "start", *sockets], check=False)
         if result.code:
             raise SwitchFailed(f"systemctl start: {result.err.strip()}\n{self.log(change.start, platform, host)}")
+
+    def settle(self, change: Change, platform: Platform, host: Host) -> None:
+        """Nothing remains."""
 
     def health(self, services: Sequence[Service], platform: Platform, host: Host) -> dict[str, str]:
         """Everything that can be wrong beside files and sockets shows in one look at the units."""

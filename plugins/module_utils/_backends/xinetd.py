@@ -88,6 +88,11 @@ class Xinetd:
         problems = [config_problem(host), defaults_elsewhere(host)] if files else []
         return [*filter(None, problems), *check_entries(root, files, platform, host)]
 
+    def wake(self, platform: Platform, host: Host) -> None:
+        """What is wrong with the configuration is told by ``activate``."""
+        if not config_problem(host) and daemon.find(host) is None:
+            daemon.start(platform, host)
+
     def reload(self, platform: Platform, host: Host) -> None:
         """Reading its files is what opens and closes xinetd's listeners."""
 
@@ -101,7 +106,9 @@ class Xinetd:
         if problem:
             raise SwitchFailed(problem)
         process = daemon.find(host)
-        if process:
+        if process and not needed and not _serves_others(host):
+            daemon.leave(process, host)
+        elif process:
             daemon.reload(process, host)
             daemons = [old for old, _new in change.refresh if not (old.accept or old.internal)]
             daemon.stop_daemons(daemons, process, platform, host)
@@ -109,7 +116,9 @@ class Xinetd:
             daemon.start(platform, host)
         started = [*change.start, *(new for _old, new in change.refresh)]
         _give_logs([in_front(service, platform) for service in started], host)
-        if needed:
+
+    def settle(self, change: Change, platform: Platform, host: Host) -> None:
+        if any(service.enabled for service in change.kept):
             daemon.enable(platform, host)
 
     def health(self, services: Sequence[Service], platform: Platform, host: Host) -> dict[str, str]:
@@ -134,9 +143,14 @@ class Xinetd:
         return "\n".join(lines)
 
     def retire(self, platform: Platform, host: Host) -> None:
-        text = host.run(["/bin/sh", "-c", _CONFIGURATION], check=False).out
-        if not (enabled_services(text) or daemon.serves_inetd(host)):
+        if not _serves_others(host):
             daemon.stop(platform, host)
+
+
+def _serves_others(host: Host) -> bool:
+    """Whether xinetd has services that are still configured now that those of the collection are gone."""
+    text = host.run(["/bin/sh", "-c", _CONFIGURATION], check=False).out
+    return bool(enabled_services(text)) or daemon.serves_inetd(host)
 
 
 def _give_logs(services: Sequence[Service], host: Host) -> None:

@@ -13,16 +13,23 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
     SwitchFailed,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import RULES
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._hold import held
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _journal
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _hold, _journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._journal import Journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import look
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._others import Others
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._plan import reverse
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._prove import prove_listeners
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._sharing import (
+    restore_migration,
+    step_forward,
+    withdraw,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._switch import Transition, switch
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 
 
@@ -43,6 +50,9 @@ def roll_back(journal: Journal, host: LocalHost) -> list[str]:
 
     The journal is kept where something could not be put back: the watcher tries again, and so does the next run.
     """
+    withdraw()
+    restore_migration()
+    step_forward(host)
     have = journal.manifest.built()
     every = [*have.values()] + [service for change in journal.changes.values() for service in change.start]
     manager = journal.manifest.manager(journal.s6_rc)
@@ -57,16 +67,31 @@ def roll_back(journal: Journal, host: LocalHost) -> list[str]:
         journal.guarded if RULES in journal.files else None,
         staying=_staying(changes, others, platform, host),
         others=others,
+        held=_held(changes, platform, host),
     )
     problems = []
     try:
         switch(back, BACKENDS, platform, host)
     except (SwitchFailed, OSError) as exc:
         problems.append(str(exc))
+    _hold.lift(platform, host)
     problems += [str(failure) for failure in prove_listeners(list(have.values()), BACKENDS, platform, host)]
     if not problems:
         _journal.clear()
     return problems
+
+
+def _held(changes: Mapping[str, Change], platform: Platform, host: LocalHost) -> list[Listener]:
+    """Listeners that are closed and opened again on the way back, where this host can keep their clients waiting."""
+    stopped, started = (
+        [listener for service in services for listener in service.listeners(platform.ipv6)]
+        for services in (
+            [service for change in changes.values() for service in change.stop],
+            [service for change in changes.values() for service in change.start],
+        )
+    )
+    listeners = held(listener for listener in started if listener in stopped)
+    return [] if _hold.obstacle(listeners, platform, host) else listeners
 
 
 def _staying(changes: Mapping[str, Change], others: Others, platform: Platform, host: LocalHost) -> frozenset[int]:

@@ -26,6 +26,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._co
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._errors import RunFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._journal import Journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._lock import locked
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._passage import Passage, passage_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._plan import (
     Action,
     changes_of,
@@ -93,11 +94,11 @@ def converge(request: Request, host: LocalHost) -> dict[str, t.Any]:
             result["warnings"] += _commit(plan, request, host)
             return result
         waits = required(request.confirm, request.confirm_timeout, plan.changes)
-        journal, gaps = _carry_out(plan, request, host)
+        journal, passed = _carry_out(plan, request, host)
         if not waits:
             _journal.clear()
         result["warnings"] += _commit(plan, request, host)
-        result = _with_gaps(result, gaps)
+        result = _with_passages(result, passed)
         if waits:
             await_confirmation(journal, request.confirm_timeout, result)
         return result
@@ -165,8 +166,9 @@ def _check(plan: Plan, host: LocalHost) -> None:
         raise RunFailed("the backend's own checker refuses the new configuration:\n" + "\n".join(problems))
 
 
-def _carry_out(plan: Plan, request: Request, host: LocalHost) -> tuple[Journal, dict[str, float]]:
+def _carry_out(plan: Plan, request: Request, host: LocalHost) -> tuple[Journal, dict[str, dict[str, t.Any]]]:
     picture = plan.picture
+    passage = passage_of(plan.actions, request.handover, plan.guard is not None, picture.live, picture.platform, host)
     paths = {file.path: file.backend for file in plan.install}
     paths.update({path: picture.manifest.files[path]["backend"] for path in plan.remove})
     paths.update(picture.takeover.paths())
@@ -182,14 +184,14 @@ def _carry_out(plan: Plan, request: Request, host: LocalHost) -> tuple[Journal, 
     )
     _begin(journal, picture.platform, host)
     try:
-        with GapMeter({**_moving(plan), **_inherited(plan)}) as meter:
-            switch(_transition(plan), BACKENDS, picture.platform, host)
+        with GapMeter({**passage.listeners, **_inherited(plan)}) as meter:
+            switch(_transition(plan, passage), BACKENDS, picture.platform, host)
         _prove(plan, request, host)
         _record(plan, request)
     except (SwitchFailed, OSError) as exc:
         problems = roll_back(journal, host)
         raise RunFailed(f"{exc}\n{_outcome(problems)}") from exc
-    return journal, meter.gaps()
+    return journal, passage.told(meter.gaps())
 
 
 def _outcome(problems: Sequence[str]) -> str:
@@ -208,16 +210,6 @@ def _begin(journal: Journal, platform: Platform, host: LocalHost) -> None:
         raise RunFailed(f"the watcher could not be started: {exc}\nnothing was changed") from exc
 
 
-def _moving(plan: Plan) -> dict[str, list[Listener]]:
-    """The listeners that are open before and after, but closed and opened on the way, by service."""
-    ipv6 = plan.picture.platform.ipv6
-    return {
-        action.name: [listener for listener in action.new.listeners(ipv6) if listener in action.old.listeners(ipv6)]
-        for action in plan.actions
-        if action.kind in ("move", "rebind") and action.old and action.new and action.old.enabled and action.new.enabled
-    }
-
-
 def _inherited(plan: Plan) -> dict[str, list[Listener]]:
     """Listeners of new services that somebody else has open until now."""
     picture = plan.picture
@@ -228,7 +220,7 @@ def _inherited(plan: Plan) -> dict[str, list[Listener]]:
     }
 
 
-def _transition(plan: Plan) -> Transition:
+def _transition(plan: Plan, passage: Passage) -> Transition:
     obsolete: dict[str, list[str]] = {}
     for path in plan.remove:
         obsolete.setdefault(plan.picture.manifest.files[path]["backend"], []).append(path)
@@ -245,7 +237,16 @@ def _transition(plan: Plan) -> Transition:
         live.owners[inode].pid for inode, name in live.orphans.items() if plan.picture.have[name].backend != "systemd"
     )
     return Transition(
-        plan.changes, plan.write, frozenset(written), obsolete, plan.guard, orphans, others.sockets(live), others
+        plan.changes,
+        plan.write,
+        frozenset(written),
+        obsolete,
+        plan.guard,
+        orphans,
+        others.sockets(live),
+        others,
+        passage.held,
+        passage.sharing,
     )
 
 
@@ -299,6 +300,9 @@ def _commit(plan: Plan, request: Request, host: LocalHost) -> list[str]:
                 warnings.append(f"{name} holds nothing any more, but could not be stopped: {exc}")
                 continue
             _manifest.save(_manifest.load().retired(name))
+    # One that was there before goes on without services of the collection.
+    for name in sorted({service.backend for service in plan.picture.have.values()} - used - set(manifest.runtimes)):
+        BACKENDS[name].wake(plan.picture.platform, host)
     return warnings
 
 
@@ -317,13 +321,10 @@ def _report(plan: Plan, recovered: Sequence[str]) -> dict[str, t.Any]:
     }
 
 
-def _with_gaps(result: dict[str, t.Any], gaps: Mapping[str, float]) -> dict[str, t.Any]:
-    """A listener that was closed and opened again was moved by the method ``gap``; how long it was closed was
-    measured."""
+def _with_passages(result: dict[str, t.Any], passed: Mapping[str, Mapping[str, t.Any]]) -> dict[str, t.Any]:
+    """Tell of each service whose listeners passed over how they did."""
     for row in result["services"]:
-        if row["name"] in gaps:
-            row["method"] = "gap"
-            row["gap_ms"] = gaps[row["name"]]
+        row.update(passed.get(row["name"], {}))
     return result
 
 

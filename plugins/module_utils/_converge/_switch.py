@@ -11,10 +11,11 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Backend, Change, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import GUARD, apply_guard
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._hold import holding
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import bound
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._others import (
     Others,
@@ -23,9 +24,14 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._ot
     put_masks,
     read_entries_again,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._sharing import (
+    Sharing,
+    migrating,
+    withdraw,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import listening
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import listening, unserved
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
@@ -34,6 +40,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_platfo
 PATIENCE = 10.0
 # How often the gap meter looks, in seconds.
 SAMPLING = 0.002
+# How long connections may wait for an old listener to serve them before it is closed, in seconds.
+DRAINING = 0.4
 
 
 @dataclass(frozen=True)
@@ -44,7 +52,8 @@ class Transition:
     the files that have to go, by backend. ``guard``: load the rules (True), remove them (False), or leave them alone
     (None). ``orphans`` are processes that hold sockets of services and that no super-server can end any more.
     ``staying``: inodes of sockets that somebody else holds at listeners that are to be closed, as after a death before
-    they were opened. ``others``: what becomes of services of others.
+    they were opened. ``others``: what becomes of services of others. ``held``: listeners whose clients are kept waiting
+    while they are closed. ``sharing``: what is opened before anything is closed.
     """
 
     changes: Mapping[str, Change]
@@ -55,6 +64,8 @@ class Transition:
     orphans: frozenset[int] = frozenset()
     staying: frozenset[int] = frozenset()
     others: Others = field(default_factory=Others)
+    held: Sequence[Listener] = ()
+    sharing: Sharing = field(default_factory=Sharing)
 
     @property
     def unloads_units(self) -> bool:
@@ -75,12 +86,34 @@ def switch(transition: Transition, backends: Mapping[str, Backend], platform: Pl
     be gone by then. Those of the others go last: systemd closes a socket as soon as it reads that its unit is gone.
     Raises SwitchFailed or OSError.
     """
+    _wake(transition, backends.values(), platform, host)
     separate = [backend for backend in backends.values() if not backend.atomic]
     atomic = [backend for backend in backends.values() if backend.atomic]
     transition.install()
+    transition.sharing.announce(platform)
     for backend in separate:
         if backend.name in transition.written:
             backend.reload(platform, host)
+    if transition.sharing.services:
+        new = transition.sharing.take_over(backends["systemd"], platform, host)
+        transition = replace(transition, staying=transition.staying | new)
+    with migrating(bool(transition.sharing.services)), holding(transition.held, platform, host):
+        _drain(transition.held, host)
+        _swap(transition, separate, atomic, platform, host)
+    for backend in backends.values():
+        if not transition.change(backend).empty:
+            backend.settle(transition.change(backend), platform, host)
+    _tidy(transition, separate, platform, host)
+
+
+def _swap(
+    transition: Transition,
+    separate: Sequence[Backend],
+    atomic: Sequence[Backend],
+    platform: Platform,
+    host: LocalHost,
+) -> None:
+    """Close what is to be closed, and open what is to be opened."""
     for backend in separate:
         _release(backend, transition, platform, host)
     _end(transition.orphans, host)
@@ -95,13 +128,34 @@ def switch(transition: Transition, backends: Mapping[str, Backend], platform: Pl
     for backend in separate:
         _activate(backend, transition, platform, host)
     put_masks(transition.others)
+
+
+def _tidy(transition: Transition, separate: Sequence[Backend], platform: Platform, host: LocalHost) -> None:
+    """Remove what nothing uses any more."""
+    withdrawn = withdraw()
     _remove(transition, GUARD, platform)
     for backend in separate:
         removed = _remove(transition, backend.name, platform)
-        if removed or (backend.name == "systemd" and transition.unloads_units and platform.init == "systemd"):
+        units_went = withdrawn or (transition.unloads_units and platform.init == "systemd")
+        if removed or (backend.name == "systemd" and units_went):
             backend.reload(platform, host)
     _sweep(transition)
     come_back(transition.others, host)
+
+
+def _wake(transition: Transition, backends: Iterable[Backend], platform: Platform, host: LocalHost) -> None:
+    """Start the runtimes that listeners may move to."""
+    moving = any(change.stop for change in transition.changes.values())
+    for backend in backends:
+        if moving and transition.change(backend).start:
+            backend.wake(platform, host)
+
+
+def _drain(listeners: Sequence[Listener], host: LocalHost) -> None:
+    """Let old listeners serve who came before the hold: a listener that is closed resets those that wait in it."""
+    inodes = {socket.inode for sockets in bound(listeners).values() for socket in sockets} if listeners else set()
+    ports = {listener.port for listener in listeners}
+    host.wait(lambda: not (inodes and unserved(inodes, ports)), DRAINING)
 
 
 def _end(pids: Iterable[int], host: LocalHost) -> None:
@@ -121,8 +175,9 @@ def _activate(backend: Backend, transition: Transition, platform: Platform, host
         before = _inodes(gone, platform) - transition.staying
         backend.activate(change, platform, host)
         _closed(gone, before, platform, host)
-    elif change.start or change.refresh:
-        backend.activate(change, platform, host)
+    rest = transition.sharing.rest(change)
+    if not backend.atomic and (rest.start or rest.refresh):
+        backend.activate(rest, platform, host)
 
 
 def own_directories(platform: Platform) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 # States as the kernel counts them, shared by all transports: a bound datagram socket is "closed" until it is connected.
 ESTABLISHED = 1
+SYN_RECEIVED = 3
 CLOSE = 7
 LISTEN = 10
 
@@ -50,7 +51,8 @@ class InetEntry:
     """One IPv4 or IPv6 socket.
 
     ``address`` is packed; ``interface`` is an index, 0 for none; ``queue`` is how many connections may wait to be
-    accepted; ``cgroup`` is the id of the cgroup that the socket was created in. None is unknown.
+    accepted, ``pending`` how many do (of datagrams, how many bytes wait to be read); ``cgroup`` is the id of the cgroup
+    that the socket was created in. None is unknown.
     """
 
     address: bytes
@@ -61,6 +63,7 @@ class InetEntry:
     interface: int | None = None
     queue: int | None = None
     cgroup: int | None = None
+    pending: int | None = None
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ def inet_sockets(family: int, protocol: int, state: int) -> list[InetEntry]:
 def _inet(body: bytes, size: int) -> InetEntry:
     fields = _INET_ENTRY.unpack_from(body)
     _family, _state, _timer, _retransmits, port, _peer, address = fields[:7]
-    interface, _expires, _pending, queue, uid, inode = fields[8:]
+    interface, _expires, pending, queue, uid, inode = fields[8:]
     attributes = _attributes(body, _INET_ENTRY.size)
     return InetEntry(
         address=address[:size],
@@ -100,6 +103,7 @@ def _inet(body: bytes, size: int) -> InetEntry:
         interface=interface,
         queue=queue,
         cgroup=_number(attributes.get(_INET_CGROUP)),
+        pending=pending,
     )
 
 

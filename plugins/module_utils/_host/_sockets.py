@@ -13,7 +13,7 @@ import os
 import re
 import socket
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _sock_diag
@@ -38,7 +38,8 @@ class Socket:
     name. ``port`` is 0 for ``unix``. ``dual`` marks an IPv6 socket that takes IPv4 as well. ``type`` is ``stream``,
     ``datagram`` or ``seqpacket``. ``uid`` is -1 and ``backlog`` None where the kernel does not tell. ``interface`` is
     the device that the socket is bound to, empty for none, None where the kernel does not tell. ``cgroup`` is the id
-    of the cgroup that created the socket, on a kernel and a cgroup version that have it.
+    of the cgroup that created the socket, on a kernel and a cgroup version that have it. ``pending`` is how many
+    connections wait to be accepted, or how many bytes to be read, as far as the kernel tells.
     """
 
     transport: str
@@ -52,6 +53,7 @@ class Socket:
     backlog: int | None
     interface: str | None
     cgroup: int | None = None
+    pending: int = 0
 
     @property
     def listener(self) -> Listener:
@@ -109,6 +111,19 @@ def listening() -> list[Socket]:
     return sorted(unique.values(), key=lambda entry: (entry.transport, entry.port, entry.address, entry.inode))
 
 
+def unserved(inodes: Collection[int], ports: Collection[int]) -> int:
+    """What still waits in sockets to be accepted or read, and the connections to TCP ports that are being opened."""
+    waiting = sum(entry.pending for entry in listening() if entry.inode in inodes)
+    return waiting + sum(entry.port in ports for table in _TABLES[:2] for entry in _half_open(table))
+
+
+def _half_open(table: _Table) -> list[_sock_diag.InetEntry]:
+    try:
+        return _sock_diag.inet_sockets(_FAMILIES[table.family], _PROTOCOLS[table.transport], _sock_diag.SYN_RECEIVED)
+    except OSError:
+        return []
+
+
 def ipv6_usable() -> bool:
     """Whether any interface, loopback included, has an IPv6 address."""
     return bool(_lines("/proc/net/if_inet6"))
@@ -164,6 +179,7 @@ def _inet_socket(table: _Table, entry: _sock_diag.InetEntry) -> Socket:
         backlog=entry.queue if table.type == "stream" else None,
         interface=_interface_name(entry.interface),
         cgroup=entry.cgroup,
+        pending=entry.pending or 0,
     )
 
 

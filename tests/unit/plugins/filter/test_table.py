@@ -9,7 +9,7 @@ from ansible_collections.ondemand.superserver.plugins.filter.table import table
 
 
 def test_columns_stand_below_each_other() -> None:
-    rows = [
+    rows: list[dict[str, object]] = [
         {"host": "oak", "gap_ms": 12.5, "methods": ["gap", "hold"], "other": "not shown"},
         {"host": "birch", "gap_ms": "", "methods": [], "reason": "not proven:\n  echo"},
     ]

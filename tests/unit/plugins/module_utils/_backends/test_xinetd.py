@@ -104,6 +104,7 @@ class Machine:
             "program": "/usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "
             "/usr/sbin/xinetd -stayalive -pidfile /run/xinetd.pid",
             "hangup": "signal 1 to 100",
+            "quit": "signal 3 to 100",
             "terminate": "signal 15 to 100",
         }
         self.effects = {names[name]: effect for name, effect in effects.items()}
@@ -116,6 +117,7 @@ def host_of(machine: Machine) -> Host:
 
 def activate(machine: Machine, platform: Platform = UNDER_SYSTEMD, **change: t.Any) -> list[str]:
     XINETD.activate(Change(**change), platform, host_of(machine))
+    XINETD.settle(Change(**change), platform, host_of(machine))
     return [what for what in machine.done if "chown" not in what]
 
 
@@ -190,6 +192,18 @@ def test_starting_without_systemd(way: str) -> None:
     assert activate(machine, WITHOUT, **CREATED) == list(machine.effects)
 
 
+def test_waking() -> None:
+    machine = Machine()
+    XINETD.wake(UNDER_SYSTEMD, host_of(machine.effects_of(restart=machine.starts)))
+    assert machine.done == ["systemctl reset-failed xinetd.service", "systemctl restart xinetd.service"]
+
+
+def test_waking_one_that_runs() -> None:
+    machine = Machine(MAIN)
+    XINETD.wake(UNDER_SYSTEMD, host_of(machine))
+    assert machine.done == []
+
+
 def test_start_that_does_not_last() -> None:
     with pytest.raises(SwitchFailed, match="does not run"):
         activate(Machine(), **CREATED)
@@ -200,13 +214,27 @@ def test_nothing_is_started_for_nothing() -> None:
     assert activate(Machine(), stop=(made(),), kept=(made(state="disabled"),)) == []
 
 
+def others(machine: Machine, *, enabled: bool) -> Machine:
+    """With a service of somebody else's in xinetd's configuration."""
+    entry = f"service other\n{{\ndisable = {'no' if enabled else 'yes'}\n}}\n"
+    machine.run = lambda argv, check=True, environment=None: (  # type: ignore[method-assign]
+        Result(0, entry, "") if argv[0] == "/bin/sh" else machine._happens(" ".join(argv), check)
+    )
+    return machine
+
+
 def test_removal_needs_no_boot() -> None:
-    machine = Machine(MAIN)
+    machine = others(Machine(MAIN), enabled=True)
     assert activate(machine.effects_of(hangup=machine.reads), **REMOVED) == ["signal 1 to 100"]
 
 
+def test_last_service_leaves_its_sessions_behind() -> None:
+    machine = others(Machine(MAIN), enabled=False)
+    assert activate(machine.effects_of(quit=machine.ends), **REMOVED) == ["signal 3 to 100"]
+
+
 def test_removal_works_with_any_configuration() -> None:
-    machine = Machine(MAIN)
+    machine = others(Machine(MAIN), enabled=True)
     machine.files["/etc/xinetd.conf"] = ""
     activate(machine.effects_of(hangup=machine.reads), **REMOVED)
     with pytest.raises(SwitchFailed, match="includedir"):
@@ -290,12 +318,8 @@ def test_health_of_a_host_with_defaults_elsewhere() -> None:
 
 @pytest.mark.parametrize("foreign", [True, False])
 def test_retiring(foreign: bool) -> None:
-    machine = Machine(MAIN)
+    machine = others(Machine(MAIN), enabled=foreign)
     machine.effects_of(stop=machine.ends)
-    entry = f"service other\n{{\ndisable = {'no' if foreign else 'yes'}\n}}\n"
-    machine.run = lambda argv, check=True, environment=None: (  # type: ignore[method-assign]
-        Result(0, entry, "") if argv[0] == "/bin/sh" else machine._happens(" ".join(argv), check)
-    )
     XINETD.retire(UNDER_SYSTEMD, host_of(machine))
     stopped = ["systemctl stop xinetd.service", "systemctl disable xinetd.service"]
     assert machine.done == ([] if foreign else stopped)

@@ -1,0 +1,134 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The listeners that are open before and after a switch: by which method each service's pass over."""
+
+from __future__ import annotations
+
+import socket
+import typing as t
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._hold import held
+from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities import enforced_by_guard
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _hold
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._handover import (
+    GAP,
+    HOLD,
+    REUSEPORT,
+    Choice,
+    Move,
+    choose,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import Live
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._plan import Action
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._sharing import Sharing
+from ansible_collections.ondemand.superserver.plugins.module_utils._host import _takeover
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import UNKNOWN_UID, realising
+from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+
+_FROM_OTHERS = Choice(GAP, "somebody else had its listeners")
+
+
+@dataclass(frozen=True)
+class Passage:
+    """``listeners`` that pass over, and the method, by service; ``sharing``: what is taken over while the old
+    listeners are open."""
+
+    listeners: Mapping[str, Sequence[Listener]]
+    choices: Mapping[str, Choice]
+    sharing: Sharing = field(default_factory=Sharing)
+
+    @property
+    def held(self) -> list[Listener]:
+        """Listeners whose clients are kept waiting while they are closed."""
+        names = [name for name, choice in self.choices.items() if choice.method == HOLD]
+        return held(listener for name in names for listener in self.listeners[name])
+
+    def told(self, gaps: Mapping[str, float]) -> dict[str, dict[str, t.Any]]:
+        """What the result says of each service; ``gaps``: for how long its listeners were closed."""
+        rows = {}
+        for name, gap in gaps.items():
+            choice = self.choices.get(name, _FROM_OTHERS)
+            why = {"method_reason": choice.why} if choice.why else {}
+            rows[name] = {"method": choice.method, **why, "gap_ms": gap}
+        return rows
+
+
+@dataclass(frozen=True)
+class Passing:
+    """One service whose listeners are open before and after."""
+
+    old: Service
+    new: Service
+    listeners: Sequence[Listener]
+
+    def move(self, guard_changes: bool, platform: Platform) -> Move:
+        """The same for the choice of a method."""
+        return Move(
+            platform.column(self.new.backend),
+            frozenset(listener.transport for listener in self.listeners),
+            self.old.backend == self.new.backend,
+            guard_changes and bool(enforced_by_guard(self.new, platform)),
+            len(self.listeners) < len(self.new.listeners(platform.ipv6)),
+        )
+
+
+def passage_of(
+    actions: Iterable[Action], wanted: str, guard_changes: bool, live: Live, platform: Platform, host: LocalHost
+) -> Passage:
+    """Choose for every service by what this host permits."""
+    passing = {action.name: found for action in actions for found in [_passing(action, platform)] if found}
+    every = held(listener for found in passing.values() for listener in found.listeners)
+    nftables = _hold.obstacle(every, platform, host)
+    choices: dict[str, Choice] = {}
+    sockets: dict[str, list[socket.socket]] = {}
+    for name, found in passing.items():
+        facts = {"nftables": nftables, "duplicate": ""}
+        move = found.move(guard_changes, platform)
+        choices[name] = choose(move, wanted, facts)
+        if choices[name].method == REUSEPORT:
+            sockets[name], facts["duplicate"] = old_sockets(found, live)
+            choices[name] = choose(move, wanted, facts)
+    shared = [name for name, choice in choices.items() if choice.method == REUSEPORT]
+    return Passage(
+        {name: found.listeners for name, found in passing.items()},
+        choices,
+        Sharing([passing[name].new for name in shared], [entry for name in shared for entry in sockets[name]]),
+    )
+
+
+def _passing(action: Action, platform: Platform) -> Passing | None:
+    old, new = action.old, action.new
+    if action.kind not in ("move", "rebind") or old is None or new is None:
+        return None
+    listeners = common(old, new, platform.ipv6)
+    return Passing(old, new, listeners) if listeners else None
+
+
+def common(old: Service, new: Service, ipv6: bool) -> list[Listener]:
+    """Listeners that are open before and after."""
+    before = old.listeners(ipv6) if old.enabled and new.enabled else ()
+    return [listener for listener in new.listeners(ipv6) if listener in before]
+
+
+def old_sockets(passing: Passing, live: Live) -> tuple[list[socket.socket], str]:
+    """Duplicates of the sockets that a service has, or what keeps this process from having them."""
+    inodes: dict[int, list[int]] = {}
+    for listener in passing.listeners:
+        for entry in realising(listener, live.near(listener)):
+            owner = live.owners.get(entry.inode)
+            if owner is None:
+                return [], f"nobody can be seen who holds {listener}"
+            # Only sockets of one user share a port.
+            if entry.uid not in (0, UNKNOWN_UID):
+                return [], f"the socket of {listener} was not made by root"
+            inodes.setdefault(owner.pid, []).append(entry.inode)
+    try:
+        return [entry for pid, own in inodes.items() for entry in _takeover.duplicates(pid, own)], ""
+    except OSError as exc:
+        return [], f"the old socket cannot be had: {exc.strerror or exc}"

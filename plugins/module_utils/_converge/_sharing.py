@@ -1,0 +1,130 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ports that two super-servers share for a moment: the new listener is open before the old one is closed.
+
+Everything that outlives this process has a name of its own, so that whoever undoes a switch finds it.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Backend, Change, File
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_sharing import (
+    DROP_IN,
+    UNITS,
+    sharing_files,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import bound
+from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files, _takeover
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._processes import holders
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import listening, unserved
+from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+
+# Has the kernel give what waits in a listener that is closed to another one of the same port, since Linux 5.14.
+MIGRATE = "/proc/sys/net/ipv4/tcp_migrate_req"
+# What that was before.
+MIGRATED = "/run/superserver/tcp_migrate_req"
+
+# How long connections may wait for an old listener to serve them before it is closed, in seconds; nobody waits for it.
+DRAINING = 2.0
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """``services`` as they are to be, whose listeners systemd opens beside the old ``sockets``: duplicates of those."""
+
+    services: Sequence[Service] = ()
+    sockets: Sequence[socket.socket] = ()
+
+    def announce(self, platform: Platform) -> None:
+        """Have systemd share ports from the next time that it reads its units."""
+        for file in sharing_files(self.services, platform):
+            _files.install(file)
+
+    def rest(self, change: Change) -> Change:
+        """What is left to be opened."""
+        return replace(change, start=tuple(service for service in change.start if service not in self.services))
+
+    def take_over(self, systemd: Backend, platform: Platform, host: LocalHost) -> frozenset[int]:
+        """Open the new listeners and have the old ones step back; the inodes of the new ones."""
+        old = {os.fstat(entry.fileno()).st_ino for entry in self.sockets}
+        try:
+            for entry in self.sockets:
+                _takeover.share(entry)
+            systemd.activate(Change(start=tuple(self.services)), platform, host)
+            for entry in self.sockets:
+                _takeover.step_back(entry)
+            host.wait(lambda: not unserved(old, ()), DRAINING)
+        finally:
+            for entry in self.sockets:
+                entry.close()
+        listeners = [listener for service in self.services for listener in service.listeners(platform.ipv6)]
+        return frozenset(entry.inode for found in bound(listeners).values() for entry in found) - old
+
+
+def withdraw() -> bool:
+    """Remove what let systemd share ports; whether there was anything."""
+    found = glob.glob(f"{UNITS}/*.socket.d/{DROP_IN}")
+    for path in found:
+        _files.remove(path, (os.path.dirname(path),))
+    return bool(found)
+
+
+def step_forward(host: LocalHost) -> None:
+    """Old listeners that a run has left behind get connections again; those that it cannot reach stay as they are."""
+    deaf = {entry.inode for entry in listening() if entry.interface == f"#{_takeover.NOWHERE}"}
+    for inode, found in holders(deaf).items() if deaf else ():
+        for holder in found[:1]:
+            try:
+                (entry,) = _takeover.duplicates(holder.pid, [inode])
+            except OSError:
+                continue
+            with entry:
+                _takeover.step_forward(entry)
+
+
+@contextmanager
+def migrating(wanted: bool) -> Iterator[None]:
+    """What still waits in an old listener when it is closed passes to the new one, where this kernel can do that."""
+    value = _read(MIGRATE)
+    if wanted and value == "0":
+        _files.install(File(MIGRATED, value, 0o600))
+        _write(MIGRATE, "1")
+    try:
+        yield
+    finally:
+        restore_migration()
+
+
+def restore_migration() -> None:
+    """Set the kernel as it was."""
+    value = _read(MIGRATED)
+    if value:
+        _write(MIGRATE, value)
+        os.unlink(MIGRATED)
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
+def _write(path: str, value: str) -> None:
+    """In a container it may be there for reading only."""
+    try:
+        with open(path, "w", encoding="ascii") as file:
+            file.write(value)
+    except OSError:
+        return

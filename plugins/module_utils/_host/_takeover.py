@@ -1,0 +1,97 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Getting hold of a listening socket that another process has, and making it step back behind a new one of the same
+port, without a connection being refused.
+
+The old socket is made to share its port (``share``). Once the new one listens, the old one gets no more connections
+(``step_back``), keeps those that wait to be accepted, and can be closed when there are none left. Numbers are those of
+Linux's headers.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import platform
+import re
+import socket
+import struct
+from collections.abc import Collection
+
+# asm-generic/unistd.h, which every architecture follows for calls as new as these; alpha alone counts from 110 on.
+_PIDFD_OPEN, _PIDFD_GETFD = 434, 438
+_ALPHA_OFFSET = 110
+
+_ATTACH_CBPF = 51
+_BIND_TO_INDEX = 62
+_RETURN = 0x06  # BPF_RET | BPF_K
+_SECOND = 1  # The old socket is the first of the group, because it was there when the new one joined.
+
+# No interface has this index, so that nothing ever arrives for a socket that is bound to it.
+NOWHERE = 0x7FFFFFFE
+
+_SOCKET = re.compile(r"socket:\[(\d+)\]")
+
+
+def _call(number: int, *arguments: int) -> int:
+    """A system call that the standard library of Python 3.8 does not have. Raises OSError."""
+    library = ctypes.CDLL(None, use_errno=True)
+    offset = _ALPHA_OFFSET if platform.machine() == "alpha" else 0
+    result = library.syscall(ctypes.c_long(number + offset), *(ctypes.c_long(argument) for argument in arguments))
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    return int(result)
+
+
+def duplicates(pid: int, inodes: Collection[int]) -> list[socket.socket]:
+    """Sockets of a process, by their inodes. Raises OSError where that is not permitted, or one is gone."""
+    found = _descriptors(pid)
+    missing = sorted(set(inodes) - set(found))
+    if missing:
+        raise FileNotFoundError(errno.ENOENT, f"process {pid} has no socket {missing[0]} any more")
+    process = _call(_PIDFD_OPEN, pid, 0)
+    try:
+        return [socket.socket(fileno=_call(_PIDFD_GETFD, process, found[inode], 0)) for inode in inodes]
+    finally:
+        os.close(process)
+
+
+def _descriptors(pid: int) -> dict[int, int]:
+    """The descriptor of each socket of a process."""
+    folder = f"/proc/{pid}/fd"
+    found = {}
+    for name in os.listdir(folder):
+        try:
+            target = _SOCKET.fullmatch(os.readlink(f"{folder}/{name}"))
+        except FileNotFoundError:
+            continue
+        if target:
+            found[int(target.group(1))] = int(name)
+    return found
+
+
+def share(listener: socket.socket) -> None:
+    """Let another socket of the same user that wants to share the port be bound to it, too."""
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+
+
+def step_back(listener: socket.socket) -> None:
+    """Leave what arrives from now on to the new socket, which must listen by now.
+
+    A new socket of the very same family shares a group with the old one, and the kernel is told to choose it. Else, as
+    between one socket for both families and two of one family each, there is no group, and the old socket is bound to
+    an interface that does not exist.
+    """
+    program = ctypes.create_string_buffer(struct.pack("HBBI", _RETURN, 0, 0, _SECOND))
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, _ATTACH_CBPF, struct.pack("HP", 1, ctypes.addressof(program)))
+    except OSError:
+        listener.setsockopt(socket.SOL_SOCKET, _BIND_TO_INDEX, NOWHERE)
+
+
+def step_forward(listener: socket.socket) -> None:
+    """Undo :func:`step_back`, when the new socket is closed. A group that has one member chooses that."""
+    listener.setsockopt(socket.SOL_SOCKET, _BIND_TO_INDEX, 0)

@@ -1,0 +1,96 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which listeners pass over in a run, and what is told of it."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+import pytest
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._handover import Choice, Move
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import Live
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._passage import (
+    Passage,
+    Passing,
+    common,
+    old_sockets,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._owners import Owner
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import listening
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+from ansible_collections.ondemand.superserver.tests.unit.declarations import service
+
+SEVEN, EIGHT = Listener("tcp", "dual", "::", 7), Listener("tcp", "dual", "::", 8)
+PATH = Listener("unix", "unix", "/run/a", 0, "/run/a")
+WHY = "hold: nftables is not installed"
+PASSAGE = Passage({"held": [SEVEN, PATH], "closed": [EIGHT]}, {"held": Choice("hold"), "closed": Choice("gap", WHY)})
+
+
+def test_listeners_of_before_and_after() -> None:
+    old = service(listen=[{"tcp": "7"}, {"tcp": "9"}])
+    new = service(listen=[{"tcp": "8"}, {"tcp": "7"}])
+    assert common(old, new, ipv6=True) == [SEVEN]
+
+
+@pytest.mark.parametrize(("ports", "grows"), [(["7"], False), (["7", "8"], True)])
+def test_service_that_gets_new_listeners(ports: list[str], grows: bool) -> None:
+    new = service(listen=[{"tcp": port} for port in ports])
+    found = Passing(service(listen=[{"tcp": "7"}, {"tcp": "9"}], backend="xinetd"), new, [SEVEN])
+    assert found.move(False, Platform()) == Move("systemd", frozenset({"tcp"}), grows=grows)
+
+
+def test_nothing_passes_to_or_from_a_disabled_service() -> None:
+    on, off = service(listen=[{"tcp": "7"}]), service(listen=[{"tcp": "7"}], state="disabled")
+    assert common(on, off, ipv6=True) == common(off, on, ipv6=True) == []
+
+
+def test_only_what_the_firewall_can_hold_is_held() -> None:
+    assert PASSAGE.held == [SEVEN]
+
+
+def test_result() -> None:
+    assert PASSAGE.told({"held": 12.5, "closed": 3.0}) == {
+        "held": {"method": "hold", "gap_ms": 12.5},
+        "closed": {"method": "gap", "method_reason": WHY, "gap_ms": 3.0},
+    }
+
+
+def test_old_sockets_are_duplicated() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        inode = os.fstat(listener.fileno()).st_ino
+        port = listener.getsockname()[1]
+        live = Live({("tcp", port): [entry for entry in listening() if entry.inode == inode]}, {inode: OWN})
+        (copy,), why = old_sockets(passing(port), live)
+        with copy:
+            assert (os.fstat(copy.fileno()).st_ino, why) == (inode, "")
+
+
+def test_socket_of_a_process_that_has_ended() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        inode = os.fstat(listener.fileno()).st_ino
+        port = listener.getsockname()[1]
+        found = [entry for entry in listening() if entry.inode == inode]
+    _sockets, why = old_sockets(passing(port), Live({("tcp", port): found}, {inode: OWN}))
+    assert why.startswith("the old socket cannot be had: ")
+
+
+def test_socket_of_nobody_who_can_be_seen() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        found = [entry for entry in listening() if entry.port == port and entry.transport == "tcp"]
+        assert old_sockets(passing(port), Live({("tcp", port): found}, {})) == (
+            [],
+            f"nobody can be seen who holds tcp:127.0.0.1:{port}",
+        )
+
+
+OWN = Owner("program", "python", os.getpid(), "python")
+
+
+def passing(port: int) -> Passing:
+    held = service(listen=[{"tcp": f"127.0.0.1:{port}"}])
+    return Passing(held, held, held.listeners(True))

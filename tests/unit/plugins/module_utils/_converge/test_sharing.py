@@ -1,0 +1,80 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ports that two super-servers share: what is left to be done, and that nothing of it stays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _systemd_sharing
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Change
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _sharing
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._sharing import Sharing
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+from ansible_collections.ondemand.superserver.tests.unit.declarations import service
+
+ONE, TWO = service(name="one"), service(name="two")
+
+
+def test_every_socket_unit_shares_its_ports() -> None:
+    both = service(name="both", exec=None, internal="echo", listen=[{"tcp": "7"}, {"udp": "7"}])
+    files = _systemd_sharing.sharing_files([ONE, both], Platform())
+    assert [file.path for file in files] == [
+        f"/run/systemd/system/{unit}.socket.d/superserver-handover.conf" for unit in ("one", "both", "both.udp")
+    ]
+    assert {file.content.partition("[Socket]")[2] for file in files} == {"\nReusePort=yes\n"}
+
+
+def test_what_is_left_to_be_opened() -> None:
+    assert Sharing([ONE]).rest(Change(start=(ONE, TWO), kept=(ONE, TWO))) == Change(start=(TWO,), kept=(ONE, TWO))
+
+
+def test_drop_ins_go_and_those_of_others_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_sharing, "UNITS", str(tmp_path))
+    for name in ("one.socket.d/superserver-handover.conf", "two.socket.d/superserver-handover.conf", "two.socket.d/a"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert _sharing.withdraw()
+    assert [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*"))] == [
+        "two.socket.d",
+        "two.socket.d/a",
+    ]
+    assert not _sharing.withdraw()
+
+
+@pytest.fixture
+def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(_sharing, "MIGRATE", str(tmp_path / "sysctl"))
+    monkeypatch.setattr(_sharing, "MIGRATED", str(tmp_path / "kept"))
+    return tmp_path / "sysctl"
+
+
+@pytest.mark.parametrize(("before", "during"), [("0\n", "1"), ("1\n", "1\n")])
+def test_kernel_is_set_as_it_was(kernel: Path, before: str, during: str) -> None:
+    kernel.write_text(before)
+    with _sharing.migrating(True):
+        assert kernel.read_text() == during
+    assert kernel.read_text().strip() == before.strip()
+    assert list(kernel.parent.iterdir()) == [kernel]
+
+
+def test_kernel_is_set_as_it_was_after_a_death(kernel: Path) -> None:
+    kernel.write_text("0\n")
+    held = _sharing.migrating(True)
+    held.__enter__()
+    _sharing.restore_migration()
+    assert kernel.read_text() == "0"
+
+
+def test_kernel_that_cannot_do_that(kernel: Path) -> None:
+    with _sharing.migrating(True):
+        assert not kernel.exists()
+
+
+def test_kernel_is_left_alone_where_nothing_is_shared(kernel: Path) -> None:
+    kernel.write_text("0\n")
+    with _sharing.migrating(False):
+        assert kernel.read_text() == "0\n"
