@@ -10,7 +10,7 @@ import typing as t
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._hold import held
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._hold import SECONDS, held
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities import enforced_by_guard
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _hold
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._handover import (
@@ -51,12 +51,14 @@ class Passage:
 
     def told(self, gaps: Mapping[str, float]) -> dict[str, dict[str, t.Any]]:
         """What the result says of each service; ``gaps``: for how long its listeners were closed."""
-        rows = {}
-        for name, gap in gaps.items():
-            choice = self.choices.get(name, _FROM_OTHERS)
-            why = {"method_reason": choice.why} if choice.why else {}
-            rows[name] = {"method": choice.method, **why, "gap_ms": gap}
-        return rows
+        return {name: _told(self.choices.get(name, _FROM_OTHERS), gap) for name, gap in gaps.items()}
+
+
+def _told(choice: Choice, gap: float) -> dict[str, t.Any]:
+    late = choice.method == HOLD and gap > SECONDS * 1000
+    expired = [f"the hold ended after {SECONDS} s, and clients were refused from then on"] if late else []
+    why = "; ".join([*([choice.why] if choice.why else []), *expired])
+    return {"method": choice.method, **({"method_reason": why} if why else {}), "gap_ms": gap}
 
 
 @dataclass(frozen=True)

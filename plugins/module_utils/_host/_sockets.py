@@ -14,7 +14,7 @@ import re
 import socket
 import struct
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _sock_diag
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import ANY, Listener
@@ -53,7 +53,7 @@ class Socket:
     backlog: int | None
     interface: str | None
     cgroup: int | None = None
-    pending: int = 0
+    pending: int = field(default=0, compare=False)
 
     @property
     def listener(self) -> Listener:

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from ansible_collections.ondemand.superserver.plugins.filter.table import table
 
 
 def test_columns_stand_below_each_other() -> None:
-    rows: list[dict[str, object]] = [
+    rows: list[dict[str, t.Any]] = [
         {"host": "oak", "gap_ms": 12.5, "methods": ["gap", "hold"], "other": "not shown"},
         {"host": "birch", "gap_ms": "", "methods": [], "reason": "not proven:\n  echo"},
     ]

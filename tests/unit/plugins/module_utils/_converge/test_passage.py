@@ -36,6 +36,12 @@ def test_listeners_of_before_and_after() -> None:
     assert common(old, new, ipv6=True) == [SEVEN]
 
 
+def test_hold_that_did_not_last_is_told() -> None:
+    told = PASSAGE.told({"held": 5000.1, "closed": 5000.1})
+    assert told["held"]["method_reason"] == "the hold ended after 5 s, and clients were refused from then on"
+    assert told["closed"]["method_reason"] == WHY
+
+
 @pytest.mark.parametrize(("ports", "grows"), [(["7"], False), (["7", "8"], True)])
 def test_service_that_gets_new_listeners(ports: list[str], grows: bool) -> None:
     new = service(listen=[{"tcp": port} for port in ports])

@@ -306,3 +306,25 @@ def test_a_listener_is_realised_by_the_socket_it_describes(text: str) -> None:
     address = "dual" if listener.family == "dual" else listener.address
     assert row(address).listener == listener
     assert _sockets.realising(listener, [row(address)])
+
+
+@pytest.mark.parametrize(("family", "address"), [(V4, "127.0.0.1"), (V6, "::1")])
+def test_connections_that_wait_to_be_accepted(open_socket: Open, family: int, address: str) -> None:
+    entry = open_socket(family, STREAM, (address, 0))
+    inode, port = os.fstat(entry.fileno()).st_ino, entry.getsockname()[1]
+    assert _sockets.unserved([inode], [port]) == 0
+    with socket.create_connection((address, port)):
+        assert _sockets.unserved([inode], [port]) == 1
+        assert _sockets.unserved([], []) == 0
+        entry.accept()[0].close()
+        assert _sockets.unserved([inode], [port]) == 0
+
+
+def test_datagrams_that_wait_to_be_read(open_socket: Open) -> None:
+    entry = open_socket(V4, DATAGRAM, ("127.0.0.1", 0))
+    inode = os.fstat(entry.fileno()).st_ino
+    with socket.socket(V4, DATAGRAM) as client:
+        client.sendto(b"x", entry.getsockname())
+    assert _sockets.unserved([inode], []) > 0
+    entry.recv(1)
+    assert _sockets.unserved([inode], []) == 0
