@@ -223,9 +223,9 @@ class Trial:
     def at_moments(self, count: int, longest: float, seed: int) -> Iterator[dict[str, t.Any]]:
         """Killed at random moments, back and forth. A run that was faster has come to its end."""
         draw = random.Random(seed)
-        for _ in range(count):
-            here = next(iter(_manifest.load().services.values()))["backend"]
-            backend = next(name for name in self._requests if name != here)
+        for _number in range(count):
+            here = {service["backend"] for service in _manifest.load().services.values()}
+            backend = min(name for name in self._requests if name not in here)
             yield self._one(backend, None, draw.uniform(0, longest))
 
     def _one(self, backend: str, at: int | None, seconds: float | None) -> dict[str, t.Any]:

@@ -168,7 +168,7 @@ def _check(plan: Plan, host: LocalHost) -> None:
 
 def _carry_out(plan: Plan, request: Request, host: LocalHost) -> tuple[Journal, dict[str, dict[str, t.Any]]]:
     picture = plan.picture
-    passage = passage_of(plan.actions, request.handover, plan.guard is not None, picture.live, picture.platform, host)
+    passage = _passage(plan, request, host)
     paths = {file.path: file.backend for file in plan.install}
     paths.update({path: picture.manifest.files[path]["backend"] for path in plan.remove})
     paths.update(picture.takeover.paths())
@@ -198,6 +198,16 @@ def _outcome(problems: Sequence[str]) -> str:
     if not problems:
         return "everything was put back as it was"
     return f"putting back met: {'; '.join(problems)}\nthe watcher tries on for half a minute; then the next run does"
+
+
+def _passage(plan: Plan, request: Request, host: LocalHost) -> Passage:
+    """Find out how listeners can pass over."""
+    picture = plan.picture
+    guard_changes = plan.guard is not None
+    try:
+        return passage_of(plan.actions, request.handover, guard_changes, picture.live, picture.platform, host)
+    except OSError as exc:
+        raise RunFailed(f"{exc}\nnothing was changed") from exc
 
 
 def _begin(journal: Journal, platform: Platform, host: LocalHost) -> None:

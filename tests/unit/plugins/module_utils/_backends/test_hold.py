@@ -19,27 +19,27 @@ RULES = """\
 table inet superserver-hold
 delete table inet superserver-hold
 table inet superserver-hold {
-	set addresses-ipv4 {
-		type inet_proto . ipv4_addr . inet_service; flags timeout; timeout 5s;
-		elements = { tcp . 127.0.0.1 . 8 }
-	}
-	set ports-ipv4 {
-		type inet_proto . inet_service; flags timeout; timeout 5s;
-		elements = { tcp . 7, udp . 7 }
-	}
-	set ports-ipv6 {
-		type inet_proto . inet_service; flags timeout; timeout 5s;
-		elements = { tcp . 7 }
-	}
-	chain input {
-		type filter hook input priority filter - 20; policy accept;
-		tcp flags & (fin | syn | rst | ack) != syn accept
-		meta nfproto ipv4 meta l4proto . ip daddr . th dport @addresses-ipv4 drop
-		meta nfproto ipv4 meta l4proto . th dport @ports-ipv4 drop
-		meta nfproto ipv6 meta l4proto . th dport @ports-ipv6 drop
-	}
+    set addresses-ipv4 {
+        type inet_proto . ipv4_addr . inet_service; flags timeout; timeout 5s;
+        elements = { tcp . 127.0.0.1 . 8 }
+    }
+    set ports-ipv4 {
+        type inet_proto . inet_service; flags timeout; timeout 5s;
+        elements = { tcp . 7, udp . 7 }
+    }
+    set ports-ipv6 {
+        type inet_proto . inet_service; flags timeout; timeout 5s;
+        elements = { tcp . 7 }
+    }
+    chain input {
+        type filter hook input priority filter - 20; policy accept;
+        tcp flags & (fin | syn | rst | ack) != syn accept
+        meta nfproto ipv4 meta l4proto . ip daddr . th dport @addresses-ipv4 drop
+        meta nfproto ipv4 meta l4proto . th dport @ports-ipv4 drop
+        meta nfproto ipv6 meta l4proto . th dport @ports-ipv6 drop
+    }
 }
-"""
+""".replace("    ", "\t")
 
 
 def test_rules() -> None:

@@ -53,7 +53,7 @@ def plan(monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., Takeover]:
         monkeypatch.setattr(_adopt, "foreign_services", lambda *_arguments: [])
         records = {found.name: json.loads(json.dumps(record.to_json()))} if record else {}
         names = [found.name] if named else []
-        return plan_takeover(names, records, (), declared, Live({}, {}), "systemd", t.cast("LocalHost", None))
+        return plan_takeover(names, records, (), declared, Live({}, {}), "systemd", t.cast(LocalHost, None))
 
     return planned
 
@@ -143,7 +143,7 @@ def test_what_serves_elsewhere_too_is_told(plan: t.Callable[..., Takeover], monk
     monkeypatch.setattr(_adopt, "_holdings", lambda *_arguments: {OWNER: [SEVEN, EIGHT]})
     monkeypatch.setattr(_adopt, "_look", lambda *_arguments: {"a.socket": ON})
     monkeypatch.setattr(_adopt, "rivals", lambda *_arguments: {"b.socket": (SEVEN,), "c.socket": (EIGHT,)})
-    told = plan_takeover(["a.socket"], {}, (), [SEVEN], Live({}, {}), "systemd", t.cast("LocalHost", None)).warnings
+    told = plan_takeover(["a.socket"], {}, (), [SEVEN], Live({}, {}), "systemd", t.cast(LocalHost, None)).warnings
     assert len(told) == 2
     assert "a.socket also held tcp:*:8" in told[0]
     assert '"b.socket" is to listen on tcp:*:7, too' in told[1]
@@ -152,7 +152,7 @@ def test_what_serves_elsewhere_too_is_told(plan: t.Callable[..., Takeover], monk
 def test_names_that_are_repeated_or_programs(monkeypatch: pytest.MonkeyPatch) -> None:
     live = Live({}, {4: Owner("program", "nc", 99, "nc"), 5: Owner("s6", "/run/service/x", 98, "s6-tcpserver")})
     monkeypatch.setattr(_foreign_xinetd, "CONFIG", "/nonesuch")
-    host = t.cast("LocalHost", None)
+    host = t.cast(LocalHost, None)
     problems = plan_takeover(["nc", "x", "nc", "a.socket"], {}, (), [SEVEN], live, "s6", host).problems
     assert sorted(str(problem).split(" is ")[1][:14] for problem in problems) == sorted(
         ["a program (pid", "an s6 service ", "there already;", "a unit, and sy"]
@@ -168,7 +168,7 @@ def test_two_services_in_one_file_that_is_a_link(tmp_path: Path, monkeypatch: py
     path = str(config)
 
     def planned(names: list[str], records: t.Mapping[str, t.Any], declared: list[Listener]) -> Takeover:
-        return plan_takeover(names, records, (), declared, Live({}, {}), "s6", t.cast("LocalHost", None))
+        return plan_takeover(names, records, (), declared, Live({}, {}), "s6", t.cast(LocalHost, None))
 
     monkeypatch.setattr(_foreign_xinetd, "read_entries", lambda _path: read_entries(path))
     monkeypatch.setattr(_adopt, "_holdings", lambda *_arguments: {})

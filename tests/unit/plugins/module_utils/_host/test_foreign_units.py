@@ -45,7 +45,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def look(name: str, states: dict[str, str], own: t.Container[str] = ()) -> Foreign:
-    return units.look_at_units([name], own, t.cast("LocalHost", Systemctl(states)))[name]
+    return units.look_at_units([name], own, t.cast(LocalHost, Systemctl(states)))[name]
 
 
 def link(path: Path, target: str) -> str:
@@ -126,7 +126,7 @@ def test_units_that_cannot_be_taken_over(name: str, states: dict[str, str], word
 def test_any_number_of_units_costs_two_commands() -> None:
     names = [f"a{number}.socket" for number in range(9)]
     host = Systemctl({name: state(name, Triggers=name.replace("socket", "service")) for name in names})
-    units.look_at_units(names, (), t.cast("LocalHost", host))
+    units.look_at_units(names, (), t.cast(LocalHost, host))
     assert host.commands == 2
 
 
