@@ -16,8 +16,9 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host import 
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._foreign_units import MASK
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._foreign_xinetd import CONFIG
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import Socket
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._xinetd_config import read_services
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener, collide
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 
 # How long a listener of somebody else's may take to open again, in seconds.
@@ -47,10 +48,16 @@ class Others:
         )
 
     def sockets(self, live: Live) -> frozenset[int]:
-        """Inodes of the sockets that they hold."""
+        """Inodes of the sockets that they hold, or may hold: whose a socket of xinetd's is, only its files tell, and they
+        may be newer than what it runs."""
         return frozenset(
-            socket.inode for sockets in live.sockets.values() for socket in sockets if live.owner(socket) in self.owners
+            socket.inode for sockets in live.sockets.values() for socket in sockets if self._may_hold(socket, live)
         )
+
+    def _may_hold(self, socket: Socket, live: Live) -> bool:
+        owner = live.owner(socket)
+        opens = any(collide(socket.listener, listener) for listener in self.opening)
+        return owner in self.owners or (owner[0] == "xinetd" and opens)
 
     def to_json(self) -> dict[str, t.Any]:
         """As it is stored."""
