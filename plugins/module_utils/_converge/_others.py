@@ -48,7 +48,7 @@ class Others:
         )
 
     def sockets(self, live: Live) -> frozenset[int]:
-        """Inodes of the sockets that they hold, or may hold: whose a socket of xinetd's is, only its files tell, and they
+        """Inodes of the sockets that they hold, or may hold: whose a socket of xinetd is, only its files tell, and they
         may be newer than what it runs."""
         return frozenset(
             socket.inode for sockets in live.sockets.values() for socket in sockets if self._may_hold(socket, live)
