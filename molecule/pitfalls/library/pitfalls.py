@@ -188,7 +188,7 @@ class Trial:
         host = LocalHost(self._module)
         loaded, _absent = load_services(self._layers([service])[-1:], None, self.backend)
         wanted = resolve_ports([one for one in loaded if one.name == service["name"]], lambda _name, _transport: None)
-        platform = _platform.detect(wanted, host.processes(), "auto", "", host)
+        platform = _platform.detect(wanted, host.processes(), "auto", "", None, host)
         files = BACKENDS[self.backend].render(wanted, platform)
         broken = [_broken(file, old, new) if file.path.endswith(path) else file for file in files]
         require(broken != files, f"no file {path} has {old!r}")
