@@ -31,7 +31,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host import 
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers import BASE, Layer
 
-DEADLINE = 5.0  # seconds from the death until the last endpoint answers
+# Seconds from the death until the last endpoint answers: two or three where nothing else runs on the machine.
+DEADLINE = 15.0
 PATIENCE = 30.0  # seconds until nothing is left to tidy up, which nobody waits for
 ANSWER = 3.0  # seconds that one answer may take
 TOLD = "/run/transaction-step"
@@ -200,6 +201,7 @@ class Trial:
     def __init__(self, module: AnsibleModule) -> None:
         self._module, options = module, module.params
         self._services, self._every = options["services"], options["every"]
+        self._first, self._stride = options["first"], options["stride"]
         self._requests = {
             backend: Request([Layer(BASE, self._services)], options["defaults"], backend, adopt=options["adopt"])
             for backend in options["backends"]
@@ -214,7 +216,7 @@ class Trial:
 
     def at_steps(self, backend: str) -> Iterator[dict[str, t.Any]]:
         """Killed at steps on the way to one backend, until a run comes to its end."""
-        for at in range(1000):
+        for at in range(self._first, 1000, self._stride):
             row = self._one(backend, at, None)
             yield row
             if row["ended"] != "killed":
@@ -258,6 +260,9 @@ def main() -> None:
             # To the first one at steps; between all of them at moments.
             "backends": {"type": "list", "elements": "str", "default": []},
             "every": {"type": "int", "default": 1},
+            # Of the steps, the first at which a run is killed, and how many there are from one to the next.
+            "first": {"type": "int", "default": 0},
+            "stride": {"type": "int", "default": 1},
             "adopt": {"type": "list", "elements": "str", "default": []},
             # As when the power fails, at this step; and only the look at what answers after the next boot.
             "power_failure": {"type": "int"},
