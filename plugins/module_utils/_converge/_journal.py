@@ -91,6 +91,7 @@ class Journal:
         """Put back every file that the switch changed or removed, and the manifest. What is as it was is not written:
         the disk may be full, or the reason that the switch failed."""
         for path, seen in self.files.items():
+            _files.discard_half(path)
             if seen is not None and seen.kind in ("file", "link") and _files.look(path) != seen:
                 _files.restore(path, seen)
         if self.manifest == Manifest():

@@ -99,13 +99,18 @@ def restore(path: str, seen: Seen) -> None:
     folder = os.path.dirname(path)
     os.makedirs(folder, exist_ok=True)
     temporary = _temporary(path)
-    _unlink(temporary)
+    discard_half(path)
     if seen.kind == "link":
         os.symlink(os.fsdecode(seen.content), temporary)
     else:
         _write(temporary, seen)
     os.replace(temporary, path)
     _sync(folder)
+
+
+def discard_half(path: str) -> None:
+    """Remove what a run that was killed has left of a file that it was writing."""
+    _unlink(_temporary(path))
 
 
 def _temporary(path: str) -> str:
@@ -144,8 +149,7 @@ def remove(path: str, own: tuple[str, ...] = OWN_DIRECTORIES) -> None:
 
     A directory goes only when it is empty, and a log only when nothing was logged.
     """
-    # A run that was killed may have left half of the file.
-    _unlink(_temporary(path))
+    discard_half(path)
     seen = look(path)
     if seen is not None and seen.kind == "directory":
         prune(path, (path,))

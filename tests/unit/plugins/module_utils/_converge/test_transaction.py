@@ -135,6 +135,8 @@ def interrupted(state: Path) -> Journal:
     _journal.write(journal)
     changed.write_text("new")
     made.write_text("new")
+    # Death came before this took the place of the file.
+    untouched.with_name(f"{_files.TEMPORARY}{untouched.name}").write_text("ne")
     _manifest.save(manifest_of([service()], [], {}))
     return journal
 
