@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Host, Process, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import runs
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xinetd_config import CONFIG
+from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities_cells import takes_sockets
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import PATH, Platform
 
@@ -85,11 +86,14 @@ def reload(process: Process, host: Host) -> None:
         )
 
 
-def leave(process: Process, host: Host) -> None:
-    """End xinetd without its handlers. Were it to read that their services are gone, it would kill them, one after the
-    other."""
+def leave(process: Process, services: Sequence[Service], platform: Platform, host: Host) -> None:
+    """End xinetd without its handlers, but for those that hold the sockets of its services. Were it to read that their
+    services are gone, it would kill all of them, one after the other."""
+    holding = _daemons(services, process, platform, host)
     host.signal(process.pid, QUIT)
     host.wait(lambda: find(host) is None, PATIENCE)
+    for each in holding:
+        host.signal(each.pid, TERMINATE)
 
 
 def start(platform: Platform, host: Host) -> None:
@@ -143,7 +147,18 @@ def stop(platform: Platform, host: Host) -> None:
 
 
 def stop_daemons(services: Sequence[Service], xinetd: Process, platform: Platform, host: Host) -> None:
-    """End the processes that hold the sockets of services with ``accept: false``; the next client starts them anew."""
-    for process in host.processes() if services else ():
-        if process.parent == xinetd.pid and any(runs(process.argv, service, platform) for service in services):
-            host.signal(process.pid, TERMINATE)
+    """End the processes that hold the sockets of services; the next client starts them anew."""
+    for process in _daemons(services, xinetd, platform, host):
+        host.signal(process.pid, TERMINATE)
+
+
+def _daemons(services: Sequence[Service], xinetd: Process, platform: Platform, host: Host) -> list[Process]:
+    """The processes that hold sockets of services: of those with ``accept: false``, and of internal ones that take
+    datagrams."""
+    holding = [service for service in services if takes_sockets(service)]
+    return [
+        process
+        for process in (host.processes() if holding else ())
+        if process.parent == xinetd.pid
+        and any(runs(process.argv, service, platform, bool(service.internal)) for service in holding)
+    ]

@@ -107,7 +107,7 @@ class Xinetd:
             raise SwitchFailed(problem)
         process = daemon.find(host)
         if process and not needed and not _serves_others(host):
-            daemon.leave(process, host)
+            daemon.leave(process, change.stop, platform, host)
         elif process:
             daemon.reload(process, host)
             daemons = [old for old, _new in change.refresh if not (old.accept or old.internal)]

@@ -18,6 +18,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
     Result,
     SwitchFailed,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import INTERNAL
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xinetd_daemon import find
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd import Xinetd
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
@@ -228,19 +229,6 @@ def test_removal_needs_no_boot() -> None:
     assert activate(machine.effects_of(hangup=machine.reads), **REMOVED) == ["signal 1 to 100"]
 
 
-def test_last_service_leaves_its_sessions_behind() -> None:
-    machine = others(Machine(MAIN), enabled=False)
-    assert activate(machine.effects_of(quit=machine.ends), **REMOVED) == ["signal 3 to 100"]
-
-
-def test_removal_works_with_any_configuration() -> None:
-    machine = others(Machine(MAIN), enabled=True)
-    machine.files["/etc/xinetd.conf"] = ""
-    activate(machine.effects_of(hangup=machine.reads), **REMOVED)
-    with pytest.raises(SwitchFailed, match="includedir"):
-        activate(machine, **CREATED)
-
-
 # Children of xinetd by their command lines, and whether they are the daemon of the service.
 DAEMON = made("daemon", accept=False, exec=["/srv/run.py", "a b", ""])
 CHILDREN = (
@@ -250,6 +238,35 @@ CHILDREN = (
     (("/srv/run.py", "a", "b"), False),
     (("/bin/cat",), False),
 )
+# The same when xinetd itself ends.
+LEFT = (
+    *CHILDREN,
+    (("/usr/bin/python3", "-IS", INTERNAL, "echo", "datagram"), True),
+)
+
+
+def test_last_service_leaves_its_sessions_behind() -> None:
+    machine = others(Machine(MAIN), enabled=False)
+    assert activate(machine.effects_of(quit=machine.ends), **REMOVED) == ["signal 3 to 100"]
+
+
+def test_last_service_does_not_leave_its_daemon_behind() -> None:
+    """It would keep the sockets, which another super-server is to have."""
+    echo = service(name="datagrams", listen=[{"udp": "7"}, {"tcp": "7"}], exec=None, internal="echo", backend="xinetd")
+    services = (DAEMON, echo)
+    children = [Process(201 + number, 100, argv[0], argv, 9) for number, (argv, _ended) in enumerate(LEFT)]
+    machine = others(Machine(MAIN, *children), enabled=False)
+    done = activate(machine.effects_of(quit=machine.ends), stop=services)
+    ended = [f"signal 15 to {201 + number}" for number, (_argv, ended) in enumerate(LEFT) if ended]
+    assert done == ["signal 3 to 100", *ended]
+
+
+def test_removal_works_with_any_configuration() -> None:
+    machine = others(Machine(MAIN), enabled=True)
+    machine.files["/etc/xinetd.conf"] = ""
+    activate(machine.effects_of(hangup=machine.reads), **REMOVED)
+    with pytest.raises(SwitchFailed, match="includedir"):
+        activate(machine, **CREATED)
 
 
 @pytest.mark.parametrize(("argv", "ended"), CHILDREN)
