@@ -242,6 +242,8 @@ class S6:
     def retire(self, platform: Platform, host: Host) -> None:
         if platform.init == "systemd":
             host.run(["systemctl", "disable", "--now", UNIT])
+            # A session that lives on keeps its logger, and that the tree until systemd's patience is at its end.
+            host.run(["systemctl", "reset-failed", UNIT], check=False)
             # What s6-svscan left; the unit makes its directory again.
             host.remove_tree(platform.scan_directory)
         host.remove_tree(SERVICES)

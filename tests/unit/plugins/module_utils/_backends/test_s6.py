@@ -479,7 +479,10 @@ def test_what_somebody_keeps_down_is_started_again() -> None:
 def test_retired_runtime_leaves_nothing() -> None:
     tree = Tree()
     BACKEND.retire(HOST, host(tree))
-    assert tree.commands == [["systemctl", "disable", "--now", "superserver-s6.service"]]
+    assert tree.commands == [
+        ["systemctl", "disable", "--now", "superserver-s6.service"],
+        ["systemctl", "reset-failed", "superserver-s6.service"],
+    ]
     assert tree.removed == ["/etc/superserver/s6", DIRECTORIES]
     tree = Tree()
     BACKEND.retire(AS_PID_1, host(tree))
