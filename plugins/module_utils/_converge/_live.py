@@ -30,6 +30,12 @@ class Live:
     owners: Mapping[int, Owner]
     orphans: Mapping[int, str] = field(default_factory=dict)
 
+    def left_behind(self, have: Mapping[str, Service]) -> frozenset[int]:
+        """The processes that nobody else will end; systemd ends its own."""
+        return frozenset(
+            self.owners[inode].pid for inode, name in self.orphans.items() if have[name].backend != "systemd"
+        )
+
     def near(self, listener: Listener) -> list[Socket]:
         """Sockets of the same transport and port, or of the same path."""
         return self.sockets.get(_key(listener), [])

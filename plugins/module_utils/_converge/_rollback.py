@@ -17,7 +17,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ho
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _hold, _journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._journal import Journal
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import look
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import Live, look
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._others import Others
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._plan import reverse
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._prove import prove_listeners
@@ -26,7 +26,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._sh
     step_forward,
     withdraw,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._switch import Transition, switch
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._switch import Transition, end, switch
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
@@ -59,13 +59,16 @@ def roll_back(journal: Journal, host: LocalHost) -> list[str]:
     platform = _platform.detect(every, host.processes(), journal.policy, journal.bin_directory, manager, host)
     changes = reverse(journal.changes, have)
     others = journal.others.reversed()
+    live = look([service for change in changes.values() for service in change.stop], have.values(), platform, host)
+    # Whoever died may have ended a super-server, and not what that had started. Nobody waits for its sockets to close.
+    end(live.left_behind(have), host)
     back = Transition(
         changes,
         journal.restore,
         frozenset(journal.backends.values()),
         journal.surplus(),
         journal.guarded if RULES in journal.files else None,
-        staying=_staying(changes, others, platform, host),
+        staying=_staying(changes, others, live, platform),
         others=others,
         held=_held(changes, platform, host),
     )
@@ -94,10 +97,9 @@ def _held(changes: Mapping[str, Change], platform: Platform, host: LocalHost) ->
     return [] if _hold.obstacle(listeners, platform, host) else listeners
 
 
-def _staying(changes: Mapping[str, Change], others: Others, platform: Platform, host: LocalHost) -> frozenset[int]:
+def _staying(changes: Mapping[str, Change], others: Others, live: Live, platform: Platform) -> frozenset[int]:
     """Sockets at listeners that the switch was to open, and that still, or again, belong to whoever was before."""
     stopping = [(name, service) for name, change in changes.items() for service in change.stop]
-    live = look([service for _name, service in stopping], [], platform, host)
     return others.sockets(live) | frozenset(
         socket.inode
         for name, service in stopping

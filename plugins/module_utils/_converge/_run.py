@@ -242,17 +242,13 @@ def _transition(plan: Plan, passage: Passage) -> Transition:
         written.add("systemd")
     written |= {name for name, change in plan.changes.items() if change.start or change.refresh}
     live = plan.picture.live
-    # systemd ends its own.
-    orphans = frozenset(
-        live.owners[inode].pid for inode, name in live.orphans.items() if plan.picture.have[name].backend != "systemd"
-    )
     return Transition(
         plan.changes,
         plan.write,
         frozenset(written),
         obsolete,
         plan.guard,
-        orphans,
+        live.left_behind(plan.picture.have),
         others.sockets(live),
         others,
         passage.held,

@@ -116,7 +116,7 @@ def _swap(
     """Close what is to be closed, and open what is to be opened."""
     for backend in separate:
         _release(backend, transition, platform, host)
-    _end(transition.orphans, host)
+    end(transition.orphans, host)
     give_way(transition.others, host)
     if transition.guard is not None:
         apply_guard(transition.guard, platform, host)
@@ -158,7 +158,7 @@ def _drain(listeners: Sequence[Listener], host: LocalHost) -> None:
     host.wait(lambda: not (inodes and unserved(inodes, ports)), DRAINING)
 
 
-def _end(pids: Iterable[int], host: LocalHost) -> None:
+def end(pids: Iterable[int], host: LocalHost) -> None:
     """End processes, by force those that do not end by themselves."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         left = [pid for pid in pids if host.exists(f"/proc/{pid}")]
