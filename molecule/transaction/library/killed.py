@@ -31,8 +31,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host import 
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers import BASE, Layer
 
-# Seconds from the death until the last endpoint answers: two or three where nothing else runs on the machine.
-DEADLINE = 15.0
+DEADLINE = 5.0  # seconds from the death until the last endpoint answers
 PATIENCE = 30.0  # seconds until nothing is left to tidy up, which nobody waits for
 ANSWER = 3.0  # seconds that one answer may take
 TOLD = "/run/transaction-step"
