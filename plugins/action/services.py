@@ -14,12 +14,11 @@ import typing as t
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._module import CONFIRM_TIMEOUT
+
 # How long the host may take to put everything back after the time for the confirmation, and what is between two
 # attempts to reach it, in seconds.
 GRACE, PAUSE = 30.0, 1.0
-# How long the host waits for the confirmation where the task does not say it.
-DEFAULT = 60
-
 Result = t.Dict[str, t.Any]
 
 
@@ -40,7 +39,7 @@ class ActionModule(ActionBase):
         except AnsibleConnectionFailure as cut:
             if final:
                 raise
-            return self._confirmed(float(arguments.get("confirm_timeout", DEFAULT)), str(cut), task_vars)
+            return self._confirmed(float(arguments.get("confirm_timeout", CONFIRM_TIMEOUT)), str(cut), task_vars)
         if final or not result.get("confirm"):
             return result
         wanted = result["confirm"]

@@ -134,6 +134,21 @@ def rated(name: str, transport: str) -> Callable[[Service], bool]:
     return lambda service: service.uses(f"connections.rate.{name}") and service.has(transport)
 
 
+def single(condition: Callable[[Service], bool]) -> Callable[[Service], bool]:
+    """The same for services with one endpoint."""
+    return lambda service: condition(service) and not several(service)
+
+
+def multiple(condition: Callable[[Service], bool]) -> Callable[[Service], bool]:
+    """The same for services with several endpoints."""
+    return lambda service: condition(service) and several(service)
+
+
+def on_sockets(name: str) -> Callable[[Service], bool]:
+    """Whether a service declares a field, and has sockets that its process takes connections or datagrams from."""
+    return lambda service: service.uses(name) and (not service.accept or service.has("udp"))
+
+
 def takes_sockets(service: Service) -> bool:
     """Whether a process takes whole sockets, be it for datagrams only."""
     return service.has("udp") if service.internal else not service.accept

@@ -20,9 +20,11 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities
     impossible,
     logged,
     logged_in_strict,
+    multiple,
     native,
+    on_sockets,
     rated,
-    several,
+    single,
     takes_sockets,
     waiting,
 )
@@ -42,14 +44,14 @@ _SESSION = emulated("the collection's session, a shell script that runs around t
 CLIENTS: tuple[Row, ...] = (
     Row(
         "connections.max",
-        lambda service: accepting("connections.max", "tcp")(service) and not several(service),
+        single(accepting("connections.max", "tcp")),
         (native("`MaxConnections=`"), native("`instances`"), _COUNT, _COUNT),
         "tcp, accept: true",
         droppable=True,
     ),
     Row(
         "connections.max",
-        lambda service: accepting("connections.max", "tcp")(service) and several(service),
+        multiple(accepting("connections.max", "tcp")),
         (native("`MaxConnections=`"), _COUNT, _COUNT, _COUNT),
         "tcp, accept: true, several endpoints",
         droppable=True,
@@ -82,14 +84,14 @@ CLIENTS: tuple[Row, ...] = (
     ),
     Row(
         "connections.per_source",
-        lambda service: accepting("connections.per_source", "tcp")(service) and not several(service),
+        single(accepting("connections.per_source", "tcp")),
         (native("`MaxConnectionsPerSource=`"), native("`per_source`"), native("`-C`"), _COUNT),
         "accept: true",
         droppable=True,
     ),
     Row(
         "connections.per_source",
-        lambda service: accepting("connections.per_source", "tcp")(service) and several(service),
+        multiple(accepting("connections.per_source", "tcp")),
         (native("`MaxConnectionsPerSource=`"), _COUNT, _COUNT, _COUNT),
         "accept: true, several endpoints",
         droppable=True,
@@ -107,14 +109,14 @@ CLIENTS: tuple[Row, ...] = (
         for row in (
             Row(
                 name,
-                lambda service, name=name: forwarding(name)(service) and not several(service),  # type: ignore[misc]
+                single(forwarding(name)),
                 everywhere(_FORWARDER_COUNT),
                 "proxy",
                 droppable=True,
             ),
             Row(
                 name,
-                lambda service, name=name: forwarding(name)(service) and several(service),  # type: ignore[misc]
+                multiple(forwarding(name)),
                 (_FORWARDER_COUNT, _COUNT, _FORWARDER_COUNT, _FORWARDER_COUNT),
                 "proxy, several endpoints",
                 droppable=True,
@@ -138,9 +140,7 @@ CLIENTS: tuple[Row, ...] = (
     *(
         Row(
             f"access.{name}",
-            lambda service, name=name: (
-                service.uses(f"access.{name}") and (not service.accept or service.has("udp"))  # type: ignore[misc]
-            ),
+            on_sockets(f"access.{name}"),
             (_BPF, _FILTER, _FILTER, _FILTER),
             "accept: false, and datagrams",
         )

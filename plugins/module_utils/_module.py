@@ -14,6 +14,9 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_platfo
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import InvalidDeclaration
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_schema import BACKENDS
 
+# Seconds that a change waits for its confirmation where the task does not say it.
+CONFIRM_TIMEOUT = 60
+
 
 def declaration_options() -> dict[str, t.Any]:
     """The argument specification."""

@@ -225,6 +225,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._ru
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import InvalidDeclaration
 from ansible_collections.ondemand.superserver.plugins.module_utils._module import (
+    CONFIRM_TIMEOUT,
     declaration_options,
     explain,
     request_of,
@@ -240,7 +241,7 @@ def main() -> None:
             "installed": {"type": "list", "elements": "str", "default": []},
             "generations": {"type": "int", "default": 5},
             "confirm": {"type": "str", "choices": ["auto", "always", "never"], "default": "auto"},
-            "confirm_timeout": {"type": "int", "default": 60},
+            "confirm_timeout": {"type": "int", "default": CONFIRM_TIMEOUT},
             "confirmed": {"type": "bool", "default": False},
         },
         mutually_exclusive=[("services", "layers", "confirmed")],

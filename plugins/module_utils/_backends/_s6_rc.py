@@ -39,7 +39,8 @@ READY = 30000
 # s6-rc-compile DATABASE SOURCE... and what s6-rc-update would say of that, if it came to it.
 CHECK = 'live=$1; shift; s6-rc-compile "$@" && s6-rc-update -n -l "$live" "$1" >/dev/null'
 
-# A new database is in use, now and at boot, before the last one goes.
+# A new database is in use, now and at boot, before the last one goes. s6-rc-compile makes the directory itself, and
+# fails where there is one; nobody but root could make one there.
 TAKE = f"""\
 set -eu
 live=$1 boot=$2 wait=$3

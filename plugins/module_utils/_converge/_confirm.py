@@ -24,11 +24,13 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model import
 
 
 def required(policy: str, within: int, changes: Mapping[str, Change]) -> bool:
-    """Whether these changes have to be confirmed. A run that makes such goes on when its connection hangs up."""
-    wanted = policy == "always" or (policy == "auto" and carried(connection_of(os.getpid()), changes))
-    if wanted and within > 0:
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    return wanted and within > 0
+    """Whether these changes have to be confirmed."""
+    return within > 0 and (policy == "always" or (policy == "auto" and carried(connection_of(os.getpid()), changes)))
+
+
+def outlive_connection() -> None:
+    """A run whose changes have to be confirmed goes on when its connection hangs up."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def await_confirmation(journal: Journal, within: int, result: dict[str, t.Any]) -> None:

@@ -17,6 +17,7 @@ import os
 import subprocess
 import tempfile
 import time
+import typing as t
 from collections.abc import Mapping, Sequence
 
 JOURNAL = "/var/lib/superserver/journal.json"
@@ -43,9 +44,9 @@ class Commands:
             return code, _text(out), _text(err)
 
 
-def _text(file: object) -> str:
-    file.seek(0)  # type: ignore[attr-defined]
-    return os.fsdecode(file.read())  # type: ignore[attr-defined]
+def _text(file: t.IO[bytes]) -> str:
+    file.seek(0)
+    return os.fsdecode(file.read())
 
 
 def detach() -> None:

@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, field
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import STATE, Change, File
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _manifest
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._helper_watcher import JOURNAL
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import Manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._others import Others, others_from_json
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
@@ -25,10 +26,9 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host._files 
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service, service_from_json
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Rc, rc_from_json
 
-PATH = f"{STATE}/journal.json"
+PATH = JOURNAL
 # What the watcher has done, for the next run to tell.
 TOLD = f"{STATE}/watcher.json"
-
 
 BOOT = "/proc/sys/kernel/random/boot_id"
 

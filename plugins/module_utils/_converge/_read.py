@@ -19,7 +19,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._gu
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._offline import honourable, render_all
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _manifest, _preflight
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._adopt import Takeover, plan_takeover
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._adopt import plan_takeover
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._adoption import Takeover
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import Live, listener_problem, look
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import Manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._plan import Condition

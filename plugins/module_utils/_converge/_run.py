@@ -20,6 +20,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._re
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _generations, _journal, _manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._confirm import (
     await_confirmation,
+    outlive_connection,
     required,
     settle,
 )
@@ -91,13 +92,16 @@ def converge(request: Request, host: LocalHost) -> dict[str, t.Any]:
         if plan.picture.missing:
             return {**result, "changed": bool(recovered)}
         if plan.empty:
-            result["warnings"] += _commit(plan, request, host)
+            _record(plan, request)
+            result["warnings"] += _let_go(plan, host)
             return result
         waits = required(request.confirm, request.confirm_timeout, plan.changes)
+        if waits:
+            outlive_connection()
         journal, passed = _carry_out(plan, request, host)
         if not waits:
             _journal.clear()
-        result["warnings"] += _commit(plan, request, host)
+        result["warnings"] += _let_go(plan, host)
         result = _with_passages(result, passed)
         if waits:
             await_confirmation(journal, request.confirm_timeout, result)
@@ -167,6 +171,7 @@ def _check(plan: Plan, host: LocalHost) -> None:
 
 
 def _carry_out(plan: Plan, request: Request, host: LocalHost) -> tuple[Journal, dict[str, dict[str, t.Any]]]:
+    """Switch, prove and record, or put everything back; the journal is left. Returns how listeners passed over, too."""
     picture = plan.picture
     passage = _passage(plan, request, host)
     paths = {file.path: file.backend for file in plan.install}
@@ -292,9 +297,8 @@ def _record(plan: Plan, request: Request) -> None:
         _manifest.save(manifest)
 
 
-def _commit(plan: Plan, request: Request, host: LocalHost) -> list[str]:
-    """Record the state, and let runtimes go that hold nothing any more; what did not work of that."""
-    _record(plan, request)
+def _let_go(plan: Plan, host: LocalHost) -> list[str]:
+    """Let runtimes go that hold nothing any more; what did not work of that."""
     manifest = _manifest.load()
     used = {service.backend for service in plan.picture.want.values()}
     warnings = []

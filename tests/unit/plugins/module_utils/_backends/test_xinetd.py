@@ -215,17 +215,19 @@ def test_nothing_is_started_for_nothing() -> None:
     assert activate(Machine(), stop=(made(),), kept=(made(state="disabled"),)) == []
 
 
-def others(machine: Machine, *, enabled: bool) -> Machine:
+class Shared(Machine):
     """With a service of somebody else's in xinetd's configuration."""
-    entry = f"service other\n{{\ndisable = {'no' if enabled else 'yes'}\n}}\n"
-    machine.run = lambda argv, check=True, environment=None: (  # type: ignore[method-assign]
-        Result(0, entry, "") if argv[0] == "/bin/sh" else machine._happens(" ".join(argv), check)
-    )
-    return machine
+
+    def __init__(self, *processes: Process, enabled: bool) -> None:
+        super().__init__(*processes)
+        self.entry = f"service other\n{{\ndisable = {'no' if enabled else 'yes'}\n}}\n"
+
+    def run(self, argv: Sequence[str], check: bool = True, environment: Mapping[str, str] | None = None) -> Result:
+        return Result(0, self.entry, "") if argv[0] == "/bin/sh" else super().run(argv, check, environment)
 
 
 def test_removal_needs_no_boot() -> None:
-    machine = others(Machine(MAIN), enabled=True)
+    machine = Shared(MAIN, enabled=True)
     assert activate(machine.effects_of(hangup=machine.reads), **REMOVED) == ["signal 1 to 100"]
 
 
@@ -246,7 +248,7 @@ LEFT = (
 
 
 def test_last_service_leaves_its_sessions_behind() -> None:
-    machine = others(Machine(MAIN), enabled=False)
+    machine = Shared(MAIN, enabled=False)
     assert activate(machine.effects_of(quit=machine.ends), **REMOVED) == ["signal 3 to 100"]
 
 
@@ -255,14 +257,14 @@ def test_last_service_does_not_leave_its_daemon_behind() -> None:
     echo = service(name="datagrams", listen=[{"udp": "7"}, {"tcp": "7"}], exec=None, internal="echo", backend="xinetd")
     services = (DAEMON, echo)
     children = [Process(201 + number, 100, argv[0], argv, 9) for number, (argv, _ended) in enumerate(LEFT)]
-    machine = others(Machine(MAIN, *children), enabled=False)
+    machine = Shared(MAIN, *children, enabled=False)
     done = activate(machine.effects_of(quit=machine.ends), stop=services)
     ended = [f"signal 15 to {201 + number}" for number, (_argv, ended) in enumerate(LEFT) if ended]
     assert done == ["signal 3 to 100", *ended]
 
 
 def test_removal_works_with_any_configuration() -> None:
-    machine = others(Machine(MAIN), enabled=True)
+    machine = Shared(MAIN, enabled=True)
     machine.files["/etc/xinetd.conf"] = ""
     activate(machine.effects_of(hangup=machine.reads), **REMOVED)
     with pytest.raises(SwitchFailed, match="includedir"):
@@ -335,7 +337,7 @@ def test_health_of_a_host_with_defaults_elsewhere() -> None:
 
 @pytest.mark.parametrize("foreign", [True, False])
 def test_retiring(foreign: bool) -> None:
-    machine = others(Machine(MAIN), enabled=foreign)
+    machine = Shared(MAIN, enabled=foreign)
     machine.effects_of(stop=machine.ends)
     XINETD.retire(UNDER_SYSTEMD, host_of(machine))
     stopped = ["systemctl stop xinetd.service", "systemctl disable xinetd.service"]

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _adopt
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._adopt import (
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._adopt import plan_takeover
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._adoption import (
     Adoption,
     Takeover,
     adoption_from_json,
-    plan_takeover,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import Live
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._others import Others, others_from_json

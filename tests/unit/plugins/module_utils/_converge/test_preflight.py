@@ -14,7 +14,7 @@ import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Result
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._adopt import Takeover
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._adoption import Takeover
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import Live
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import from_json, manifest_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._preflight import (

@@ -168,7 +168,9 @@ import sys, zipfile
 archive, state = sys.argv[1:]
 sys.path.insert(0, archive)
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _base
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _helper_watcher
 _base.STATE = state
+_helper_watcher.JOURNAL = state + "/journal.json"
 program = {"__name__": "watcher"}
 exec(zipfile.ZipFile(archive).read("__main__.py"), program)
 program.update(JOURNAL=state + "/journal.json", LOCK=state + "/run/lock")

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import os
 import socket
+import typing as t
 from collections.abc import Iterator
 
 import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _takeover
 
-# Families of the sockets that were there and of those that come: one for both, or one for each.
-DUAL = ((socket.AF_INET6, "::", 0),)
-HALVES = ((socket.AF_INET, "0.0.0.0", None), (socket.AF_INET6, "::", 1))
+# Of each socket the family, the address and, for IPv6, whether it is for that alone.
+Sockets = t.Tuple[t.Tuple[int, str, t.Optional[int]], ...]
+
+# The sockets that were there and those that come: one for both families, or one for each.
+DUAL: Sockets = ((socket.AF_INET6, "::", 0),)
+HALVES: Sockets = ((socket.AF_INET, "0.0.0.0", None), (socket.AF_INET6, "::", 1))
 CLIENTS = 20
 
 
@@ -26,7 +30,7 @@ class Port:
         self.number = 0
         self.sockets: list[socket.socket] = []
 
-    def listen(self, form: tuple[tuple[int, str, int | None], ...], sharing: bool) -> list[socket.socket]:
+    def listen(self, form: Sockets, sharing: bool) -> list[socket.socket]:
         """Bind sockets of a form to the port, the first of all to any that is free."""
         made = []
         for family, address, only in form:
@@ -71,7 +75,7 @@ def port() -> Iterator[Port]:
 
 
 @pytest.mark.parametrize(("before", "after"), [(DUAL, DUAL), (HALVES, DUAL), (DUAL, HALVES), (HALVES, HALVES)])
-def test_old_socket_steps_back_and_forward(port: Port, before: tuple, after: tuple) -> None:  # type: ignore[type-arg]
+def test_old_socket_steps_back_and_forward(port: Port, before: Sockets, after: Sockets) -> None:
     old = port.listen(before, sharing=False)
     for listener in old:
         _takeover.share(listener)
