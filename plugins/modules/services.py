@@ -63,11 +63,13 @@ options:
         next one that does is taken, and the result says why.
       - V(reuseport) opens the new one beside the old one, for services that systemd takes over from another
         super-server.
+      - V(fdholder) hands the very socket to servers of s6-networking, for services with C(accept=true) whose
+        socket they would make just so.
       - V(hold) closes it before it is opened again, and has nftables drop what clients send to it in between, so that
         they try again after a second instead of being refused.
       - V(gap) does so without nftables, so that clients are refused in between.
     type: str
-    choices: [auto, reuseport, hold, gap]
+    choices: [auto, reuseport, fdholder, hold, gap]
     default: auto
   verify:
     description:

@@ -73,8 +73,15 @@ class SwitchFailed(Exception):
 class Host(t.Protocol):
     """The host, as far as backends need it."""
 
-    def run(self, argv: Sequence[str], check: bool = True, environment: Mapping[str, str] | None = None) -> Result:
-        """Run a command; with ``check`` a code other than 0 raises SwitchFailed with what it printed."""
+    def run(
+        self,
+        argv: Sequence[str],
+        check: bool = True,
+        environment: Mapping[str, str] | None = None,
+        descriptors: Sequence[int] = (),
+    ) -> Result:
+        """Run a command, which gets these descriptors, too; with ``check`` a code other than 0 raises SwitchFailed with
+        what it printed."""
 
     def read(self, path: str) -> str | None:
         """Text of a file, None where there is none."""
@@ -125,6 +132,9 @@ class Backend(t.Protocol):
     name: str
     # Whether one reload closes and opens listeners together, so that it runs between the others' release and activate.
     atomic: bool
+    # Of an atomic one, where it reads its services: obsolete files of that directory must be gone before it activates.
+    # The rest is what handlers of clients that have just come need. Empty for the others.
+    entries: str
 
     def render(self, services: Sequence[Service], platform: Platform) -> list[File]:
         """Every file for these services (present and disabled), shared ones included once. Pure."""

@@ -53,6 +53,7 @@ class Systemd:
 
     name = "systemd"
     atomic = False
+    entries = ""
 
     def render(self, services: Sequence[Service], platform: Platform) -> list[File]:
         fronts = [in_front(service, platform) for service in services]

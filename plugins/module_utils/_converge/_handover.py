@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 AUTO = "auto"
-REUSEPORT, HOLD, GAP = "reuseport", "hold", "gap"
+REUSEPORT, FDHOLDER, HOLD, GAP = "reuseport", "fdholder", "hold", "gap"
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,8 @@ _EVERYWHERE = frozenset({"systemd", "xinetd", "s6-networking", "ucspi"})
 METHODS = (
     # xinetd and the servers of s6 do not share a port.
     Method(REUSEPORT, frozenset({"systemd"}), frozenset({"tcp", "udp"}), ("duplicate",)),
+    # Those of s6-networking take a socket that listens already, and have somebody who keeps it for them.
+    Method(FDHOLDER, frozenset({"s6-networking"}), frozenset({"tcp"}), ("same_socket", "duplicate")),
     # A path is not the firewall's.
     Method(HOLD, _EVERYWHERE, frozenset({"tcp", "udp"}), ("nftables",)),
     Method(GAP, _EVERYWHERE, frozenset({"tcp", "udp", "unix"}), ()),

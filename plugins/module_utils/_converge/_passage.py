@@ -14,12 +14,18 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ho
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities import enforced_by_guard
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _hold
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._handover import (
+    FDHOLDER,
     GAP,
     HOLD,
     REUSEPORT,
     Choice,
     Move,
     choose,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._inheriting import (
+    Inheriting,
+    inheriting_of,
+    other_socket,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import Live
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._plan import Action
@@ -36,12 +42,13 @@ _FROM_OTHERS = Choice(GAP, "somebody else had its listeners")
 
 @dataclass(frozen=True)
 class Passage:
-    """``listeners`` that pass over, and the method, by service; ``sharing``: what is taken over while the old
-    listeners are open."""
+    """``listeners`` that pass over, and the method, by service. ``sharing`` and ``inheriting``: what is taken over
+    while the old listeners are open."""
 
     listeners: Mapping[str, Sequence[Listener]]
     choices: Mapping[str, Choice]
     sharing: Sharing = field(default_factory=Sharing)
+    inheriting: Inheriting = field(default_factory=Inheriting)
 
     @property
     def held(self) -> list[Listener]:
@@ -90,17 +97,23 @@ def passage_of(
     choices: dict[str, Choice] = {}
     sockets: dict[str, list[socket.socket]] = {}
     for name, found in passing.items():
-        facts = {"nftables": nftables, "duplicate": ""}
+        same = other_socket(found.old, found.new, live, platform) if found.new.backend == "s6" else ""
+        facts = {"nftables": nftables, "duplicate": "", "same_socket": same}
         move = found.move(guard_changes, platform)
         choices[name] = choose(move, wanted, facts)
-        if choices[name].method == REUSEPORT:
+        if choices[name].method in (REUSEPORT, FDHOLDER):
             sockets[name], facts["duplicate"] = old_sockets(found, live)
             choices[name] = choose(move, wanted, facts)
-    shared = [name for name, choice in choices.items() if choice.method == REUSEPORT]
+
+    def duplicated(method: str) -> tuple[list[Service], list[socket.socket]]:
+        names = [name for name, choice in choices.items() if choice.method == method]
+        return [passing[name].new for name in names], [entry for name in names for entry in sockets[name]]
+
     return Passage(
         {name: found.listeners for name, found in passing.items()},
         choices,
-        Sharing([passing[name].new for name in shared], [entry for name in shared for entry in sockets[name]]),
+        Sharing(*duplicated(REUSEPORT)),
+        inheriting_of(*duplicated(FDHOLDER), live, platform),
     )
 
 

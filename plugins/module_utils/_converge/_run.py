@@ -258,6 +258,7 @@ def _transition(plan: Plan, passage: Passage) -> Transition:
         others,
         passage.held,
         passage.sharing,
+        passage.inheriting,
     )
 
 

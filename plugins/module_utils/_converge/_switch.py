@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Backend, Change, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import GUARD, apply_guard
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._hold import holding
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._inheriting import Inheriting
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import bound
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._others import (
     Others,
@@ -53,7 +54,7 @@ class Transition:
     (None). ``orphans`` are processes that hold sockets of services and that no super-server can end any more.
     ``staying``: inodes of sockets that somebody else holds at listeners that are to be closed, as after a death before
     they were opened. ``others``: what becomes of services of others. ``held``: listeners whose clients are kept waiting
-    while they are closed. ``sharing``: what is opened before anything is closed.
+    while they are closed. ``sharing`` and ``inheriting``: what is opened before anything is closed.
     """
 
     changes: Mapping[str, Change]
@@ -66,6 +67,7 @@ class Transition:
     others: Others = field(default_factory=Others)
     held: Sequence[Listener] = ()
     sharing: Sharing = field(default_factory=Sharing)
+    inheriting: Inheriting = field(default_factory=Inheriting)
 
     @property
     def unloads_units(self) -> bool:
@@ -82,8 +84,9 @@ def switch(transition: Transition, backends: Mapping[str, Backend], platform: Pl
     """Carry out a transition, in the order that keeps every port closed for the shortest time.
 
     New configuration is read while the old listeners still serve. A backend that closes and opens in one reload comes
-    between the closing and the opening of the others, so that ports move in either direction; its obsolete files must
-    be gone by then. Those of the others go last: systemd closes a socket as soon as it reads that its unit is gone.
+    between the closing and the opening of the others, so that ports move in either direction; its obsolete entries must
+    be gone by then. Other files go last: clients may still come for what they belong to, and systemd closes a socket as
+    soon as it reads that its unit is gone.
     Raises SwitchFailed or OSError.
     """
     _wake(transition, backends.values(), platform, host)
@@ -97,13 +100,16 @@ def switch(transition: Transition, backends: Mapping[str, Backend], platform: Pl
     if transition.sharing.services:
         new = transition.sharing.take_over(backends["systemd"], platform, host)
         transition = replace(transition, staying=transition.staying | new)
+    if transition.inheriting.services:
+        same = transition.inheriting.hand_over(backends["s6"], platform, host)
+        transition = replace(transition, staying=transition.staying | same)
     with migrating(bool(transition.sharing.services)), holding(transition.held, platform, host):
         _drain(transition.held, host)
         _swap(transition, separate, atomic, platform, host)
     for backend in backends.values():
         if not transition.change(backend).empty:
             backend.settle(transition.change(backend), platform, host)
-    _tidy(transition, separate, platform, host)
+    _tidy(transition, separate, atomic, platform, host)
 
 
 def _swap(
@@ -121,7 +127,7 @@ def _swap(
     if transition.guard is not None:
         apply_guard(transition.guard, platform, host)
     for backend in atomic:
-        _remove(transition, backend.name, platform)
+        _remove(transition, backend.name, platform, backend.entries)
         _activate(backend, transition, platform, host)
     if all(transition.change(backend).empty for backend in atomic):
         read_entries_again(transition.others, platform, host)
@@ -130,10 +136,18 @@ def _swap(
     put_masks(transition.others)
 
 
-def _tidy(transition: Transition, separate: Sequence[Backend], platform: Platform, host: LocalHost) -> None:
+def _tidy(
+    transition: Transition,
+    separate: Sequence[Backend],
+    atomic: Sequence[Backend],
+    platform: Platform,
+    host: LocalHost,
+) -> None:
     """Remove what nothing uses any more."""
     withdrawn = withdraw()
     _remove(transition, GUARD, platform)
+    for backend in atomic:
+        _remove(transition, backend.name, platform)
     for backend in separate:
         removed = _remove(transition, backend.name, platform)
         units_went = withdrawn or (transition.unloads_units and platform.init == "systemd")
@@ -175,7 +189,7 @@ def _activate(backend: Backend, transition: Transition, platform: Platform, host
         before = _inodes(gone, platform) - transition.staying
         backend.activate(change, platform, host)
         _closed(gone, before, platform, host)
-    rest = transition.sharing.rest(change)
+    rest = transition.inheriting.rest(transition.sharing.rest(change))
     if not backend.atomic and (rest.start or rest.refresh):
         backend.activate(rest, platform, host)
 
@@ -185,8 +199,8 @@ def own_directories(platform: Platform) -> tuple[str, ...]:
     return (*_files.OWN_DIRECTORIES, platform.scan_directory)
 
 
-def _remove(transition: Transition, backend: str, platform: Platform) -> bool:
-    paths = transition.obsolete.get(backend, ())
+def _remove(transition: Transition, backend: str, platform: Platform, below: str = "/") -> bool:
+    paths = [path for path in transition.obsolete.get(backend, ()) if path.startswith(below)]
     for path in paths:
         _files.remove(path, own_directories(platform))
     return bool(paths)

@@ -31,12 +31,20 @@ class LocalHost:
         self._module = module
         self.commands: list[str] = []
 
-    def run(self, argv: Sequence[str], check: bool = True, environment: Mapping[str, str] | None = None) -> Result:
+    def run(
+        self,
+        argv: Sequence[str],
+        check: bool = True,
+        environment: Mapping[str, str] | None = None,
+        descriptors: Sequence[int] = (),
+    ) -> Result:
         self.commands.append(" ".join(argv[:2]))
+        passed = {"pass_fds": tuple(descriptors)} if descriptors else {}
         code, out, err = self._module.run_command(
             list(argv),
             environ_update={"LC_ALL": "C", "SYSTEMD_COLORS": "0", **(environment or {})},
             handle_exceptions=False,
+            **passed,
         )
         if check and code:
             raise SwitchFailed(f"{' '.join(argv[:3])} ended with {code}: {err.strip() or out.strip()}")

@@ -176,7 +176,9 @@ class Tree:
     def orphan(self) -> None:
         self.processes_seen = [replace(each, parent=1) for each in self.processes_seen]
 
-    def run(self, argv: t.Sequence[str], check: bool = True, environment: t.Any = None) -> Result:
+    def run(
+        self, argv: t.Sequence[str], check: bool = True, environment: t.Any = None, descriptors: t.Any = ()
+    ) -> Result:
         self.commands.append(list(argv))
         if argv[0].endswith("/s6-fdholder-list"):
             return Result(0, "".join(f"{name}\n" for name in self.held), "")

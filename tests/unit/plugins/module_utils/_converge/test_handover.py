@@ -10,18 +10,23 @@ import pytest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._handover import METHODS, Move, choose
 
 TCP = frozenset({"tcp"})
-FREE = {"duplicate": "", "nftables": ""}
+FREE = {"duplicate": "", "same_socket": "", "nftables": ""}
 NO_DUPLICATE = {**FREE, "duplicate": "the old socket cannot be had: Operation not permitted"}
 NOTHING = {**NO_DUPLICATE, "nftables": "nftables is not installed"}
 COLUMNS = ("systemd", "xinetd", "s6-networking", "ucspi")
 
 
 @pytest.mark.parametrize(
-    ("into", "method"), [("systemd", "reuseport"), ("xinetd", "hold"), ("s6-networking", "hold"), ("ucspi", "hold")]
+    ("into", "method"), [("systemd", "reuseport"), ("xinetd", "hold"), ("s6-networking", "fdholder"), ("ucspi", "hold")]
 )
 def test_best_method_needs_no_explanation(into: str, method: str) -> None:
     choice = choose(Move(into, TCP), "auto", FREE)
     assert (choice.method, choice.why) == (method, "")
+
+
+def test_socket_that_the_server_would_make_otherwise() -> None:
+    choice = choose(Move("s6-networking", TCP), "auto", {**FREE, "same_socket": "the options of the socket change"})
+    assert (choice.method, choice.why) == ("hold", "fdholder: the options of the socket change")
 
 
 @pytest.mark.parametrize("wanted", ["auto", "reuseport"])
@@ -52,7 +57,7 @@ def test_worse_method_that_was_asked_for(wanted: str) -> None:
 
 @pytest.mark.parametrize("transports", [{"unix"}, {"tcp", "unix"}])
 def test_path_is_not_held(transports: set[str]) -> None:
-    choice = choose(Move("s6-networking", frozenset(transports)), "auto", FREE)
+    choice = choose(Move("ucspi", frozenset(transports)), "auto", FREE)
     assert (choice.method, choice.why) == ("gap", "hold: not for unix")
 
 
