@@ -60,6 +60,7 @@ def request_of(options: Mapping[str, t.Any], check: bool) -> Request:
         on_unsupported=options["on_unsupported"],
         guard=options["guard"],
         handover=options.get("handover", "auto"),
+        drain_timeout=options.get("drain_timeout", 0),
         verify=options.get("verify", True),
         bin_directory=options["s6_bin_dir"],
         s6_rc=_manager_of(options["s6_rc"]),

@@ -71,6 +71,13 @@ options:
     type: str
     choices: [auto, reuseport, fdholder, hold, gap]
     default: auto
+  drain_timeout:
+    description:
+      - How many seconds connections may last that are established and that the change cuts off, before it does. These
+        are those of daemons with C(accept=false), which have the listening socket themselves, and those of services
+        that are taken from xinetd while it goes on with others. All others go on by themselves.
+    type: int
+    default: 10
   verify:
     description:
       - Whether services that were touched are probed as their field C(probe) says. That their listeners are open and
@@ -166,6 +173,14 @@ services:
           V(hold) nobody was refused for that, but who came then had to wait.
       type: float
       sample: 12.5
+    sessions:
+      description: How many TCP connections it had when its listeners or its handler were about to change, if any.
+      type: int
+      sample: 3
+    sessions_ended:
+      description: How many of them ended meanwhile, by themselves or cut off.
+      type: int
+      sample: 0
 adopted:
   description:
     - What was done, or in check mode would be, to services of others, one entry for each that O(adopt) names or that
@@ -239,6 +254,7 @@ def main() -> None:
         argument_spec={
             **declaration_options(),
             "handover": {"type": "str", "choices": [AUTO, *NAMES], "default": AUTO},
+            "drain_timeout": {"type": "int", "default": 10},
             "verify": {"type": "bool", "default": True},
             "installed": {"type": "list", "elements": "str", "default": []},
             "generations": {"type": "int", "default": 5},

@@ -15,6 +15,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import typing as t
 from collections.abc import Callable, Iterator
@@ -168,9 +169,9 @@ class Trial:
         self._base = base
         self._module = module
 
-    def declare(self, *services: Fields) -> dict[str, t.Any]:
+    def declare(self, *services: Fields, drain_timeout: int = 0) -> dict[str, t.Any]:
         """Make the host serve these, on this backend unless they say otherwise, and what keeps the backends running."""
-        return converge(Request(self._layers(services)), LocalHost(self._module))
+        return converge(Request(self._layers(services), drain_timeout=drain_timeout), LocalHost(self._module))
 
     def refusal(self, *services: Fields) -> str:
         """Why this cannot be declared."""
@@ -216,6 +217,31 @@ def sessions_outlive_changes(trial: Trial) -> None:
     )
     require(serves(24001, b"two\n"), "new connections do not get the new handler")
     require(refused(24002), "somebody still listens for the removed service")
+
+
+def clients_may_finish(trial: Trial) -> None:
+    """Pitfall 10: a run waits for clients that it is about to cut off, but not for ever, and tells what became of
+    them."""
+    cut_off = trial.backend == "xinetd"
+    trial.declare(CAT, GOES)
+    goes = Session(24002)
+    alive: list[bool] = []
+
+    def finish() -> None:
+        alive.append(goes.alive)
+        goes.close()
+
+    client = threading.Timer(1.5, finish)
+    client.start()
+    trial.declare(CAT, drain_timeout=8)
+    client.join()
+    require(alive == [True], "a client was cut off before its time was over")
+    trial.declare(CAT, GOES)
+    goes = Session(24002)
+    result = trial.declare(CAT, drain_timeout=1)
+    (row,) = [row for row in result["services"] if row["name"] == "goes"]
+    require(goes.alive != cut_off, "what becomes of the session of a removed service is not as told")
+    require((row["sessions"], row["sessions_ended"]) == (1, int(cut_off)), f"what is told of it: {row}")
 
 
 def listeners_move(trial: Trial) -> None:
@@ -361,6 +387,7 @@ def windows_over_midnight_are_refused(trial: Trial) -> None:
 
 STORIES: tuple[Callable[[Trial], None], ...] = (
     sessions_outlive_changes,
+    clients_may_finish,
     listeners_move,
     wait_servers_let_go,
     failures_stay_small,

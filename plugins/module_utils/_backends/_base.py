@@ -121,6 +121,11 @@ class Change:
     kept: tuple[Service, ...] = ()
 
     @property
+    def ended(self) -> list[Service]:
+        """Services, as they were, whose daemon has the listening socket itself, so that it has to end."""
+        return [old for old in (*self.stop, *(old for old, _new in self.refresh)) if not (old.accept or old.internal)]
+
+    @property
     def empty(self) -> bool:
         """Whether there is nothing to do."""
         return not (self.stop or self.start or self.refresh)
@@ -170,6 +175,9 @@ class Backend(t.Protocol):
 
     def reload(self, platform: Platform, host: Host) -> None:
         """Make the backend read its files, where that neither opens nor closes listeners (systemd's daemon-reload)."""
+
+    def cuts(self, change: Change, platform: Platform, host: Host) -> list[Service]:
+        """Services, as they were, whose established connections the change ends. At most one command."""
 
     def release(self, change: Change, platform: Platform, host: Host) -> None:
         """Close the listeners of ``change.stop``. An atomic backend does this in ``activate`` instead."""

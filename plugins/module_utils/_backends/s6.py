@@ -156,6 +156,9 @@ class S6:
         for name in gone:
             host.remove_tree(f"{SERVICES}/{name}")
 
+    def cuts(self, change: Change, platform: Platform, host: Host) -> list[Service]:
+        return change.ended
+
     def release(self, change: Change, platform: Platform, host: Host) -> None:
         """Sessions live on: a server that is told to end leaves them alone."""
         stopped = {service.name for service in change.stop}

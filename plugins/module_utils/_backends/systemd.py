@@ -115,6 +115,9 @@ class Systemd:
     def reload(self, platform: Platform, host: Host) -> None:
         host.run([SYSTEMCTL, "daemon-reload"])
 
+    def cuts(self, change: Change, platform: Platform, host: Host) -> list[Service]:
+        return change.ended
+
     def release(self, change: Change, platform: Platform, host: Host) -> None:
         """A socket whose daemon runs would stay bound by the daemon, so both stop; sessions of Accept=yes live on.
 

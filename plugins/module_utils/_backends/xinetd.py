@@ -40,10 +40,10 @@ LINES = 20
 # Whoever ran the handlers before, those of today must be able to write.
 _GIVE_LOGS = 'while [ $# -gt 1 ]; do [ ! -f "$2" ] || chown -h -- "$1" "$2" || exit 1; shift 2; done'
 # Names with a dot or with a tilde at their end are not read by xinetd.
-_CONFIGURATION = """
+_OTHERS = """
 for file in /etc/xinetd.conf /etc/xinetd.d/*; do
     case $file in
-    /etc/xinetd.d/*.* | *~) ;;
+    /etc/xinetd.d/*.* | *~ | /etc/xinetd.d/superserver-*) ;;
     *) awk 1 "$file" ;;
     esac
 done
@@ -98,6 +98,12 @@ class Xinetd:
     def reload(self, platform: Platform, host: Host) -> None:
         """Reading its files is what opens and closes xinetd's listeners."""
 
+    def cuts(self, change: Change, platform: Platform, host: Host) -> list[Service]:
+        """When it reads that a service is gone, it kills its handlers."""
+        stays = change.stop and (any(service.enabled for service in change.kept) or _serves_others(host))
+        gone = change.stop if stays else ()
+        return [*gone, *(service for service in change.ended if service not in gone)]
+
     def release(self, change: Change, platform: Platform, host: Host) -> None:
         """Done in ``activate``."""
 
@@ -150,8 +156,8 @@ class Xinetd:
 
 
 def _serves_others(host: Host) -> bool:
-    """Whether xinetd has services that are still configured now that those of the collection are gone."""
-    text = host.run(["/bin/sh", "-c", _CONFIGURATION], check=False).out
+    """Whether xinetd has services that are not the collection's."""
+    text = host.run(["/bin/sh", "-c", _OTHERS], check=False).out
     return bool(enabled_services(text)) or daemon.serves_inetd(host)
 
 

@@ -43,6 +43,7 @@ class Request:
     on_unsupported: str = "fail"
     guard: str = "auto"
     handover: str = "auto"
+    drain_timeout: int = 0
     verify: bool = True
     bin_directory: str = ""
     s6_rc: Rc | None = None

@@ -39,6 +39,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._pr
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._read import Picture, Request, read
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._rollback import recover, roll_back
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._sessions import sessions, told, touched
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._switch import GapMeter, Transition, switch
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._watch import arm
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
@@ -188,15 +189,18 @@ def _carry_out(plan: Plan, request: Request, host: LocalHost) -> tuple[Journal, 
         picture.takeover.others,
     )
     _begin(journal, picture.platform, host)
+    clients = sessions(touched(plan.changes), picture.platform)
     try:
         with GapMeter({**passage.listeners, **_inherited(plan)}) as meter:
-            switch(_transition(plan, passage), BACKENDS, picture.platform, host)
+            switch(_transition(plan, passage, request), BACKENDS, picture.platform, host)
+        served = told(clients, sessions(touched(plan.changes), picture.platform))
         _prove(plan, request, host)
         _record(plan, request)
     except (SwitchFailed, OSError) as exc:
         problems = roll_back(journal, host)
         raise RunFailed(f"{exc}\n{_outcome(problems)}") from exc
-    return journal, passage.told(meter.gaps())
+    passed = passage.told(meter.gaps())
+    return journal, {name: {**passed.get(name, {}), **served.get(name, {})} for name in {**passed, **served}}
 
 
 def _outcome(problems: Sequence[str]) -> str:
@@ -235,7 +239,7 @@ def _inherited(plan: Plan) -> dict[str, list[Listener]]:
     }
 
 
-def _transition(plan: Plan, passage: Passage) -> Transition:
+def _transition(plan: Plan, passage: Passage, request: Request) -> Transition:
     obsolete: dict[str, list[str]] = {}
     for path in plan.remove:
         obsolete.setdefault(plan.picture.manifest.files[path]["backend"], []).append(path)
@@ -259,6 +263,7 @@ def _transition(plan: Plan, passage: Passage) -> Transition:
         passage.held,
         passage.sharing,
         passage.inheriting,
+        request.drain_timeout,
     )
 
 
@@ -333,7 +338,7 @@ def _report(plan: Plan, recovered: Sequence[str]) -> dict[str, t.Any]:
 
 
 def _with_passages(result: dict[str, t.Any], passed: Mapping[str, Mapping[str, t.Any]]) -> dict[str, t.Any]:
-    """Tell of each service whose listeners passed over how they did."""
+    """Tell of each service how its listeners passed over, and what became of its clients."""
     for row in result["services"]:
         row.update(passed.get(row["name"], {}))
     return result

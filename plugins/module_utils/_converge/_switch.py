@@ -25,6 +25,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._ot
     put_masks,
     read_entries_again,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._sessions import drain
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._sharing import (
     Sharing,
     migrating,
@@ -54,7 +55,8 @@ class Transition:
     (None). ``orphans`` are processes that hold sockets of services and that no super-server can end any more.
     ``staying``: inodes of sockets that somebody else holds at listeners that are to be closed, as after a death before
     they were opened. ``others``: what becomes of services of others. ``held``: listeners whose clients are kept waiting
-    while they are closed. ``sharing`` and ``inheriting``: what is opened before anything is closed.
+    while they are closed. ``sharing`` and ``inheriting``: what is opened before anything is closed. ``draining``: how
+    long connections that are established may last before they are cut off, in seconds.
     """
 
     changes: Mapping[str, Change]
@@ -68,6 +70,7 @@ class Transition:
     held: Sequence[Listener] = ()
     sharing: Sharing = field(default_factory=Sharing)
     inheriting: Inheriting = field(default_factory=Inheriting)
+    draining: float = 0.0
 
     @property
     def unloads_units(self) -> bool:
@@ -103,6 +106,7 @@ def switch(transition: Transition, backends: Mapping[str, Backend], platform: Pl
     if transition.inheriting.services:
         same = transition.inheriting.hand_over(backends["s6"], platform, host)
         transition = replace(transition, staying=transition.staying | same)
+    drain(transition.changes, backends, transition.draining, platform, host)
     with migrating(bool(transition.sharing.services)), holding(transition.held, platform, host):
         _drain(transition.held, host)
         _swap(transition, separate, atomic, platform, host)

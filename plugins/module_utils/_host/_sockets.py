@@ -129,6 +129,15 @@ def ipv6_usable() -> bool:
     return bool(_lines("/proc/net/if_inet6"))
 
 
+def established() -> dict[int, set[int]]:
+    """The inodes of the sockets of established TCP connections that somebody has accepted, by local port."""
+    found: dict[int, set[int]] = {}
+    for entry in (entry for table in _TABLES[:2] for entry in _inet(replace(table, state=_sock_diag.ESTABLISHED))):
+        if entry.inode:
+            found.setdefault(entry.port, set()).add(entry.inode)
+    return found
+
+
 def realising(listener: Listener, sockets: Iterable[Socket]) -> list[Socket]:
     """The sockets that together are ``listener``, bound exactly as it says; empty when it is not (wholly) there.
 

@@ -385,3 +385,15 @@ def test_what_is_missing() -> None:
     assert XINETD.missing(UNDER_SYSTEMD, host_of(Machine())) == ""
     assert XINETD.missing(replace(UNDER_SYSTEMD, xinetd=""), host_of(Machine())) == "xinetd"
     assert XINETD.claims(made(), UNDER_SYSTEMD) == []
+
+
+def test_it_cuts_off_clients_of_what_it_loses_while_it_goes_on() -> None:
+    plain, daemon, stays = service(name="plain"), DAEMON, service(name="stays")
+
+    def cut(**change: t.Any) -> list[Service]:
+        return XINETD.cuts(Change(**change), UNDER_SYSTEMD, host_of(Shared(MAIN, enabled=False)))
+
+    assert cut(stop=(plain, daemon), kept=(stays,)) == [plain, daemon]
+    # With the last one it is ended without its handlers.
+    assert cut(stop=(plain, daemon)) == [daemon]
+    assert cut(refresh=((daemon, daemon), (plain, plain)), kept=(plain,)) == [daemon]
