@@ -50,6 +50,7 @@ STEPS = (
 )
 FILES = ("install", "remove")
 TYPES = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
+FAMILIES = {"ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}
 ADDRESSES = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
 
 
@@ -72,13 +73,15 @@ class Endpoint:
 
 
 def endpoints(services: list[dict[str, t.Any]]) -> list[Endpoint]:
-    """Every endpoint; a port alone is one for each family."""
+    """Every endpoint; a port of any family is one for each."""
     return [
-        Endpoint(transport, int(port), family)
+        Endpoint(transport, int(entry[transport]), family)
         for service in services
         for entry in service["listen"]
-        for transport, port in entry.items()
-        for family in ADDRESSES
+        for transport in TYPES
+        if transport in entry
+        for name, family in FAMILIES.items()
+        if entry.get("family", "any") in ("any", name)
     ]
 
 
@@ -202,7 +205,13 @@ class Trial:
         self._services, self._every = options["services"], options["every"]
         self._first, self._stride = options["first"], options["stride"]
         self._requests = {
-            backend: Request([Layer(BASE, self._services)], options["defaults"], backend, adopt=options["adopt"])
+            backend: Request(
+                [Layer(BASE, self._services)],
+                options["defaults"],
+                backend,
+                bin_directory=options["s6_bin_dir"],
+                adopt=options["adopt"],
+            )
             for backend in options["backends"]
         }
         self._wanted = endpoints(self._services)
@@ -262,6 +271,7 @@ def main() -> None:
             # Of the steps, the first at which a run is killed, and how many there are from one to the next.
             "first": {"type": "int", "default": 0},
             "stride": {"type": "int", "default": 1},
+            "s6_bin_dir": {"type": "str", "default": ""},
             "adopt": {"type": "list", "elements": "str", "default": []},
             # As when the power fails, at this step; and only the look at what answers after the next boot.
             "power_failure": {"type": "int"},

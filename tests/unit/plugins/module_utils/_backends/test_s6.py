@@ -14,9 +14,7 @@ import pytest
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _s6_control, s6
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import (
     Change,
-    Host,
     Process,
-    Result,
     SwitchFailed,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_holder import NAME as HOLDER
@@ -28,6 +26,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, service
+from ansible_collections.ondemand.superserver.tests.unit.s6_tree import Tree, host
 
 BACKEND = S6()
 PROGRAMS = {name: f"/usr/bin/{name}" for name in ("s6-svscan", "execlineb", "tcpserver")}
@@ -128,123 +127,6 @@ def test_claims_are_places_in_the_scan_directory() -> None:
     assert BACKEND.claims(service(), AS_PID_1) == ["/run/service/superserver-echo", image]
     elsewhere = replace(AS_PID_1, scan_directory="/etc/service")
     assert BACKEND.claims(service(), elsewhere) == ["/etc/service/superserver-echo"]
-
-
-class Tree:
-    """A supervision tree as far as FIFOs, status files and processes show it; it does at once what it is told."""
-
-    def __init__(self, *names: str, scanned: bool = True) -> None:
-        self.processes_seen = [Process(1, 0, "systemd", ("/sbin/init",), 0)]
-        self.scanned = scanned
-        self.files: dict[str, str] = {UNIT_FILE: "", UNIT_LINK: ""}
-        self.pids: dict[str, int] = {}
-        self.told: list[tuple[str, bytes]] = []
-        self.commands: list[list[str]] = []
-        self.removed: list[str] = []
-        self.broken: set[str] = set()
-        self.held: list[str] = []
-        self._next = 100
-        if scanned:
-            self.processes_seen.append(Process(50, 1, "s6-svscan", ("s6-svscan", "/etc/superserver/s6"), 0))
-        for name in names:
-            self.add(name)
-            self._supervise(name)
-
-    def add(self, name: str) -> None:
-        self.files.update({f"{DIRECTORIES}/{name}/{script}": "#!" for script in ("run", "log/run")})
-
-    def delete(self, name: str) -> None:
-        for script in ("run", "log/run"):
-            del self.files[f"{DIRECTORIES}/{name}/{script}"]
-
-    def _supervise(self, name: str, parent: int = 50) -> None:
-        for each in (name, f"{name}/log"):
-            self._next += 1
-            self.processes_seen.append(Process(self._next, parent, "s6-supervise", ("s6-supervise", each), 0))
-            self._start(each)
-
-    def _start(self, name: str) -> None:
-        self._next += 1
-        self.pids[name] = self._next
-        flags = 4 if name in self.broken else 12
-        data = bytes(24) + self._next.to_bytes(8, "big") + bytes(2) + bytes([flags])
-        self.files[f"{DIRECTORIES}/{name}/supervise/status"] = data.decode("utf-8", "surrogateescape")
-
-    def _stop(self, name: str) -> None:
-        self.files[f"{DIRECTORIES}/{name}/supervise/status"] = bytes(35).decode()
-
-    def orphan(self) -> None:
-        self.processes_seen = [replace(each, parent=1) for each in self.processes_seen]
-
-    def run(
-        self, argv: t.Sequence[str], check: bool = True, environment: t.Any = None, descriptors: t.Any = ()
-    ) -> Result:
-        self.commands.append(list(argv))
-        if argv[0].endswith("/s6-fdholder-list"):
-            return Result(0, "".join(f"{name}\n" for name in self.held), "")
-        if SOCKET in argv:
-            self.held = [name for name in self.held if name not in argv[argv.index(SOCKET) :]]
-        if list(argv[:3]) == ["systemctl", "enable", "--now"]:
-            self.scanned = True
-            self.files[UNIT_LINK] = ""
-        return Result(0, "", "")
-
-    def read(self, path: str) -> str | None:
-        return self.files.get(path)
-
-    def exists(self, path: str) -> bool:
-        return any(file == path or file.startswith(f"{path}/") for file in self.files)
-
-    def processes(self) -> list[Process]:
-        return self.processes_seen
-
-    def control(self, fifo: str, data: bytes) -> bool:
-        if fifo.endswith("/.s6-svscan/control"):
-            if self.scanned and data:
-                self.told.append(("", data))
-                self._scan(data)
-            return self.scanned
-        name = fifo[len(DIRECTORIES) + 1 : -len("/supervise/control")]
-        if name not in self.pids:
-            return False
-        if data:
-            self.told.append((name, data))
-        if data in (b"u", b"ru"):
-            self._start(name)
-        if data == b"d":
-            self._stop(name)
-        if data == b"dx":
-            self._end(name)
-        return True
-
-    def _scan(self, data: bytes) -> None:
-        for name in {
-            path.split("/")[4] for path in self.files if path.startswith(DIRECTORIES) and path.endswith("/run")
-        }:
-            if name not in self.pids:
-                self._supervise(name)
-        if b"n" in data:
-            for process in list(self.processes_seen):
-                name = process.argv[-1]
-                if process.parent == 50 and f"{DIRECTORIES}/{name.split('/')[0]}/run" not in self.files:
-                    self._end(name)
-
-    def _end(self, name: str) -> None:
-        self.pids.pop(name)
-        self.processes_seen = [each for each in self.processes_seen if each.argv[-1] != name]
-
-    def remove_tree(self, path: str) -> None:
-        self.removed.append(path)
-
-    def wait(self, happened: Callable[[], bool], seconds: float) -> bool:
-        return happened()
-
-    def signal(self, pid: int, number: int) -> None:
-        raise AssertionError("s6 is told by its FIFOs")
-
-
-def host(tree: Tree) -> Host:
-    return tree
 
 
 def named(name: str, **fields: t.Any) -> t.Any:
