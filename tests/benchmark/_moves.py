@@ -81,13 +81,13 @@ def _move(mover: Mover, backend: str) -> tuple[str, ...]:
 def _moved(mover: Mover, old: str, new: str) -> dict[str, t.Any]:
     """One move, with what became of clients and services."""
     before = _finished(_clients(mover, STEADY))
-    run("podman", "exec", container_of(mover.name), "rm", "-f", STOP)
     clients = _clients(mover, LONGEST)
     try:
         seconds(*_move(mover, new), changes=True)
     finally:
         run("podman", "exec", container_of(mover.name), "touch", STOP)
         found = _finished(clients)
+    run("podman", "exec", container_of(mover.name), "rm", STOP)
     after = _finished(_clients(mover, STEADY))
     services = json.loads((WORK / "moved.json").read_text(encoding="utf-8"))
     return {
