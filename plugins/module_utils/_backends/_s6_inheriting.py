@@ -6,7 +6,6 @@ start, which find them there and bind none of their own."""
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Mapping, Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _s6_control as control
@@ -75,8 +74,8 @@ def start_holder(services: Sequence[Service], platform: Platform, host: Host) ->
         raise SwitchFailed(f"the holder of sockets at {directory} does not start")
 
 
-def give(sockets: Mapping[str, socket.socket], platform: Platform, host: Host) -> None:
-    """Have the holder keep sockets, by the names of :func:`kept_sockets`. Raises SwitchFailed."""
+def give(descriptors: Mapping[str, int], platform: Platform, host: Host) -> None:
+    """Have the holder keep the sockets that these are, by the names of :func:`kept_sockets`. Raises SwitchFailed."""
     store = (platform.program("sh"), "-c", STORE, platform.program("fdmove"), platform.program("s6-fdholder-store"))
-    words = [word for name, entry in sockets.items() for word in (str(entry.fileno()), name)]
-    host.run([*store, SOCKET, *words], descriptors=[entry.fileno() for entry in sockets.values()])
+    words = [word for name, number in descriptors.items() for word in (str(number), name)]
+    host.run([*store, SOCKET, *words], descriptors=[*descriptors.values()])

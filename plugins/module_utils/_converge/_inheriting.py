@@ -47,7 +47,7 @@ class Inheriting:
                 entry.setblocking(False)
                 entry.listen(self.backlogs[name])
             start_holder(self.services, platform, host)
-            give(self.sockets, platform, host)
+            give({name: entry.fileno() for name, entry in self.sockets.items()}, platform, host)
             s6.activate(Change(start=tuple(self.services)), platform, host)
         finally:
             for entry in self.sockets.values():
