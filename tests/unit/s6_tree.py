@@ -61,6 +61,11 @@ class Tree:
         data = bytes(24) + self._next.to_bytes(8, "big") + bytes(2) + bytes([flags])
         self.files[f"{DIRECTORIES}/{name}/supervise/status"] = data.decode("utf-8", "surrogateescape")
 
+    def get_ready(self, name: str) -> None:
+        """What did not work does."""
+        self.broken.remove(name)
+        self._start(name)
+
     def _stop(self, name: str) -> None:
         self.files[f"{DIRECTORIES}/{name}/supervise/status"] = bytes(35).decode()
 

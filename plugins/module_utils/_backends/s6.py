@@ -187,13 +187,18 @@ class S6:
                 control.tell(server.directory, control.UP, host)
             control.tell_scanner(platform, control.RESCAN, host)
 
-        def all_ready() -> bool:
+        def one_more_ready() -> bool:
             # One look at a time: what is behind has had the longest to get ready when its turn comes.
+            ready = False
             while waiting and _ready(waiting[0], before.get(waiting[0].name, 0), host):
                 del waiting[0]
-            return not waiting
+                ready = True
+            return ready
 
-        if not host.wait(all_ready, seconds):
+        # A slow host may take as long as it needs, while it gets on.
+        while waiting and host.wait(one_more_ready, seconds):
+            pass
+        if waiting:
             late = [server.service for server in waiting if not _ready(server, before.get(server.name, 0), host)]
             failed = ", ".join(sorted({service.name for service in late}))
             raise SwitchFailed(f"not listening after {seconds:.0f} s: {failed}\n{self.log(late, platform, host)}")

@@ -410,3 +410,20 @@ def test_status(data: str, expected: _s6_control.Status) -> None:
     tree = Tree()
     tree.files["/d/supervise/status"] = bytes.fromhex(data).decode("utf-8", "surrogateescape")
     assert _s6_control.status("/d", host(tree)) == expected
+
+
+class Slow(Tree):
+    """Patience is over each time that one more server has become ready."""
+
+    def wait(self, happened: Callable[[], bool], seconds: float) -> bool:
+        if self.broken:
+            self.get_ready(min(self.broken))
+        return happened()
+
+
+def test_slow_host_is_waited_for_while_it_gets_on() -> None:
+    names = [f"late{number}" for number in range(5)]
+    tree = Slow(*names)
+    tree.broken.update(names)
+    BACKEND.activate(Change(start=tuple(map(named, names))), HOST, host(tree))
+    assert not tree.broken
