@@ -10,8 +10,8 @@ hands in, so a backend only knows what is to be done, never how.
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
@@ -119,6 +119,10 @@ class Change:
     start: tuple[Service, ...] = ()
     refresh: tuple[tuple[Service, Service], ...] = ()
     kept: tuple[Service, ...] = ()
+
+    def without(self, started: Collection[Service]) -> Change:
+        """The same once these services have been started."""
+        return replace(self, start=tuple(service for service in self.start if service not in started))
 
     @property
     def ended(self) -> list[Service]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Backend, Change
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_inheriting import (
@@ -33,10 +33,6 @@ class Inheriting:
     services: Sequence[Service] = ()
     sockets: Mapping[str, socket.socket] = field(default_factory=dict)
     backlogs: Mapping[str, int] = field(default_factory=dict)
-
-    def rest(self, change: Change) -> Change:
-        """What is left to be started."""
-        return replace(change, start=tuple(service for service in change.start if service not in self.services))
 
     def hand_over(self, s6: Backend, platform: Platform, host: LocalHost) -> frozenset[int]:
         """Have the new servers accept connections beside the old ones; the inodes of the sockets."""

@@ -13,7 +13,7 @@ import os
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Backend, Change, File
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_sharing import (
@@ -49,10 +49,6 @@ class Sharing:
         """Have systemd share ports from the next time that it reads its units."""
         for file in sharing_files(self.services, platform):
             _files.install(file)
-
-    def rest(self, change: Change) -> Change:
-        """What is left to be opened."""
-        return replace(change, start=tuple(service for service in change.start if service not in self.services))
 
     def take_over(self, systemd: Backend, platform: Platform, host: LocalHost) -> frozenset[int]:
         """Open the new listeners and have the old ones step back; the inodes of the new ones."""

@@ -193,7 +193,7 @@ def _activate(backend: Backend, transition: Transition, platform: Platform, host
         before = _inodes(gone, platform) - transition.staying
         backend.activate(change, platform, host)
         _closed(gone, before, platform, host)
-    rest = transition.inheriting.rest(transition.sharing.rest(change))
+    rest = change.without([*transition.sharing.services, *transition.inheriting.services])
     if not backend.atomic and (rest.start or rest.refresh):
         backend.activate(rest, platform, host)
 

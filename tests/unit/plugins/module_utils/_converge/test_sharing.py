@@ -12,7 +12,6 @@ import pytest
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _systemd_sharing
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Change
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _sharing
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._sharing import Sharing
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 from ansible_collections.ondemand.superserver.tests.unit.declarations import service
 
@@ -29,7 +28,7 @@ def test_every_socket_unit_shares_its_ports() -> None:
 
 
 def test_what_is_left_to_be_opened() -> None:
-    assert Sharing([ONE]).rest(Change(start=(ONE, TWO), kept=(ONE, TWO))) == Change(start=(TWO,), kept=(ONE, TWO))
+    assert Change(start=(ONE, TWO), kept=(ONE, TWO)).without([ONE]) == Change(start=(TWO,), kept=(ONE, TWO))
 
 
 def test_drop_ins_go_and_those_of_others_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
