@@ -13,7 +13,8 @@ PROGRAM = r"""#!/bin/bash -p
 # Managed by ondemand.superserver
 # session -n NAME -w WHAT [-r] [-j | -l | -f FILE -s SIZE -k KEEP] -- COMMAND...
 #
-# Runs a command on the connection that is standard input and output, logs that, and ends as the command does.
+# Runs a command on the connection that is standard input and output, logs that, and ends as the command does. Until
+# then it keeps descriptor 5, which the command does not get: see the terminator.
 #
 # -w  what is logged: any of host, pid, exit, duration, with commas
 # -r  the command is the gate: log the host where it turns a client away, and nothing else
@@ -113,7 +114,7 @@ fi
 pass() {
     [ -n "$!" ] || exit 143
     kill -s "$1" "$!" 2>/dev/null
-    interrupted=yes
+    interrupted=$1
 }
 
 for signal in HUP INT QUIT TERM USR1 USR2; do
@@ -124,19 +125,26 @@ clock
 begin=$now
 (
     trap - HUP INT QUIT TERM USR1 USR2
-    exec "$@"
+    exec "$@" 5>&-
 ) <&0 &
 # Nobody but the handler may hold the connection: it ends when the handler closes it.
 exec </dev/null >/dev/null 2>&1 3>&-
 if is_wanted host || is_wanted pid; then
     say connect host "$host" pid "$!"
 fi
+passed=''
 while
     interrupted=''
     wait "$!"
     status=$?
     [ -n "$interrupted" ]
-do :; done
+do
+    passed=$interrupted
+done
+# What is left to do is not to be interrupted.
+trap '' HUP INT QUIT TERM USR1 USR2
+# A bash that was interrupted just then does not know.
+[ "$status" -ge 0 ] || status=$((128 + $(kill -l "$passed")))
 if is_wanted exit || is_wanted duration; then
     clock
     spent=$((now - begin))

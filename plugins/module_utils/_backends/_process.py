@@ -16,6 +16,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends imp
     _helper_internal,
     _helper_proxy,
     _helper_session,
+    _helper_terminator,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import CONFIG, LIBRARY, LOGS, File
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities import enforced_by_guard
@@ -35,6 +36,7 @@ PROXY = f"{LIBRARY}/proxy"
 ATTENDANT = f"{LIBRARY}/attendant"
 GATE = f"{LIBRARY}/gate"
 SESSION = f"{LIBRARY}/session"
+TERMINATOR = f"{LIBRARY}/terminator"
 BANNERS = f"{CONFIG}/banners"
 
 # What bash exports, so that it must not reach the handler.
@@ -253,5 +255,6 @@ def shared_programs(argvs: Sequence[Sequence[str]]) -> list[File]:
         INTERNAL: inspect.getsource(_helper_internal),
         SESSION: _helper_session.PROGRAM,
         PROXY: inspect.getsource(_helper_proxy),
+        TERMINATOR: _helper_terminator.PROGRAM,
     }
     return [File(path, source, 0o755) for path, source in sources.items() if path in words]

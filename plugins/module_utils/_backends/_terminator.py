@@ -22,6 +22,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import (
     GRACE,
+    SESSION,
+    TERMINATOR,
     banners,
     bounded,
     gate,
@@ -71,7 +73,7 @@ def in_front(service: Service, platform: Platform) -> Service:
     shared = ("memory_max", "cpu_quota", "tasks_max")
     return replace(
         service,
-        exec=(platform.program("stunnel"), configuration_file(service)),
+        exec=(TERMINATOR, platform.program("stunnel"), configuration_file(service)),
         internal="",
         user="root",
         group=None,
@@ -102,7 +104,12 @@ def _files(service: Service, tls: Tls, platform: Platform) -> Iterator[File]:
     yield File(script_file(service), _script(service, platform), 0o755, service=service.name)
     yield from log_directories([service])
     yield from banners([service])
-    yield from shared_programs([bounded(service, platform), gate(service), session(service)])
+    yield from shared_programs([bounded(service, platform), gate(service), _session(service)])
+
+
+def _session(service: Service) -> tuple[str, ...]:
+    """There is always one, because the terminator lasts as long as that."""
+    return session(service) or (SESSION, "-n", service.name, "-w", "", "--")
 
 
 def _configuration(service: Service, tls: Tls) -> str:
@@ -139,6 +146,6 @@ def _script(service: Service, platform: Platform) -> str:
         lines.append(f"cd -P {shlex.quote(service.working_directory)} || exit 1")
     words = (*prlimit(service, platform), *setpriv(service, platform), *bounded(service, platform))
     assignments = (f"{name}={shlex.quote(value)}" for name, value in variables(service).items())
-    start = " ".join(["exec", *map(shlex.quote, session(service)), platform.program("env"), "-i"])
+    start = " ".join(["exec", *map(shlex.quote, _session(service)), platform.program("env"), "-i"])
     program = " ".join(map(shlex.quote, words))
     return "\n".join([*lines, _CLIENT, " \\\n\t".join([start, *assignments, '"$@"', program])]) + "\n"

@@ -85,6 +85,18 @@ def test_signals_reach_the_handler(argv: list[str], tmp_path: Path) -> None:
     assert lines(tmp_path)[1] == "echo end host=- exit=143"
 
 
+def test_a_signal_after_the_end_of_the_handler_loses_no_line(argv: list[str], tmp_path: Path) -> None:
+    count = 40
+    for number in range(count):
+        command = [*argv, "-s", "9999", "-w", "exit", "--", "/bin/sh", "-c", "exit 3"]
+        with subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.read()
+            time.sleep(number / 10000)
+            os.killpg(process.pid, signal.SIGTERM)
+    assert lines(tmp_path) == ["echo end exit=3"] * count
+
+
 def test_handler_ignores_no_more_than_the_session(argv: list[str]) -> None:
     command = ["/bin/grep", "SigIgn", "/proc/self/status"]
     alone = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout

@@ -5,14 +5,28 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import GATE, INTERNAL
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends import (
+    _helper_session,
+    _helper_terminator,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import (
+    GATE,
+    INTERNAL,
+    SESSION,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._terminator import behind, in_front
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._terminator import (
+    behind,
+    in_front,
+    script_file,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, service
 
@@ -81,10 +95,12 @@ def test_the_handler_is_told_of_its_client(told: dict[str, str], wanted: list[st
     program.write_text("#!/bin/sh\nexec /usr/bin/env\n")
     program.chmod(0o755)
     made = service(tls=TLS, environment={"PATH": "/bin", "A": "a 'b' $c"})
-    (script,) = (file for file in behind([made], Platform(programs={"setpriv": str(program)})) if file.mode == 0o755)
-    done = subprocess.run(
-        ["/bin/sh", "-c", script.content], env={**told, "SECRET": "x"}, stdout=subprocess.PIPE, check=True
-    )
+    files = {file.path: file for file in behind([made], Platform(programs={"setpriv": str(program)}))}
+    session = tmp_path / "session"
+    session.write_text(files[SESSION].content)
+    session.chmod(0o755)
+    script = files[script_file(made)].content.replace(SESSION, str(session))
+    done = subprocess.run(["/bin/sh", "-c", script], env={**told, "SECRET": "x"}, stdout=subprocess.PIPE, check=True)
     found = {line for line in done.stdout.decode().splitlines() if not line.startswith(("PWD=", "_=", "SHLVL="))}
     assert found == {"PATH=/bin", "A=a 'b' $c", *wanted}
 
@@ -93,3 +109,46 @@ def test_a_short_time_is_a_short_handshake() -> None:
     configuration = behind([service(tls=TLS, resources={"connection_time": 7})], HOST)[0].content
     assert "\nTIMEOUTbusy = 7\n" in configuration
     assert "verifyChain" not in configuration
+
+
+@pytest.fixture
+def chain(tmp_path: Path) -> list[str]:
+    """The terminator, a stunnel that goes at once, and the session of a handler that is given last."""
+    for name, program in (("terminator", _helper_terminator.PROGRAM), ("session", _helper_session.PROGRAM)):
+        (tmp_path / name).write_text(program, encoding="utf-8")
+    stunnel = tmp_path / "stunnel"
+    stunnel.write_text('#!/bin/sh\n"$@" &\nexit 7\n', encoding="utf-8")
+    stunnel.chmod(0o755)
+    session = ["bash", "-p", str(tmp_path / "session"), "-n", "x", "-w", "", "--"]
+    return ["bash", "-p", str(tmp_path / "terminator"), str(stunnel), *session]
+
+
+def test_the_terminator_lasts_as_long_as_the_handler(chain: list[str], tmp_path: Path) -> None:
+    done = tmp_path / "done"
+    ended = subprocess.run([*chain, "/bin/sh", "-c", f"sleep 0.5; touch {done}"], check=False)
+    assert (ended.returncode, done.exists()) == (7, True)
+
+
+def test_a_process_that_a_handler_leaves_behind_is_not_waited_for(chain: list[str]) -> None:
+    begin = time.monotonic()
+    subprocess.run([*chain, "/bin/sh", "-c", "exec setsid sleep 9 >/dev/null 2>&1 & echo $!"], check=False)
+    assert time.monotonic() - begin < 5
+
+
+def test_the_connection_is_not_the_terminators(chain: list[str]) -> None:
+    with subprocess.Popen([*chain, "/bin/sh", "-c", "exec >&-; sleep 2"], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        begin = time.monotonic()
+        process.stdout.read()
+        assert time.monotonic() - begin < 1.5
+
+
+def test_signals_reach_stunnel(tmp_path: Path) -> None:
+    terminator = tmp_path / "terminator"
+    terminator.write_text(_helper_terminator.PROGRAM, encoding="utf-8")
+    command = ["bash", "-p", str(terminator), "/bin/sh", "-c", "echo ready; exec sleep 60"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.terminate()
+        assert process.wait(10) == 128 + signal.SIGTERM

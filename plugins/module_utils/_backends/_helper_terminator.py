@@ -1,0 +1,39 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The program that has stunnel serve a connection, and lasts as long as the handler behind it.
+
+stunnel goes when its client does. What a handler still has to do is then ended by systemd, and not counted any more by
+the others, both unlike without TLS.
+"""
+
+from __future__ import annotations
+
+PROGRAM = r"""#!/bin/bash -p
+# Managed by ondemand.superserver
+# terminator COMMAND...
+#
+# Runs stunnel on the connection that is standard input and output, and ends when nobody has descriptor 5 any more. The
+# handler's session keeps that until the handler has ended.
+
+pass() {
+    [ -z "$!" ] || kill -s "$1" "$!" 2>/dev/null
+}
+
+for signal in HUP INT QUIT TERM; do
+    # shellcheck disable=SC2064 # it is known now
+    trap "pass $signal" "$signal"
+done
+exec 6<&0 7>&1
+exec 8< <(
+    trap - HUP INT QUIT TERM
+    exec "$@" 5>&1 <&6 >&7 3>&- 6<&- 7>&-
+)
+# It is stunnel's alone: it ends when that closes it.
+exec </dev/null >/dev/null 3>&- 6<&- 7>&-
+while
+    read -r -u 8
+    [ $? -ne 1 ]
+do :; done
+wait "$!"
+"""
