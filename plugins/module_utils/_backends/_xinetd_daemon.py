@@ -33,6 +33,7 @@ HANGUP, QUIT, TERMINATE = 1, 3, 15
 
 _STATE = re.compile(r"^State:\t(.)", re.MULTILINE)
 _PAUSES = re.compile(r"^voluntary_ctxt_switches:\t(\d+)$", re.MULTILINE)
+_CAUGHT = re.compile(r"^SigCgt:\t([0-9a-f]+)$", re.MULTILINE)
 _NAMESPACES = re.compile(r"^NSpid:(.*)$", re.MULTILINE)
 
 
@@ -64,6 +65,12 @@ def _state(status: str) -> str:
 def _pauses(status: str) -> int:
     found = _PAUSES.search(status)
     return int(found.group(1)) if found else 0
+
+
+def _waits(status: str) -> bool:
+    """Whether it waits for clients: a hangup would not end it any more, and it has read its configuration."""
+    caught = _CAUGHT.search(status)
+    return bool(caught and int(caught.group(1), 16) >> (HANGUP - 1) & 1 and _state(status) == "S")
 
 
 def reload(process: Process, host: Host) -> None:
@@ -108,7 +115,12 @@ def start(platform: Platform, host: Host) -> None:
             host.run([*clean, INIT_SCRIPT, "start"])
         else:
             host.run([*clean, platform.program("xinetd"), "-stayalive", "-pidfile", PID_FILE])
-    if not host.wait(lambda: find(host) is not None, PATIENCE):
+
+    def waits() -> bool:
+        process = find(host)
+        return process is not None and _waits(host.read(f"/proc/{process.pid}/status") or "")
+
+    if not host.wait(waits, PATIENCE):
         raise SwitchFailed("xinetd was started, but does not run")
 
 

@@ -56,7 +56,9 @@ class Transition:
     ``staying``: inodes of sockets that somebody else holds at listeners that are to be closed, as after a death before
     they were opened. ``others``: what becomes of services of others. ``held``: listeners whose clients are kept waiting
     while they are closed. ``sharing`` and ``inheriting``: what is opened before anything is closed. ``draining``: how
-    long connections that are established may last before they are cut off, in seconds.
+    long connections that are established may last before they are cut off, in seconds. ``closing``: inodes of sockets
+    at listeners that are to be closed, before anything was begun: a super-server that is woken may open some of these
+    anew.
     """
 
     changes: Mapping[str, Change]
@@ -71,6 +73,7 @@ class Transition:
     sharing: Sharing = field(default_factory=Sharing)
     inheriting: Inheriting = field(default_factory=Inheriting)
     draining: float = 0.0
+    closing: frozenset[int] = frozenset()
 
     @property
     def unloads_units(self) -> bool:
@@ -92,6 +95,8 @@ def switch(transition: Transition, backends: Mapping[str, Backend], platform: Pl
     soon as it reads that its unit is gone.
     Raises SwitchFailed or OSError.
     """
+    stopped = [service for change in transition.changes.values() for service in change.stop]
+    transition = replace(transition, closing=_inodes(stopped, platform))
     _wake(transition, backends.values(), platform, host)
     separate = [backend for backend in backends.values() if not backend.atomic]
     atomic = [backend for backend in backends.values() if backend.atomic]
@@ -190,7 +195,7 @@ def _activate(backend: Backend, transition: Transition, platform: Platform, host
     change = transition.change(backend)
     if backend.atomic and not change.empty:
         gone = _gone(change)
-        before = _inodes(gone, platform) - transition.staying
+        before = _closing(gone, transition, platform)
         backend.activate(change, platform, host)
         _closed(gone, before, platform, host)
     rest = change.without([*transition.sharing.services, *transition.inheriting.services])
@@ -214,7 +219,7 @@ def _release(backend: Backend, transition: Transition, platform: Platform, host:
     change = transition.change(backend)
     if not change.stop:
         return
-    before = _inodes(change.stop, platform) - transition.staying
+    before = _closing(change.stop, transition, platform)
     backend.release(change, platform, host)
     _closed(change.stop, before, platform, host)
 
@@ -224,16 +229,21 @@ def _gone(change: Change) -> list[Service]:
     return [service for service in change.stop if service.name not in started]
 
 
-def _closed(services: Sequence[Service], before: set[int], platform: Platform, host: LocalHost) -> None:
+def _closing(services: Iterable[Service], transition: Transition, platform: Platform) -> frozenset[int]:
+    """Sockets that will be closed by whoever has these services."""
+    return (_inodes(services, platform) & transition.closing) - transition.staying
+
+
+def _closed(services: Sequence[Service], before: frozenset[int], platform: Platform, host: LocalHost) -> None:
     """Wait until the sockets that there were are gone; others may have been bound to their ports meanwhile."""
     if not host.wait(lambda: not before & _inodes(services, platform), PATIENCE):
         names = ", ".join(service.name for service in services)
         raise SwitchFailed(f"listeners were not closed within {PATIENCE:.0f} s: {names}")
 
 
-def _inodes(services: Iterable[Service], platform: Platform) -> set[int]:
+def _inodes(services: Iterable[Service], platform: Platform) -> frozenset[int]:
     listeners = [listener for service in services for listener in service.listeners(platform.ipv6)]
-    return {socket.inode for sockets in bound(listeners).values() for socket in sockets}
+    return frozenset(socket.inode for sockets in bound(listeners).values() for socket in sockets)
 
 
 def _sweep(transition: Transition) -> None:

@@ -23,7 +23,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xi
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd import Xinetd
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
-from ansible_collections.ondemand.superserver.tests.unit.declarations import service
+from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, service
 
 XINETD = Xinetd()
 UNDER_SYSTEMD = Platform(init="systemd", programs={"xinetd": "/usr/sbin/xinetd"})
@@ -37,9 +37,11 @@ def made(name: str = "echo", **fields: t.Any) -> Service:
     return replace(service(name=name, user="nobody", **fields), backend="xinetd")
 
 
-def status(process: Process, namespaces: str = "", state: str = "S", pauses: int = 7) -> str:
+def status(
+    process: Process, namespaces: str = "", state: str = "S", pauses: int = 7, caught: str = "0000000000014003"
+) -> str:
     return (
-        f"Name:\t{process.program}\nState:\t{state} (sleeping)\nNSpid:\t{process.pid}{namespaces}\n"
+        f"Name:\t{process.program}\nState:\t{state} (sleeping)\nNSpid:\t{process.pid}{namespaces}\nSigCgt:\t{caught}\n"
         f"voluntary_ctxt_switches:\t{pauses}\nnonvoluntary_ctxt_switches:\t0\n"
     )
 
@@ -203,6 +205,20 @@ def test_waking_one_that_runs() -> None:
     machine = Machine(MAIN)
     XINETD.wake(UNDER_SYSTEMD, host_of(machine))
     assert machine.done == []
+
+
+@pytest.mark.parametrize("begin", [{"caught": "0000000000000000"}, {"state": "R"}])
+def test_one_that_has_just_been_started_is_waited_for(begin: Fields) -> None:
+    """A hangup would end it, or have it read its configuration before it has."""
+    machine = Machine()
+
+    def starts() -> None:
+        machine.starts()
+        (process,) = machine.running
+        machine.states[process.pid] = status(process, **begin)
+
+    with pytest.raises(SwitchFailed, match="does not run"):
+        XINETD.wake(UNDER_SYSTEMD, host_of(machine.effects_of(restart=starts)))
 
 
 def test_start_that_does_not_last() -> None:
