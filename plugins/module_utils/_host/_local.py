@@ -47,7 +47,9 @@ class LocalHost:
             **passed,
         )
         if check and code:
-            raise SwitchFailed(f"{' '.join(argv[:3])} ended with {code}: {err.strip() or out.strip() or 'it says nothing'}")
+            raise SwitchFailed(
+                f"{' '.join(argv[:3])} ended with {code}: {err.strip() or out.strip() or 'it says nothing'}"
+            )
         return Result(code, out, err)
 
     def run_plain(self, argv: Sequence[str]) -> tuple[int, str, str]:

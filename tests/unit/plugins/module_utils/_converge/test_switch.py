@@ -1,0 +1,74 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which sockets a switch waits for."""
+
+from __future__ import annotations
+
+import socket
+import typing as t
+from collections.abc import Iterator
+
+import pytest
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Change, SwitchFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import S6
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd import Xinetd
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _helper_watcher, _switch
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._switch import Transition, switch
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+from ansible_collections.ondemand.superserver.tests.unit.declarations import service
+
+HOST = LocalHost(_helper_watcher.Commands())
+
+
+class Closing(S6):
+    """Has closed its listeners already, or never does."""
+
+    def release(self, *_arguments: t.Any) -> None:
+        return
+
+
+class Waking(Xinetd):
+    """Listens as soon as it is woken."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self._listener = listener
+
+    def wake(self, *_arguments: t.Any) -> None:
+        self._listener.listen()
+
+    def activate(self, *_arguments: t.Any) -> None:
+        return
+
+    def settle(self, *_arguments: t.Any) -> None:
+        return
+
+
+@pytest.fixture
+def listener(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """Bound, but not yet listening."""
+    monkeypatch.setattr(_switch, "PATIENCE", 0.1)
+    with socket.socket() as opened:
+        opened.bind(("127.0.0.1", 0))
+        yield opened
+
+
+def transition_of(listener: socket.socket) -> Transition:
+    def declared(backend: str) -> Service:
+        return service(listen=[{"tcp": f"127.0.0.1:{listener.getsockname()[1]}"}], backend=backend)
+
+    changes = {"s6": Change(stop=(declared("s6"),)), "xinetd": Change(start=(declared("xinetd"),))}
+    return Transition(changes, lambda: None, frozenset(), {}, None)
+
+
+def test_what_was_opened_meanwhile_is_not_waited_for(listener: socket.socket) -> None:
+    switch(transition_of(listener), {"s6": Closing(), "xinetd": Waking(listener)}, Platform(), HOST)
+
+
+def test_what_there_was_before_is_waited_for(listener: socket.socket) -> None:
+    listener.listen()
+    with pytest.raises(SwitchFailed, match="were not closed"):
+        switch(transition_of(listener), {"s6": Closing(), "xinetd": Waking(listener)}, Platform(), HOST)
