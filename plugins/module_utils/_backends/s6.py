@@ -163,7 +163,13 @@ class S6:
         """Sessions live on: a server that is told to end leaves them alone."""
         stopped = {service.name for service in change.stop}
         _bring_down(control.servers_of(stopped, platform, host), platform, host)
-        control.forget(lambda server: control.service_name(server) in stopped, PATIENCE, platform, host)
+
+        def is_down(server: str) -> bool:
+            # A tree that has just been started may start one meanwhile, which goes on with what is kept for it.
+            up = control.status(supervised_at(server, platform), host).pid
+            return control.service_name(server) in stopped and not up
+
+        control.forget(is_down, PATIENCE, platform, host)
 
     def activate(self, change: Change, platform: Platform, host: Host) -> None:
         _ensure_running(platform, host)
