@@ -209,6 +209,17 @@ def test_release_takes_sockets_from_the_holder() -> None:
     assert len(tree.commands) == 2
 
 
+def test_release_leaves_the_sockets_of_a_server_that_is_started_meanwhile() -> None:
+    """Its supervisor was not there yet when servers were told to end, so that it goes on with what it has."""
+    tree = Tree("a.tcp4-7", "a.tcp6-7", HOLDER)
+    tree.files[SOCKET] = ""
+    tree.held = ["a.tcp4-7:tcp:0.0.0.0:7", "a.tcp6-7:tcp:[::]:7"]
+    tree.processes_seen = [each for each in tree.processes_seen if each.argv[1:] != ("a.tcp6-7",)]
+    BACKEND.release(Change(stop=(named("a"),)), NETWORKING, host(tree))
+    assert told(tree, b"d") == ["a.tcp4-7"]
+    assert tree.held == ["a.tcp6-7:tcp:[::]:7"]
+
+
 def test_sockets_of_what_is_gone_are_not_kept() -> None:
     tree = Tree("a", "b", HOLDER)
     tree.files[SOCKET] = ""
