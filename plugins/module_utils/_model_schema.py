@@ -219,9 +219,10 @@ LOG = Record(
             Listing(Choice(("host", "pid", "exit", "duration", "refused")), least=1),
             "what is logged. A line when a connection begins has the client's address (`host`, `-` on a unix socket) "
             "and the process that serves it (`pid`); a line when it ends has besides how that ended (`exit`, 128 and "
-            "the signal's number for a signal) and after how many seconds (`duration`). `refused`: a line for each "
-            "client that `access.hours` or `connections.max_load` turns away; what else refuses a client leaves no "
-            "record that would be the same everywhere",
+            "the signal's number for a signal, and for a handler that ends just when one is sent to it) and after how "
+            "many seconds (`duration`). `refused`: a line for each client that `access.hours` or "
+            "`connections.max_load` turns away; what else refuses a client leaves no record that would be the same "
+            "everywhere",
             ["host", "pid", "exit", "duration"],
         ),
         Field(

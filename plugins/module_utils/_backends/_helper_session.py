@@ -143,7 +143,7 @@ do
 done
 # What is left to do is not to be interrupted.
 trap '' HUP INT QUIT TERM USR1 USR2
-# A bash that was interrupted just then does not know.
+# A bash whose child ends when a signal comes may have lost the status (it leaves wait before it has noted that).
 [ "$status" -ge 0 ] || status=$((128 + $(kill -l "$passed")))
 if is_wanted exit || is_wanted duration; then
     clock

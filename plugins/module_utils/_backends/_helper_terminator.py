@@ -17,7 +17,8 @@ PROGRAM = r"""#!/bin/bash -p
 # handler's session keeps that until the handler has ended.
 
 pass() {
-    [ -z "$!" ] || kill -s "$1" "$!" 2>/dev/null
+    [ -n "$!" ] || exit 143
+    kill -s "$1" "$!" 2>/dev/null
 }
 
 for signal in HUP INT QUIT TERM; do

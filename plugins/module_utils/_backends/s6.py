@@ -166,8 +166,9 @@ class S6:
 
         def is_down(server: str) -> bool:
             # A tree that has just been started may start one meanwhile, which goes on with what is kept for it.
-            up = control.status(supervised_at(server, platform), host).pid
-            return control.service_name(server) in stopped and not up
+            if control.service_name(server) not in stopped:
+                return False
+            return not control.status(supervised_at(server, platform), host).pid
 
         control.forget(is_down, PATIENCE, platform, host)
 

@@ -194,10 +194,8 @@ def end(pids: Iterable[int], host: LocalHost) -> None:
 def _activate(backend: Backend, transition: Transition, platform: Platform, host: LocalHost) -> None:
     change = transition.change(backend)
     if backend.atomic and not change.empty:
-        gone = _gone(change)
-        before = _closing(gone, transition, platform)
         backend.activate(change, platform, host)
-        _closed(gone, before, platform, host)
+        _closed(_gone(change), transition, platform, host)
     rest = change.without([*transition.sharing.services, *transition.inheriting.services])
     if not backend.atomic and (rest.start or rest.refresh):
         backend.activate(rest, platform, host)
@@ -219,9 +217,8 @@ def _release(backend: Backend, transition: Transition, platform: Platform, host:
     change = transition.change(backend)
     if not change.stop:
         return
-    before = _closing(change.stop, transition, platform)
     backend.release(change, platform, host)
-    _closed(change.stop, before, platform, host)
+    _closed(change.stop, transition, platform, host)
 
 
 def _gone(change: Change) -> list[Service]:
@@ -229,13 +226,9 @@ def _gone(change: Change) -> list[Service]:
     return [service for service in change.stop if service.name not in started]
 
 
-def _closing(services: Iterable[Service], transition: Transition, platform: Platform) -> frozenset[int]:
-    """Sockets that will be closed by whoever has these services."""
-    return (_inodes(services, platform) & transition.closing) - transition.staying
-
-
-def _closed(services: Sequence[Service], before: frozenset[int], platform: Platform, host: LocalHost) -> None:
+def _closed(services: Sequence[Service], transition: Transition, platform: Platform, host: LocalHost) -> None:
     """Wait until the sockets that there were are gone; others may have been bound to their ports meanwhile."""
+    before = transition.closing - transition.staying
     if not host.wait(lambda: not before & _inodes(services, platform), PATIENCE):
         names = ", ".join(service.name for service in services)
         raise SwitchFailed(f"listeners were not closed within {PATIENCE:.0f} s: {names}")

@@ -94,7 +94,9 @@ def test_a_signal_after_the_end_of_the_handler_loses_no_line(argv: list[str], tm
             process.stdout.read()
             time.sleep(number / 10000)
             os.killpg(process.pid, signal.SIGTERM)
-    assert lines(tmp_path) == ["echo end exit=3"] * count
+    found = lines(tmp_path)
+    assert len(found) == count
+    assert set(found) <= {"echo end exit=3", "echo end exit=143"}  # the second where bash has lost the first
 
 
 def test_handler_ignores_no_more_than_the_session(argv: list[str]) -> None:
