@@ -167,9 +167,10 @@ def _tidy(
 
 
 def _wake(transition: Transition, backends: Iterable[Backend], platform: Platform, host: LocalHost) -> None:
-    """Start the runtimes that listeners may move to."""
-    moving = any(change.stop for change in transition.changes.values())
+    """Start the runtimes that listeners of others may move to; one whose own are bound anew would serve those that it
+    had."""
     for backend in backends:
+        moving = any(change.stop for name, change in transition.changes.items() if name != backend.name)
         if moving and transition.change(backend).start:
             backend.wake(platform, host)
 

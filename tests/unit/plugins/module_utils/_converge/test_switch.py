@@ -56,11 +56,14 @@ def listener(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
         yield opened
 
 
-def transition_of(listener: socket.socket) -> Transition:
+def transition_of(listener: socket.socket, before: str = "s6") -> Transition:
+    """Something that listens there goes from this super-server to xinetd."""
+
     def declared(backend: str) -> Service:
         return service(listen=[{"tcp": f"127.0.0.1:{listener.getsockname()[1]}"}], backend=backend)
 
-    changes = {"s6": Change(stop=(declared("s6"),)), "xinetd": Change(start=(declared("xinetd"),))}
+    stop, start = (declared(before),), (declared("xinetd"),)
+    changes = {before: Change(stop), "xinetd": Change(stop if before == "xinetd" else (), start)}
     return Transition(changes, lambda: None, frozenset(), {}, None)
 
 
@@ -72,3 +75,8 @@ def test_what_there_was_before_is_waited_for(listener: socket.socket) -> None:
     listener.listen()
     with pytest.raises(SwitchFailed, match="were not closed"):
         switch(transition_of(listener), {"s6": Closing(), "xinetd": Waking(listener)}, Platform(), HOST)
+
+
+def test_runtime_is_not_woken_for_what_it_had_itself(listener: socket.socket) -> None:
+    switch(transition_of(listener, before="xinetd"), {"xinetd": Waking(listener)}, Platform(), HOST)
+    assert not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
