@@ -39,6 +39,11 @@ READY = 30000
 # s6-rc-compile DATABASE SOURCE... and what s6-rc-update would say of that, if it came to it.
 CHECK = 'live=$1; shift; s6-rc-compile "$@" && s6-rc-update -n -l "$live" "$1" >/dev/null'
 
+# A run that is killed leaves its command at work, while whoever undoes the run begins with another; one would remove
+# what the other has just compiled. So each waits for its turn.
+LOCK = "/run/superserver/s6-rc"
+IN_TURN = f'mkdir -p {posixpath.dirname(LOCK)} && exec s6-setlock {LOCK} "$@"'
+
 # A new database is in use, now and at boot, before the last one goes. s6-rc-compile makes the directory itself, and
 # fails where there is one; nobody but root could make one there.
 TAKE = f"""\
@@ -121,8 +126,8 @@ def check(root: str, rc: Rc, platform: Platform, host: Host) -> list[str]:
 def update(rc: Rc, seconds: float, platform: Platform, host: Host) -> None:
     """Have s6-rc know the definitions as they are now. Servers that are gone are ended by that."""
     ours = [SOURCES] if host.exists(f"{BUNDLE}/type") else []
-    script = TAKE if ours else LEAVE
-    _shell(script, [rc.live, rc.compiled, _milliseconds(seconds), *rc.sources, *ours], platform, host)
+    arguments = [rc.live, rc.compiled, _milliseconds(seconds), *rc.sources, *ours]
+    _shell(IN_TURN, [platform.program("sh"), "-c", TAKE if ours else LEAVE, "s6-rc", *arguments], platform, host)
 
 
 def change(direction: str, names: Sequence[str], rc: Rc, seconds: float, platform: Platform, host: Host) -> None:

@@ -12,6 +12,7 @@ import subprocess
 import time
 import typing as t
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -137,7 +138,7 @@ class Place:
 
     def here(self, text: str) -> str:
         """Paths of the collection's own, as they are called here."""
-        return text.replace("/etc/superserver", f"{self.root}/own")
+        return text.replace("/etc/superserver", f"{self.root}/own").replace("/run/superserver", f"{self.root}/run")
 
     def write(self, path: str, text: str, mode: int = 0o644) -> None:
         target = self.root / path
@@ -312,6 +313,21 @@ def test_a_change_of_definitions(place: Place) -> None:
         assert place.pid("superserver-a.tcp4-7") == now
         assert place.pid("foreign") == foreign
         assert len(os.listdir(place.root / "own/s6-rc/compiled")) == 1
+
+
+@with_s6_rc
+def test_two_changes_of_definitions_wait_for_each_other(place: Place) -> None:
+    """As when a run has been killed and its command goes on, while the watcher undoes the run."""
+    with place.running():
+        place.install(made("a"))
+        with ThreadPoolExecutor() as pool:
+            for change in [pool.submit(place.update) for _number in range(8)]:
+                change.result()
+        place.change("-u", "a.tcp4-7")
+        assert "superserver-a.tcp4-7" in place.up()
+        (database,) = os.listdir(place.root / "own/s6-rc/compiled")
+        assert os.readlink(f"{place.rc.live}/compiled") == os.readlink(place.rc.compiled)
+        assert os.readlink(place.rc.compiled) == f"{place.root}/own/s6-rc/compiled/{database}"
 
 
 @with_s6_rc
