@@ -21,6 +21,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_proble
 HEADER = "Managed by ondemand.superserver"
 
 STATE = "/var/lib/superserver"
+RUNTIME = "/run/superserver"
 CONFIG = "/etc/superserver"
 LIBRARY = "/usr/local/lib/superserver"
 LOGS = "/var/log/superserver"

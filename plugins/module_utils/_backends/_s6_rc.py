@@ -13,7 +13,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable, Sequence
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import CONFIG, File, Host
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import CONFIG, RUNTIME, File, Host
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_execline import EXECLINE_PATH
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_servers import (
     PREFIX,
@@ -36,13 +36,24 @@ BEFORE = ".superserver"
 # would take a server for started that has ended at once, or wait for it for ever.
 READY = 30000
 
-# s6-rc-compile DATABASE SOURCE... and what s6-rc-update would say of that, if it came to it.
-CHECK = 'live=$1; shift; s6-rc-compile "$@" && s6-rc-update -n -l "$live" "$1" >/dev/null'
+# s6-rc-compile SOURCE... and what s6-rc-update would say of that, if it came to it. A database has many small
+# files, which are slow to make on a disk where as many have just been deleted (ext4).
+TRIAL = f"{RUNTIME}/s6-rc-trial"
+CHECK = f"""\
+live=$1
+shift
+mkdir -p {RUNTIME}
+rm -rf {TRIAL}
+s6-rc-compile {TRIAL} "$@" && s6-rc-update -n -l "$live" {TRIAL} >/dev/null
+code=$?
+rm -rf {TRIAL}
+exit $code
+"""
 
 # A run that is killed leaves its command at work, while whoever undoes the run begins with another; one would remove
 # what the other has just compiled. So each waits for its turn.
-LOCK = "/run/superserver/s6-rc"
-IN_TURN = f'mkdir -p {posixpath.dirname(LOCK)} && exec s6-setlock {LOCK} "$@"'
+LOCK = f"{RUNTIME}/s6-rc"
+IN_TURN = f'mkdir -p {RUNTIME} && exec s6-setlock {LOCK} "$@"'
 
 # A new database is in use, now and at boot, before the last one goes. s6-rc-compile makes the directory itself, and
 # fails where there is one; nobody but root could make one there.
@@ -118,8 +129,7 @@ def check(root: str, rc: Rc, platform: Platform, host: Host) -> list[str]:
     """Let s6-rc compile the definitions that are staged below ``root``."""
     if not host.exists(f"{root}{BUNDLE}/type"):
         return []
-    database = f"{root}/compiled"
-    done = _shell(CHECK, [rc.live, database, *rc.sources, f"{root}{SOURCES}"], platform, host, check=False)
+    done = _shell(CHECK, [rc.live, *rc.sources, f"{root}{SOURCES}"], platform, host, check=False)
     return [line.replace(root, "") for line in done] if done else []
 
 

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import File
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import RUNTIME, File
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._hold import TABLE, render_hold
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
@@ -17,7 +17,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoi
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 
 # Is there for as long as the table may be.
-RULES = "/run/superserver/hold.nft"
+RULES = f"{RUNTIME}/hold.nft"
 
 
 def obstacle(listeners: Sequence[Listener], platform: Platform, host: LocalHost) -> str:

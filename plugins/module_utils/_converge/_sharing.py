@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Backend, Change, File
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import RUNTIME, Backend, Change, File
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_sharing import (
     DROP_IN,
     UNITS,
@@ -32,7 +32,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_platfo
 # Has the kernel give what waits in a listener that is closed to another one of the same port, since Linux 5.14.
 MIGRATE = "/proc/sys/net/ipv4/tcp_migrate_req"
 # What that was before.
-MIGRATED = "/run/superserver/tcp_migrate_req"
+MIGRATED = f"{RUNTIME}/tcp_migrate_req"
 
 # How long connections may wait for an old listener to serve them before it is closed, in seconds; nobody waits for it.
 DRAINING = 2.0

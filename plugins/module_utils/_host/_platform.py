@@ -13,14 +13,13 @@ import stat
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Process
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import RUNTIME, Process
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import ipv6_usable
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import PATH, Platform, Rc
 
 SCAN_DIRECTORY = "/etc/superserver/s6"
-FACTS = "/run/superserver"
 
 # Its number in capabilities(7).
 CAP_NET_ADMIN = 12
@@ -196,13 +195,13 @@ def _mounts(host: LocalHost) -> bool:
 
 def _proven(fact: str, directive: str, argv: Sequence[str], host: LocalHost) -> bool:
     """Whether a command in a throw-away unit with a directive ends well. The answer holds until the next boot."""
-    path = f"{FACTS}/{fact}"
+    path = f"{RUNTIME}/{fact}"
     known = host.read(path)
     if known is not None:
         return known.strip() == "yes"
     unit = ["systemd-run", "--quiet", "--wait", "--collect", f"--property={directive}"]
     result = host.run([*unit, *argv], check=False)
-    os.makedirs(FACTS, exist_ok=True)
+    os.makedirs(RUNTIME, exist_ok=True)
     with open(path, "w", encoding="ascii") as file:
         file.write("no\n" if result.code else "yes\n")
     return result.code == 0
