@@ -48,6 +48,8 @@ UNIT_LINK = f"/etc/systemd/system/multi-user.target.wants/{UNIT}"
 PATIENCE = 8.0
 START = 0.1  # what one more server may add to that
 LOGGER_PATIENCE = 1.0
+# How long to look at one of several servers that are awaited, in seconds.
+LOOK = 1.0
 LOG_LINES = 20
 
 # execlineb reads a whole script before it runs its first program, which "true" replaces here: nothing else is run.
@@ -194,19 +196,8 @@ class S6:
                 control.tell(server.directory, control.UP, host)
             control.tell_scanner(platform, control.RESCAN, host)
 
-        def one_more_ready() -> bool:
-            # One look at a time: what is behind has had the longest to get ready when its turn comes.
-            ready = False
-            while waiting and _ready(waiting[0], before.get(waiting[0].name, 0), host):
-                del waiting[0]
-                ready = True
-            return ready
-
-        # A slow host may take as long as it needs, while it gets on.
-        while waiting and host.wait(one_more_ready, seconds):
-            pass
-        if waiting:
-            late = [server.service for server in waiting if not _ready(server, before.get(server.name, 0), host)]
+        late = [server.service for server in _late(waiting, before, seconds, host)]
+        if late:
             failed = ", ".join(sorted({service.name for service in late}))
             raise SwitchFailed(f"not listening after {seconds:.0f} s: {failed}\n{self.log(late, platform, host)}")
 
@@ -325,6 +316,27 @@ def _holder_ailment(platform: Platform, host: Host) -> str:
     directory = supervised_at(HOLDER, platform)
     running = control.status(directory, host).ready
     return _ailment(HOLDER, platform, host) or ("" if running else f"{directory} does not run")
+
+
+def _late(servers: Sequence[Server], before: Mapping[str, int], seconds: float, host: Host) -> list[Server]:
+    """Wait for servers, while within ``seconds`` one more gets ready: a slow host may take as long as it needs. Those
+    that do not get ready."""
+    late = list(servers)
+    idle = 0.0
+
+    def is_late(server: Server) -> bool:
+        return not _ready(server, before.get(server.name, 0), host)
+
+    def first_is_ready() -> bool:
+        return not is_late(late[0])
+
+    while late and idle < seconds:
+        # The first is looked at alone, and all of them when it takes long: s6 starts them in an order of its own.
+        came = host.wait(first_is_ready, LOOK)
+        left = late[1:] if came else [server for server in late if is_late(server)]
+        idle = 0.0 if len(left) < len(late) else idle + LOOK
+        late = left
+    return late
 
 
 def _ready(server: Server, before: int, host: Host) -> bool:

@@ -426,15 +426,24 @@ def test_status(data: str, expected: _s6_control.Status) -> None:
 class Slow(Tree):
     """Patience is over each time that one more server has become ready."""
 
+    next = min
+
     def wait(self, happened: Callable[[], bool], seconds: float) -> bool:
         if self.broken:
-            self.get_ready(min(self.broken))
+            self.get_ready(type(self).next(self.broken))
         return happened()
 
 
-def test_slow_host_is_waited_for_while_it_gets_on() -> None:
-    names = [f"late{number}" for number in range(5)]
-    tree = Slow(*names)
+class Backwards(Slow):
+    """What was asked for first comes last."""
+
+    next = max
+
+
+@pytest.mark.parametrize("kind", [Slow, Backwards])
+def test_slow_host_is_waited_for_while_it_gets_on(kind: type[Slow]) -> None:
+    names = [f"late{number:02}" for number in range(30)]
+    tree = kind(*names)
     tree.broken.update(names)
     BACKEND.activate(Change(start=tuple(map(named, names))), HOST, host(tree))
     assert not tree.broken
