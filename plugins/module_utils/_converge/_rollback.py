@@ -50,13 +50,13 @@ def roll_back(journal: Journal, host: LocalHost) -> list[str]:
 
     The journal is kept where something could not be put back: the watcher tries again, and so does the next run.
     """
-    withdraw()
     restore_migration()
     step_forward(host)
     have = journal.manifest.built()
     every = [*have.values()] + [service for change in journal.changes.values() for service in change.start]
     manager = journal.manifest.manager(journal.s6_rc)
     platform = _platform.detect(every, host.processes(), journal.policy, journal.bin_directory, manager, host)
+    withdraw(journal.changes.get("systemd", Change()).start, platform)
     changes = reverse(journal.changes, have)
     others = journal.others.reversed()
     live = look([service for change in changes.values() for service in change.stop], have.values(), platform, host)

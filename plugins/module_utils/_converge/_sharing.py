@@ -8,17 +8,14 @@ Everything that outlives this process has a name of its own, so that whoever und
 
 from __future__ import annotations
 
-import glob
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import RUNTIME, Backend, Change, File
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_sharing import (
-    DROP_IN,
-    UNITS,
     sharing_files,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import bound
@@ -67,11 +64,13 @@ class Sharing:
         return frozenset(entry.inode for found in bound(listeners).values() for entry in found) - old
 
 
-def withdraw() -> bool:
-    """Remove what let systemd share ports; whether there was anything."""
-    found = glob.glob(f"{UNITS}/*.socket.d/{DROP_IN}")
-    for path in found:
-        _files.remove(path, (os.path.dirname(path),))
+def withdraw(services: Iterable[Service], platform: Platform) -> bool:
+    """Remove what let systemd share the ports of these services, with what a run that was killed has left of that;
+    whether there was anything."""
+    folders = {os.path.dirname(file.path): file.path for file in sharing_files(services, platform)}
+    found = [folder for folder in folders if os.path.isdir(folder)]
+    for folder in found:
+        _files.remove(folders[folder], (folder,))
     return bool(found)
 
 

@@ -153,7 +153,7 @@ def _tidy(
     host: LocalHost,
 ) -> None:
     """Remove what nothing uses any more."""
-    withdrawn = withdraw()
+    withdrawn = withdraw(transition.sharing.services, platform)
     _remove(transition, GUARD, platform)
     for backend in atomic:
         _remove(transition, backend.name, platform)

@@ -31,17 +31,28 @@ def test_what_is_left_to_be_opened() -> None:
     assert Change(start=(ONE, TWO), kept=(ONE, TWO)).without([ONE]) == Change(start=(TWO,), kept=(ONE, TWO))
 
 
-def test_drop_ins_go_and_those_of_others_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_sharing, "UNITS", str(tmp_path))
-    for name in ("one.socket.d/superserver-handover.conf", "two.socket.d/superserver-handover.conf", "two.socket.d/a"):
+@pytest.mark.parametrize(
+    "left",
+    [
+        ["one.socket.d/superserver-handover.conf"],
+        ["one.socket.d/.superserver.superserver-handover.conf"],
+        ["one.socket.d"],
+        ["one.socket.d/superserver-handover.conf", "one.socket.d/a", "other.socket.d"],
+    ],
+)
+def test_drop_ins_go_and_those_of_others_stay(left: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also what is left by a run that was killed when it had made the directory, or half of the file."""
+    monkeypatch.setattr(_systemd_sharing, "UNITS", str(tmp_path))
+    for name in left:
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    assert _sharing.withdraw()
-    assert [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*"))] == [
-        "two.socket.d",
-        "two.socket.d/a",
-    ]
-    assert not _sharing.withdraw()
+        (tmp_path / name).touch() if "/" in name else (tmp_path / name).mkdir()
+    others = ["one.socket.d", "one.socket.d/a", "other.socket.d"] if "other.socket.d" in left else []
+    assert _sharing.withdraw([ONE, TWO], Platform())
+    assert [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*"))] == others
+
+
+def test_nothing_to_withdraw() -> None:
+    assert not _sharing.withdraw([], Platform())
 
 
 @pytest.fixture
