@@ -42,7 +42,6 @@ TRIAL = f"{RUNTIME}/s6-rc-trial"
 CHECK = f"""\
 live=$1
 shift
-mkdir -p {RUNTIME}
 rm -rf {TRIAL}
 s6-rc-compile {TRIAL} "$@" && s6-rc-update -n -l "$live" {TRIAL} >/dev/null
 code=$?
@@ -53,7 +52,7 @@ exit $code
 # A run that is killed leaves its command at work, while whoever undoes the run begins with another; one would remove
 # what the other has just compiled. So each waits for its turn.
 LOCK = f"{RUNTIME}/s6-rc"
-IN_TURN = f'mkdir -p {RUNTIME} && exec s6-setlock {LOCK} "$@"'
+IN_TURN = f'mkdir -p {RUNTIME} && exec s6-setlock {LOCK} "$0" -c "$@"'
 
 # A new database is in use, now and at boot, before the last one goes. s6-rc-compile makes the directory itself, and
 # fails where there is one; nobody but root could make one there.
@@ -136,8 +135,8 @@ def check(root: str, rc: Rc, platform: Platform, host: Host) -> list[str]:
 def update(rc: Rc, seconds: float, platform: Platform, host: Host) -> None:
     """Have s6-rc know the definitions as they are now. Servers that are gone are ended by that."""
     ours = [SOURCES] if host.exists(f"{BUNDLE}/type") else []
-    arguments = [rc.live, rc.compiled, _milliseconds(seconds), *rc.sources, *ours]
-    _shell(IN_TURN, [platform.program("sh"), "-c", TAKE if ours else LEAVE, "s6-rc", *arguments], platform, host)
+    script = TAKE if ours else LEAVE
+    _shell(script, [rc.live, rc.compiled, _milliseconds(seconds), *rc.sources, *ours], platform, host)
 
 
 def change(direction: str, names: Sequence[str], rc: Rc, seconds: float, platform: Platform, host: Host) -> None:
@@ -155,7 +154,8 @@ def known_at_boot(server: Server, rc: Rc, host: Host) -> bool:
 
 
 def _shell(script: str, arguments: Sequence[str], platform: Platform, host: Host, check: bool = True) -> list[str]:
-    argv = (platform.program("sh"), "-c", script, "s6-rc")
+    shell = platform.program("sh")
+    argv = (shell, "-c", IN_TURN, shell, script, "s6-rc")
     result = host.run([*argv, *arguments], check=check, environment=_environment(platform))
     said = (result.err + result.out).splitlines()
     return (said or [f"s6-rc-compile ended with {result.code}"]) if result.code else []

@@ -15,9 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import RUNTIME, Backend, Change, File
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_sharing import (
-    sharing_files,
-)
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_sharing import sharing_files
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import bound
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files, _takeover
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
