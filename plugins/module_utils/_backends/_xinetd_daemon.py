@@ -34,6 +34,7 @@ HANGUP, QUIT, TERMINATE = 1, 3, 15
 _STATE = re.compile(r"^State:\t(.)", re.MULTILINE)
 _PAUSES = re.compile(r"^voluntary_ctxt_switches:\t(\d+)$", re.MULTILINE)
 _CAUGHT = re.compile(r"^SigCgt:\t([0-9a-f]+)$", re.MULTILINE)
+_POLLING = re.compile(r"poll|select")
 _NAMESPACES = re.compile(r"^NSpid:(.*)$", re.MULTILINE)
 
 
@@ -73,10 +74,27 @@ def _waits(status: str) -> bool:
     return bool(caught and int(caught.group(1), 16) >> (HANGUP - 1) & 1 and _state(status) == "S")
 
 
+def _sleeps_on_clients(process: Process, host: Host) -> bool:
+    """Whether what it sleeps in is the wait for clients, as far as the kernel tells (proc_pid_wchan(5) and
+    proc_pid_syscall(5)). It also sleeps while syslog's socket is full, and for half a second at a time while handlers
+    that it has killed end: that is a select(2) of nothing."""
+    place, call = (_told(f"/proc/{process.pid}/{name}", host) for name in ("wchan", "syscall"))
+    first = call.split()[:2]
+    return first != ["running"] and first[1:] != ["0x0"] and bool(place in ("", "0") or _POLLING.search(place))
+
+
+def _told(path: str, host: Host) -> str:
+    """What the kernel tells only those who might trace a process."""
+    try:
+        return (host.read(path) or "").strip()
+    except PermissionError:
+        return ""
+
+
 def reload(process: Process, host: Host) -> None:
     """Make xinetd read its configuration, and wait until it has. Raises SwitchFailed when it ends instead.
 
-    It does all of that at once and then waits for clients again, that is: it pauses.
+    It does all of that at once and then waits for clients again.
     """
     path = f"/proc/{process.pid}/status"
     before = _pauses(host.read(path) or "")
@@ -84,7 +102,10 @@ def reload(process: Process, host: Host) -> None:
 
     def done() -> bool:
         status = host.read(path) or ""
-        return _state(status) in ("", "Z", "X") or (_state(status) == "S" and _pauses(status) > before)
+        if _state(status) != "S":
+            return _state(status) in ("", "Z", "X")
+        still = _sleeps_on_clients(process, host) and _pauses(host.read(path) or "") == _pauses(status)
+        return still and _pauses(status) > before
 
     host.wait(done, PATIENCE)
     if find(host) is None:

@@ -19,7 +19,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
     SwitchFailed,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import INTERNAL
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xinetd_daemon import find
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xinetd_daemon import find, reload
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd import Xinetd
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
@@ -53,6 +53,7 @@ class Machine:
         self.running = list(processes)
         self.files: dict[str, str] = {"/etc/xinetd.conf": CONFIG}
         self.states = {process.pid: status(process) for process in processes}
+        self.sleep: dict[str, str | None] = {"wchan": "do_poll.constprop.0", "syscall": "7 0x55d0 0x15 0xffffffff"}
         self.done: list[str] = []
         self.effects: dict[str, Callable[[], None]] = {}
         self.answers = {"systemctl is-enabled xinetd.service": Result(0, "enabled\n", "")}
@@ -73,7 +74,12 @@ class Machine:
 
     def read(self, path: str) -> str | None:
         if path.startswith("/proc/"):
-            return self.states.get(int(path.split("/")[2]))
+            pid, name = path.split("/")[2:]
+            if name == "status":
+                return self.states.get(int(pid))
+            if self.sleep[name] is None:
+                raise PermissionError(path)
+            return self.sleep[name]
         return self.files.get(path)
 
     def exists(self, path: str) -> bool:
@@ -164,6 +170,49 @@ def test_reload_is_the_first_thing_that_is_done() -> None:
     activate(machine.effects_of(hangup=machine.reads), **CREATED)
     assert machine.done[0] == "signal 1 to 100"
     assert [what for what in machine.done if "chown" in what]
+
+
+@pytest.mark.parametrize(
+    ("wchan", "syscall", "done"),
+    [
+        ("do_poll.constprop.0", "7 0x55d0 0x15 0xffffffff", True),
+        ("poll_schedule_timeout.constprop.0", "49 0x55d0 0x15 0x0", True),
+        ("do_select", "17 0x8 0x7ffd 0x0 0x0 0x0", True),
+        # For a process that it has killed, and for syslog.
+        ("poll_schedule_timeout.constprop.0", "270 0x0 0x0 0x0 0x0 0x7ffd", False),
+        ("unix_wait_for_peer", "44 0x7 0x7ffd 0x85 0x4000 0x0", False),
+        ("0", "running", False),
+        # Not every kernel tells, nor does it tell everyone.
+        ("unix_wait_for_peer", None, False),
+        ("0", "", True),
+        (None, None, True),
+    ],
+)
+def test_what_it_sleeps_in(wchan: str | None, syscall: str | None, done: bool) -> None:
+    machine = Machine(MAIN)
+    machine.sleep = {"wchan": wchan, "syscall": syscall}
+    answers: list[bool] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(machine, "wait", lambda happened, seconds: answers.append(happened()))
+        reload(MAIN, host_of(machine.effects_of(hangup=machine.reads)))
+    assert answers == [done]
+
+
+def test_a_sleep_that_ends_while_it_is_looked_at() -> None:
+    machine = Machine(MAIN)
+    read, answers = machine.read, []
+
+    def wakes(path: str) -> str | None:
+        text = read(path)
+        if path.endswith("wchan"):
+            machine.states[100] = status(MAIN, pauses=9)
+        return text
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(machine, "read", wakes)
+        patch.setattr(machine, "wait", lambda happened, seconds: answers.extend([happened(), happened()]))
+        reload(MAIN, host_of(machine.effects_of(hangup=machine.reads)))
+    assert answers == [False, True]
 
 
 def test_reload_that_ends_xinetd() -> None:
