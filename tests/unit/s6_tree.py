@@ -52,7 +52,9 @@ class Tree:
         for each in (name, f"{name}/log"):
             self._next += 1
             self.processes_seen.append(Process(self._next, parent, "s6-supervise", ("s6-supervise", each), 0))
-            self._start(each)
+            self.pids[each] = 0
+            if f"{DIRECTORIES}/{each}/down" not in self.files:
+                self._start(each)
 
     def _start(self, name: str) -> None:
         self._next += 1
@@ -80,6 +82,10 @@ class Tree:
             return Result(0, "".join(f"{name}\n" for name in self.held), "")
         if SOCKET in argv:
             self.held = [name for name in self.held if name not in argv[argv.index(SOCKET) :]]
+        if argv[0] == "touch":
+            self.files.update(dict.fromkeys(argv[2:], ""))
+        if argv[0] == "rm":
+            self.files = {path: text for path, text in self.files.items() if path not in argv[3:]}
         if list(argv[:3]) == ["systemctl", "enable", "--now"]:
             self.scanned = True
             self.files[UNIT_LINK] = ""

@@ -181,6 +181,10 @@ class Backend(t.Protocol):
     def reload(self, platform: Platform, host: Host) -> None:
         """Make the backend read its files, where that neither opens nor closes listeners (systemd's daemon-reload)."""
 
+    def prepare(self, change: Change, platform: Platform, host: Host) -> None:
+        """What of ``activate`` can be done while the old listeners are open, with a runtime that runs. Nothing depends
+        on it but how long ports are closed."""
+
     def cuts(self, change: Change, platform: Platform, host: Host) -> list[Service]:
         """Services, as they were, whose established connections the change ends. At most one command."""
 

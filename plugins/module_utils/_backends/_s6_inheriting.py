@@ -6,7 +6,7 @@ start, which find them there and bind none of their own."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _s6_control as control
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _s6_rc
@@ -61,14 +61,10 @@ def kept_sockets(new: Service, platform: Platform) -> list[tuple[str, Listener, 
     ]
 
 
-def start_holder(services: Sequence[Service], platform: Platform, host: Host) -> None:
-    """Have the holder run, and no server of these services yet. Raises SwitchFailed."""
+def start_holder(platform: Platform, host: Host) -> None:
+    """Have the holder run; elsewhere than in s6-rc it was started with the supervisors. Raises SwitchFailed."""
     if platform.s6_rc:
         _s6_rc.change("-u", [NAME], platform.s6_rc, PATIENCE, platform, host)
-    else:
-        waiting = [f"{server.directory}/down" for service in services for server in servers(service, platform)]
-        host.run(["touch", "--", *waiting])
-        control.tell_scanner(platform, control.RESCAN, host)
     directory = supervised_at(NAME, platform)
     if not host.wait(lambda: control.status(directory, host).ready, PATIENCE):
         raise SwitchFailed(f"the holder of sockets at {directory} does not start")

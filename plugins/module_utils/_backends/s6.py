@@ -158,6 +158,22 @@ class S6:
         for name in gone:
             host.remove_tree(f"{SERVICES}/{name}")
 
+    def prepare(self, change: Change, platform: Platform, host: Host) -> None:
+        """Supervisors and loggers of new servers start, which are two processes of three; s6-rc has its supervisors
+        since the update."""
+        every = [server for service in change.start for server in servers(service, platform)]
+        new = [server for server in every if not control.tell(server.directory, control.NOTHING, host)]
+        if platform.s6_rc or not new or not control.tell_scanner(platform, control.NOTHING, host):
+            return
+        host.run(["touch", "--", *(_down_file(server.name, platform) for server in new)])
+        control.tell_scanner(platform, control.RESCAN, host)
+        names = [name for server in new for name in (server.name, logger_of(server.name, platform))]
+        directories = [supervised_at(name, platform) for name in names]
+        host.wait(
+            lambda: all(control.tell(directory, control.NOTHING, host) for directory in directories),
+            PATIENCE + START * len(new),
+        )
+
     def cuts(self, change: Change, platform: Platform, host: Host) -> list[Service]:
         return change.ended
 

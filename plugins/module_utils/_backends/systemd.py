@@ -115,6 +115,9 @@ class Systemd:
     def reload(self, platform: Platform, host: Host) -> None:
         host.run([SYSTEMCTL, "daemon-reload"])
 
+    def prepare(self, change: Change, platform: Platform, host: Host) -> None:
+        """systemd itself is all that runs."""
+
     def cuts(self, change: Change, platform: Platform, host: Host) -> list[Service]:
         return change.ended
 

@@ -98,6 +98,9 @@ class Xinetd:
     def reload(self, platform: Platform, host: Host) -> None:
         """Reading its files is what opens and closes xinetd's listeners."""
 
+    def prepare(self, change: Change, platform: Platform, host: Host) -> None:
+        """xinetd itself is all that runs."""
+
     def cuts(self, change: Change, platform: Platform, host: Host) -> list[Service]:
         """When it reads that a service is gone, it kills its handlers."""
         stays = change.stop and (any(service.enabled for service in change.kept) or _serves_others(host))

@@ -42,7 +42,7 @@ class Inheriting:
                 # Two accept from it now, and one of them comes too late.
                 entry.setblocking(False)
                 entry.listen(self.backlogs[name])
-            start_holder(self.services, platform, host)
+            start_holder(platform, host)
             give({name: entry.fileno() for name, entry in self.sockets.items()}, platform, host)
             s6.activate(Change(start=tuple(self.services)), platform, host)
         finally:

@@ -89,9 +89,9 @@ class Transition:
 def switch(transition: Transition, backends: Mapping[str, Backend], platform: Platform, host: LocalHost) -> None:
     """Carry out a transition, in the order that keeps every port closed for the shortest time.
 
-    New configuration is read while the old listeners still serve. A backend that closes and opens in one reload comes
-    between the closing and the opening of the others, so that ports move in either direction; its obsolete entries must
-    be gone by then. Other files go last: clients may still come for what they belong to, and systemd closes a socket as
+    New configuration is read, and what can be started is, while the old listeners still serve. A backend that closes
+    and opens in one reload comes between the closing and the opening of the others, so that ports move in either
+    direction; its obsolete entries must be gone by then. Other files go last: clients may still come for what they belong to, and systemd closes a socket as
     soon as it reads that its unit is gone.
     Raises SwitchFailed or OSError.
     """
@@ -105,6 +105,7 @@ def switch(transition: Transition, backends: Mapping[str, Backend], platform: Pl
     for backend in separate:
         if backend.name in transition.written:
             backend.reload(platform, host)
+        backend.prepare(transition.change(backend), platform, host)
     if transition.sharing.services:
         new = transition.sharing.take_over(backends["systemd"], platform, host)
         transition = replace(transition, staying=transition.staying | new)
