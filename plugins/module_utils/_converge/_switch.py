@@ -91,8 +91,8 @@ def switch(transition: Transition, backends: Mapping[str, Backend], platform: Pl
 
     New configuration is read, and what can be started is, while the old listeners still serve. A backend that closes
     and opens in one reload comes between the closing and the opening of the others, so that ports move in either
-    direction; its obsolete entries must be gone by then. Other files go last: clients may still come for what they belong to, and systemd closes a socket as
-    soon as it reads that its unit is gone.
+    direction; its obsolete entries must be gone by then. Other files go last: clients may still come for what they
+    belong to, and systemd closes a socket as soon as it reads that its unit is gone.
     Raises SwitchFailed or OSError.
     """
     stopped = [service for change in transition.changes.values() for service in change.stop]
