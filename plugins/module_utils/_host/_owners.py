@@ -62,7 +62,7 @@ def owners(sockets: list[Socket], run: Run, held: dict[int, list[Holder]] | None
     program. A server that has outlived the super-server that started it is no longer that one's service: its unit, or
     the program, is the owner.
 
-    ``held`` is what :func:`holders` says for the sockets, where the caller knows it already. Runs one command at the
+    ``held`` is what :func:`holders` says for the sockets, where the caller knows it already. Runs two commands at the
     most, and only when systemd holds one of the sockets.
     """
     held = holders(entry.inode for entry in sockets) if held is None else held

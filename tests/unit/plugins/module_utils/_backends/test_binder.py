@@ -173,6 +173,7 @@ def test_program_that_reads_nothing_is_started_once_in_a_while(code: str, tmp_pa
     program = python(f"open({str(log)!r}, 'a').write('x')\n{code}")
     with running("stdin", ["udp", "ipv4", "0.0.0.0", str(port)], *program) as process:
         datagrams(port, b"a").close()
+        wait_for(log.exists)
         time.sleep(1)
         # With the 0.3 seconds of pause, and what the start takes.
         assert 1 <= len(log.read_text(encoding="utf-8")) <= 4
@@ -186,6 +187,7 @@ def test_connection_that_is_not_accepted_is_no_busy_loop(tmp_path: Path) -> None
     port, log = free_port(), tmp_path / "log"
     with running("stdin", ["tcp", "ipv4", "0.0.0.0", str(port), "5"], "/bin/sh", "-c", f"echo x >> {log}"):
         with socket.create_connection(("127.0.0.1", port)):
+            wait_for(log.exists)
             time.sleep(1)
         assert 1 <= len(log.read_text(encoding="utf-8").split()) <= 4
 

@@ -16,50 +16,37 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host import 
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import Socket
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._systemd_sockets import SocketUnit, unit_of
 
-# Printed by systemd 252 and, but for the order of the units, by 257.
+# Printed by systemd 252 and, but for the order of the lines and the width of columns, by 257.
+LISTED = """\
+/run/\\"a\\" \\'b\\' \\\\ \\303\\274 %n Stream           unix.socket                     unix.service
+/run/datagram                   Datagram         unix.socket                     unix.service
+/run/dbus/system_bus_socket     Stream           dbus.socket                     dbus.service
+/run/initctl                    FIFO             unix.socket                     unix.service
+/run/packets                    SequentialPacket unix.socket                     unix.service
+/run/with blank (and more).sock Stream           unix.socket                     unix.service
+127.0.0.1:15                    Stream           several.socket                  several.service
+@abstract                       Stream           unix.socket                     unix.service
+[::1]:15                        Stream           several.socket                  several.service
+[::1]:16                        Datagram         several.socket                  several.service
+[::]:17                         Stream           other.socket                    other.service
+[::]:17                         Stream           device.socket                   device.service
+[::]:7                          Stream           dual.socket                     dual.service
+kobject-uevent 1                Netlink          unix.socket                     unix.service
+"""
 SHOWN = """\
-BindToDevice=
-Listen=[::]:7 (Stream)
-ControlGroup=/system.slice/dual.socket
-Id=dual.socket
-ActiveState=active
-
-BindToDevice=
-Listen=127.0.0.1:15 (Stream)
-Listen=[::1]:15 (Stream)
-Listen=[::1]:16 (Datagram)
-ControlGroup=/system.slice/several.socket
-Id=several.socket
-ActiveState=active
+BindToDevice=lo
+Id=other.socket
 
 BindToDevice=eth0
-Listen=[::]:17 (Stream)
-ControlGroup=/system.slice/device.socket
 Id=device.socket
-ActiveState=active
-
-BindToDevice=
-Listen=/run/with blank (and more).sock (Stream)
-Listen=/run/\\"a\\" \\'b\\' \\\\ \\303\\274 %n (Stream)
-Listen=/run/datagram (Datagram)
-Listen=/run/packets (SequentialPacket)
-Listen=@abstract (Stream)
-Listen=/run/initctl (FIFO)
-Listen=kobject-uevent 1 (Netlink)
-ControlGroup=/system.slice/unix.socket
-Id=unix.socket
-ActiveState=active
-
-BindToDevice=
-Listen=[::]:19 (Stream)
-ControlGroup=
-Id=stopped.socket
-ActiveState=inactive
 """
 
 
-def shown(_argv: Sequence[str]) -> tuple[int, str, str]:
-    return 0, SHOWN, ""
+def printed(argv: Sequence[str]) -> tuple[int, str, str]:
+    if argv[1] == "show":
+        assert sorted(argv[-2:]) == ["device.socket", "other.socket"]
+        return 0, SHOWN, ""
+    return 0, LISTED, ""
 
 
 def entry(address: str, port: int = 0, kind: str = "stream", **changes: object) -> Socket:
@@ -78,6 +65,8 @@ def entry(address: str, port: int = 0, kind: str = "stream", **changes: object) 
         (entry("::1", 15), "several.socket"),
         (entry("::1", 16, "datagram"), "several.socket"),
         (entry("::", 17, interface="eth0"), "device.socket"),
+        (entry("::", 17, interface="lo"), "other.socket"),
+        (entry("::", 17), ""),
         (entry("/run/with blank (and more).sock"), "unix.socket"),
         (entry("/run/datagram", kind="datagram"), "unix.socket"),
         (entry("/run/packets", kind="seqpacket"), "unix.socket"),
@@ -90,7 +79,7 @@ def entry(address: str, port: int = 0, kind: str = "stream", **changes: object) 
     ],
 )
 def test_the_unit_of_an_address(found: Socket, expected: str) -> None:
-    assert unit_of(found, _systemd_sockets.socket_units(shown)) == expected
+    assert unit_of(found, _systemd_sockets.socket_units(printed)) == expected
 
 
 def unit(name: str, port: int = 7, interface: str = "", cgroup: int | None = None) -> SocketUnit:
@@ -115,7 +104,34 @@ def test_which_of_several_units(found: Socket, units: list[SocketUnit], expected
 
 
 def test_a_manager_that_does_not_answer() -> None:
-    assert _systemd_sockets.socket_units(lambda _argv: (1, SHOWN, "Failed to connect to bus")) == []
+    assert _systemd_sockets.socket_units(lambda _argv: (1, LISTED, "Failed to connect to bus")) == []
+
+
+def test_interfaces_are_asked_for_only_where_addresses_are_alike() -> None:
+    asked: list[str] = []
+
+    def run(argv: Sequence[str]) -> tuple[int, str, str]:
+        asked.append(argv[1])
+        return 0, "\n".join(line for line in LISTED.splitlines() if "device" not in line), ""
+
+    assert unit_of(entry("::", 17), _systemd_sockets.socket_units(run)) == "other.socket"
+    assert asked == ["list-sockets"]
+
+
+def test_units_are_known_by_their_cgroups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = ("several.socket", "system.slice/dual.socket", "system.slice/system-more.slice/_unix.socket")
+    for path in (*paths, "system.slice/some.service/device.socket"):
+        (tmp_path / "inner" / path).mkdir(parents=True)
+    (tmp_path / "cgroup.controllers").touch()
+    monkeypatch.setattr(_systemd_sockets, "_CGROUP_ROOTS", (str(tmp_path), str(tmp_path / "unified")))
+    monkeypatch.setattr(_systemd_sockets, "_manager_hierarchy", lambda: ("", "/inner"))
+    found = {unit.name: unit.cgroup for unit in _systemd_sockets.socket_units(printed)}
+    inodes = {path: (tmp_path / "inner" / path).stat().st_ino for path in paths}
+    assert {name: cgroup for name, cgroup in found.items() if cgroup} == {
+        "several.socket": inodes[paths[0]],
+        "dual.socket": inodes[paths[1]],
+        "unix.socket": inodes[paths[2]],
+    }
 
 
 def test_this_machine_is_managed_or_not() -> None:
