@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ MIGRATED = f"{RUNTIME}/tcp_migrate_req"
 
 # How long connections may wait for an old listener to serve them before it is closed, in seconds; nobody waits for it.
 DRAINING = 2.0
+# How often to look whether a new listener is open, in seconds.
+SAMPLING = 0.001
 
 
 @dataclass(frozen=True)
@@ -46,12 +49,18 @@ class Sharing:
             _files.install(file)
 
     def take_over(self, systemd: Backend, platform: Platform, host: LocalHost) -> frozenset[int]:
-        """Open the new listeners and have the old ones step back; the inodes of the new ones."""
+        """Open the new listeners and have the old ones step back; the inodes of the new ones.
+
+        systemd accepts nothing while it opens other sockets and reads its units, so that the old ones serve meanwhile.
+        """
         old = {os.fstat(entry.fileno()).st_ino for entry in self.sockets}
         try:
             for entry in self.sockets:
                 _takeover.share(entry)
-            systemd.activate(Change(start=tuple(self.services)), platform, host)
+            with self._coming_first():
+                systemd.activate(Change(start=tuple(self.services)), platform, host)
+            withdraw(self.services, platform)
+            systemd.reload(platform, host)
             for entry in self.sockets:
                 _takeover.step_back(entry)
             host.wait(lambda: not unserved(old, ()), DRAINING)
@@ -61,15 +70,31 @@ class Sharing:
         listeners = [listener for service in self.services for listener in service.listeners(platform.ipv6)]
         return frozenset(entry.inode for found in bound(listeners).values() for entry in found) - old
 
+    @contextmanager
+    def _coming_first(self) -> Iterator[None]:
+        """Have each old socket come first as soon as there is a new one beside it."""
+        opened = threading.Event()
 
-def withdraw(services: Iterable[Service], platform: Platform) -> bool:
-    """Remove what let systemd share the ports of these services, with what a run that was killed has left of that;
-    whether there was anything."""
-    folders = {os.path.dirname(file.path): file.path for file in sharing_files(services, platform)}
-    found = [folder for folder in folders if os.path.isdir(folder)]
-    for folder in found:
-        _files.remove(folders[folder], (folder,))
-    return bool(found)
+        def watch() -> None:
+            left = list(self.sockets)
+            while left and not opened.wait(SAMPLING):
+                left = [entry for entry in left if not _takeover.come_first(entry)]
+
+        thread = threading.Thread(target=watch, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            opened.set()
+            thread.join()
+
+
+def withdraw(services: Iterable[Service], platform: Platform) -> None:
+    """Remove what let systemd share the ports of these services, with what a run that was killed has left of that."""
+    for file in sharing_files(services, platform):
+        folder = os.path.dirname(file.path)
+        if os.path.isdir(folder):
+            _files.remove(file.path, (folder,))
 
 
 def step_forward(host: LocalHost) -> None:

@@ -26,11 +26,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._ot
     read_entries_again,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._sessions import drain
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._sharing import (
-    Sharing,
-    migrating,
-    withdraw,
-)
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._sharing import Sharing, migrating
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import listening, unserved
@@ -154,13 +150,12 @@ def _tidy(
     host: LocalHost,
 ) -> None:
     """Remove what nothing uses any more."""
-    withdrawn = withdraw(transition.sharing.services, platform)
     _remove(transition, GUARD, platform)
     for backend in atomic:
         _remove(transition, backend.name, platform)
     for backend in separate:
         removed = _remove(transition, backend.name, platform)
-        units_went = withdrawn or (transition.unloads_units and platform.init == "systemd")
+        units_went = transition.unloads_units and platform.init == "systemd"
         if removed or (backend.name == "systemd" and units_went):
             backend.reload(platform, host)
     _sweep(transition)

@@ -4,8 +4,9 @@
 """Getting hold of a listening socket that another process has, and making it step back behind a new one of the same
 port, without a connection being refused.
 
-The old socket is made to share its port (``share``). Once the new one listens, the old one gets no more connections
-(``step_back``), keeps those that wait to be accepted, and can be closed when there are none left. Numbers are those of
+The old socket is made to share its port (``share``), and goes on getting every connection when the new one listens, too
+(``come_first``). Once who has the new one is at leisure, the old one gets no more connections (``step_back``), keeps
+those that wait to be accepted, and can be closed when there are none left. Numbers are those of
 Linux's headers.
 """
 
@@ -28,7 +29,8 @@ _ALPHA_OFFSET = 110
 _ATTACH_CBPF = 51
 _BIND_TO_INDEX = 62
 _RETURN = 0x06  # BPF_RET | BPF_K
-_SECOND = 1  # The old socket is the first of the group, because it was there when the new one joined.
+# Places in the group: the old socket was there when the new one joined.
+_FIRST, _SECOND = 0, 1
 
 # No interface has this index, so that nothing ever arrives for a socket that is bound to it.
 NOWHERE = 0x7FFFFFFE
@@ -87,6 +89,15 @@ def share(listener: socket.socket) -> None:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
 
 
+def come_first(listener: socket.socket) -> bool:
+    """Get every connection, though a new socket listens; False while there is no group of the two."""
+    try:
+        _choose(_FIRST, listener)
+    except OSError:
+        return False
+    return True
+
+
 def step_back(listener: socket.socket) -> None:
     """Leave what arrives from now on to the new socket, which must listen by now.
 
@@ -94,11 +105,16 @@ def step_back(listener: socket.socket) -> None:
     between one socket for both families and two of one family each, there is no group, and the old socket is bound to
     an interface that does not exist.
     """
-    program = ctypes.create_string_buffer(struct.pack("HBBI", _RETURN, 0, 0, _SECOND))
     try:
-        listener.setsockopt(socket.SOL_SOCKET, _ATTACH_CBPF, struct.pack("HP", 1, ctypes.addressof(program)))
+        _choose(_SECOND, listener)
     except OSError:
         listener.setsockopt(socket.SOL_SOCKET, _BIND_TO_INDEX, NOWHERE)
+
+
+def _choose(place: int, listener: socket.socket) -> None:
+    """Have the kernel choose one socket of a group for everything that arrives. Raises OSError where there is none."""
+    program = ctypes.create_string_buffer(struct.pack("HBBI", _RETURN, 0, 0, place))
+    listener.setsockopt(socket.SOL_SOCKET, _ATTACH_CBPF, struct.pack("HP", 1, ctypes.addressof(program)))
 
 
 def step_forward(listener: socket.socket) -> None:

@@ -5,13 +5,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import time
+import typing as t
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _systemd_sharing
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Change
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _sharing
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd import Systemd
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _helper_watcher, _sharing
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 from ansible_collections.ondemand.superserver.tests.unit.declarations import service
 
@@ -47,12 +53,64 @@ def test_drop_ins_go_and_those_of_others_stay(left: list[str], tmp_path: Path, m
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch() if "/" in name else (tmp_path / name).mkdir()
     others = ["one.socket.d", "one.socket.d/a", "other.socket.d"] if "other.socket.d" in left else []
-    assert _sharing.withdraw([ONE, TWO], Platform())
+    _sharing.withdraw([ONE, TWO], Platform())
     assert [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*"))] == others
 
 
-def test_nothing_to_withdraw() -> None:
-    assert not _sharing.withdraw([], Platform())
+class Busy(Systemd):
+    """Opens its socket a while before it has done, in which clients come; those that it gets it would keep waiting."""
+
+    def __init__(self, port: int, meanwhile: list[str]) -> None:
+        self.opened = socket.socket()
+        self._port, self._meanwhile = port, meanwhile
+
+    def activate(self, *_arguments: t.Any) -> None:
+        self._meanwhile.append("activate")
+        self.opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        self.opened.bind(("127.0.0.1", self._port))
+        self.opened.listen()
+        time.sleep(0.1)
+        connect(self._port)
+
+    def reload(self, *_arguments: t.Any) -> None:
+        self._meanwhile.append("reload")
+        connect(self._port)
+
+
+def connect(port: int) -> None:
+    for _number in range(20):
+        socket.create_connection(("127.0.0.1", port)).close()
+
+
+def waiting(listener: socket.socket) -> int:
+    listener.setblocking(False)
+    count = 0
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            listener.accept()[0].close()
+            count += 1
+    return count
+
+
+def test_old_socket_serves_while_systemd_is_busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_systemd_sharing, "UNITS", str(tmp_path))
+    monkeypatch.setattr(_sharing, "DRAINING", 0.1)
+    with socket.socket() as old:
+        old.bind(("127.0.0.1", 0))
+        old.listen(100)
+        port: int = old.getsockname()[1]
+        meanwhile: list[str] = []
+        moved = service(name="moved", listen=[{"tcp": f"127.0.0.1:{port}"}])
+        sharing = _sharing.Sharing([moved], [old.dup()])
+        sharing.announce(Platform())
+        systemd = Busy(port, meanwhile)
+        with systemd.opened:
+            sharing.take_over(systemd, Platform(), LocalHost(_helper_watcher.Commands()))
+            assert (waiting(old), waiting(systemd.opened)) == (40, 0)
+            connect(port)
+            assert (waiting(old), waiting(systemd.opened)) == (0, 20)
+    assert meanwhile == ["activate", "reload"]
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture

@@ -92,6 +92,42 @@ def test_old_socket_steps_back_and_forward(port: Port, before: Sockets, after: S
     assert accepted(old) == 2 * CLIENTS
 
 
+@pytest.mark.parametrize("sockets", [DUAL, HALVES])
+def test_old_socket_comes_first_until_it_steps_back(port: Port, sockets: Sockets) -> None:
+    old = port.listen(sockets, sharing=False)
+    for listener in old:
+        _takeover.share(listener)
+    assert not any(_takeover.come_first(listener) for listener in old)
+    new = port.listen(sockets, sharing=True)
+    assert all(_takeover.come_first(listener) for listener in old)
+    port.connect()
+    assert (accepted(old), accepted(new)) == (2 * CLIENTS, 0)
+    for listener in old:
+        _takeover.step_back(listener)
+    port.connect()
+    assert (accepted(old), accepted(new)) == (0, 2 * CLIENTS)
+
+
+@pytest.mark.parametrize(("before", "after"), [(HALVES, DUAL), (DUAL, HALVES)])
+def test_sockets_of_other_families_are_no_group(port: Port, before: Sockets, after: Sockets) -> None:
+    old = port.listen(before, sharing=False)
+    for listener in old:
+        _takeover.share(listener)
+    port.listen(after, sharing=True)
+    assert not any(_takeover.come_first(listener) for listener in old)
+
+
+def test_old_socket_that_is_left_alone_again(port: Port) -> None:
+    """As when a run dies while its socket comes first."""
+    old = port.listen(DUAL, sharing=False)
+    _takeover.share(old[0])
+    (new,) = port.listen(DUAL, sharing=True)
+    assert _takeover.come_first(old[0])
+    new.close()
+    port.connect()
+    assert accepted(old) == 2 * CLIENTS
+
+
 def test_what_waits_in_the_old_socket_is_not_lost(port: Port) -> None:
     old = port.listen(DUAL, sharing=False)
     port.connect()
