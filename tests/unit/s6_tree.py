@@ -19,6 +19,12 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6
     SERVICES as DIRECTORIES,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import UNIT_FILE, UNIT_LINK
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+
+PROGRAMS = {name: f"/usr/bin/{name}" for name in ("s6-svscan", "execlineb", "tcpserver")}
+HOST = Platform(s6="ucspi", programs=PROGRAMS)
+NETWORKING = replace(HOST, s6="s6-networking")
+AS_PID_1 = replace(HOST, init="s6", scan_directory="/run/service")
 
 
 class Tree:

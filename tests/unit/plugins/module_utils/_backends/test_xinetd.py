@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is done to the running xinetd, and to which of them."""
+"""What is done to the running xinetd when services change."""
 
 from __future__ import annotations
 
@@ -13,115 +13,25 @@ import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import (
     Change,
-    Host,
     Process,
     Result,
     SwitchFailed,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import INTERNAL
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xinetd_daemon import find, reload
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd import Xinetd
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
-from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, service
+from ansible_collections.ondemand.superserver.tests.unit.declarations import service
+from ansible_collections.ondemand.superserver.tests.unit.xinetd_machine import (
+    MAIN,
+    UNDER_SYSTEMD,
+    WITHOUT,
+    Machine,
+    host_of,
+    made,
+)
 
 XINETD = Xinetd()
-UNDER_SYSTEMD = Platform(init="systemd", programs={"xinetd": "/usr/sbin/xinetd"})
-WITHOUT = replace(UNDER_SYSTEMD, init="other")
-
-MAIN = Process(100, 1, "xinetd", ("/usr/sbin/xinetd", "-stayalive"), 5)
-CONFIG = "defaults\n{\n}\nincludedir /etc/xinetd.d\n"
-
-
-def made(name: str = "echo", **fields: t.Any) -> Service:
-    return replace(service(name=name, user="nobody", **fields), backend="xinetd")
-
-
-def status(
-    process: Process, namespaces: str = "", state: str = "S", pauses: int = 7, caught: str = "0000000000014003"
-) -> str:
-    return (
-        f"Name:\t{process.program}\nState:\t{state} (sleeping)\nNSpid:\t{process.pid}{namespaces}\nSigCgt:\t{caught}\n"
-        f"voluntary_ctxt_switches:\t{pauses}\nnonvoluntary_ctxt_switches:\t0\n"
-    )
-
-
-class Machine:
-    """Processes and files as they are said to be; commands and signals are noted, and have the effects given."""
-
-    def __init__(self, *processes: Process) -> None:
-        self.running = list(processes)
-        self.files: dict[str, str] = {"/etc/xinetd.conf": CONFIG}
-        self.states = {process.pid: status(process) for process in processes}
-        self.sleep: dict[str, str | None] = {"wchan": "do_poll.constprop.0", "syscall": "7 0x55d0 0x15 0xffffffff"}
-        self.done: list[str] = []
-        self.effects: dict[str, Callable[[], None]] = {}
-        self.answers = {"systemctl is-enabled xinetd.service": Result(0, "enabled\n", "")}
-
-    def run(self, argv: Sequence[str], check: bool = True, environment: Mapping[str, str] | None = None) -> Result:
-        return self._happens(" ".join(argv), check)
-
-    def signal(self, pid: int, number: int) -> None:
-        self._happens(f"signal {number} to {pid}", False)
-
-    def _happens(self, what: str, check: bool) -> Result:
-        self.done.append(what)
-        self.effects.get(what, lambda: None)()
-        answer = self.answers.get(what, Result(0, "", ""))
-        if check and answer.code:
-            raise SwitchFailed(what)
-        return answer
-
-    def read(self, path: str) -> str | None:
-        if path.startswith("/proc/"):
-            pid, name = path.split("/")[2:]
-            if name == "status":
-                return self.states.get(int(pid))
-            if self.sleep[name] is None:
-                raise PermissionError(path)
-            return self.sleep[name]
-        return self.files.get(path)
-
-    def exists(self, path: str) -> bool:
-        return path in self.files
-
-    def processes(self) -> list[Process]:
-        return self.running
-
-    def wait(self, happened: Callable[[], bool], seconds: float) -> bool:
-        return happened()
-
-    # What may happen.
-
-    def starts(self) -> None:
-        self.running.append(MAIN)
-        self.states[MAIN.pid] = status(MAIN)
-
-    def ends(self) -> None:
-        self.running = [process for process in self.running if process.pid != MAIN.pid]
-        del self.states[MAIN.pid]
-
-    def reads(self) -> None:
-        self.states[MAIN.pid] = status(MAIN, pauses=8)
-
-    def effects_of(self, **effects: Callable[[], None]) -> Machine:
-        names = {
-            "restart": "systemctl restart xinetd.service",
-            "stop": "systemctl stop xinetd.service",
-            "script": "/usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "
-            "/etc/init.d/xinetd start",
-            "program": "/usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "
-            "/usr/sbin/xinetd -stayalive -pidfile /run/xinetd.pid",
-            "hangup": "signal 1 to 100",
-            "quit": "signal 3 to 100",
-            "terminate": "signal 15 to 100",
-        }
-        self.effects = {names[name]: effect for name, effect in effects.items()}
-        return self
-
-
-def host_of(machine: Machine) -> Host:
-    return t.cast("Host", machine)
 
 
 def activate(machine: Machine, platform: Platform = UNDER_SYSTEMD, **change: t.Any) -> list[str]:
@@ -135,30 +45,6 @@ REMOVED: dict[str, t.Any] = {"stop": (made(),)}
 NOT_ENABLED = {"systemctl is-enabled xinetd.service": Result(1, "disabled\n", "")}
 
 
-@pytest.mark.parametrize(
-    ("others", "found"),
-    [
-        ([], False),
-        ([MAIN], True),
-        ([replace(MAIN, argv=("/usr/sbin/xinetd", "-f", "/etc/xinetd.conf"))], True),
-        ([replace(MAIN, argv=("/usr/sbin/xinetd", "-f", "/etc/other.conf"))], False),
-        ([replace(MAIN, program="xinetd-like")], False),
-        # Between fork and exec, a handler is a second xinetd.
-        ([replace(MAIN, pid=200, parent=100), MAIN], True),
-    ],
-)
-def test_finding(others: list[Process], found: bool) -> None:
-    process = find(host_of(Machine(*others)))
-    assert (process.pid if process else None) == (100 if found else None)
-
-
-@pytest.mark.parametrize("state", [status(MAIN, "\t4711"), status(MAIN, "\t4711\t1"), status(MAIN, state="Z"), ""])
-def test_not_every_xinetd_is_the_hosts(state: str) -> None:
-    machine = Machine(MAIN)
-    machine.states[100] = state
-    assert find(host_of(machine)) is None
-
-
 def test_reload() -> None:
     machine = Machine(MAIN)
     done = activate(machine.effects_of(hangup=machine.reads), **CREATED)
@@ -170,49 +56,6 @@ def test_reload_is_the_first_thing_that_is_done() -> None:
     activate(machine.effects_of(hangup=machine.reads), **CREATED)
     assert machine.done[0] == "signal 1 to 100"
     assert [what for what in machine.done if "chown" in what]
-
-
-@pytest.mark.parametrize(
-    ("wchan", "syscall", "done"),
-    [
-        ("do_poll.constprop.0", "7 0x55d0 0x15 0xffffffff", True),
-        ("poll_schedule_timeout.constprop.0", "49 0x55d0 0x15 0x0", True),
-        ("do_select", "17 0x8 0x7ffd 0x0 0x0 0x0", True),
-        # For a process that it has killed, and for syslog.
-        ("poll_schedule_timeout.constprop.0", "270 0x0 0x0 0x0 0x0 0x7ffd", False),
-        ("unix_wait_for_peer", "44 0x7 0x7ffd 0x85 0x4000 0x0", False),
-        ("0", "running", False),
-        # Not every kernel tells, nor does it tell everyone.
-        ("unix_wait_for_peer", None, False),
-        ("0", "", True),
-        (None, None, True),
-    ],
-)
-def test_what_it_sleeps_in(wchan: str | None, syscall: str | None, done: bool) -> None:
-    machine = Machine(MAIN)
-    machine.sleep = {"wchan": wchan, "syscall": syscall}
-    answers: list[bool] = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(machine, "wait", lambda happened, seconds: answers.append(happened()))
-        reload(MAIN, host_of(machine.effects_of(hangup=machine.reads)))
-    assert answers == [done]
-
-
-def test_a_sleep_that_ends_while_it_is_looked_at() -> None:
-    machine = Machine(MAIN)
-    read, answers = machine.read, []
-
-    def wakes(path: str) -> str | None:
-        text = read(path)
-        if path.endswith("wchan"):
-            machine.states[100] = status(MAIN, pauses=9)
-        return text
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(machine, "read", wakes)
-        patch.setattr(machine, "wait", lambda happened, seconds: answers.extend([happened(), happened()]))
-        reload(MAIN, host_of(machine.effects_of(hangup=machine.reads)))
-    assert answers == [False, True]
 
 
 def test_reload_that_ends_xinetd() -> None:
@@ -254,20 +97,6 @@ def test_waking_one_that_runs() -> None:
     machine = Machine(MAIN)
     XINETD.wake(UNDER_SYSTEMD, host_of(machine))
     assert machine.done == []
-
-
-@pytest.mark.parametrize("begin", [{"caught": "0000000000000000"}, {"state": "R"}])
-def test_one_that_has_just_been_started_is_waited_for(begin: Fields) -> None:
-    """A hangup would end it, or have it read its configuration before it has."""
-    machine = Machine()
-
-    def starts() -> None:
-        machine.starts()
-        (process,) = machine.running
-        machine.states[process.pid] = status(process, **begin)
-
-    with pytest.raises(SwitchFailed, match="does not run"):
-        XINETD.wake(UNDER_SYSTEMD, host_of(machine.effects_of(restart=starts)))
 
 
 def test_start_that_does_not_last() -> None:
