@@ -26,6 +26,14 @@ LONGEST, STEADY = "120", "3"
 ORDER = ("systemd", "xinetd", "s6", "systemd", "s6", "xinetd", "systemd")
 # How much longer the slowest client may wait than without a move, in milliseconds, by method.
 ADDED = {"reuseport": 100.0, "fdholder": 100.0, "hold": 1200.0}
+# How long a service may be closed where none of these works, in milliseconds.
+GAP = 50.0
+WHY = {
+    "reuseport": "a new unit for each connection, on {processors} processors that also run the clients",
+    "fdholder": "{services} servers start on {processors} processors that also run the clients",
+    "hold": "who is held tries again after a second, and {services} servers start on {processors} processors meanwhile",
+    "gap": "one command closes all that one super-server has, and one opens all that the other gets",
+}
 
 
 @dataclass(frozen=True)
@@ -53,7 +61,9 @@ def measure_moves(results: Results) -> None:
             seconds(*_move(mover, backend), changes=True)
         seconds(*_move(mover, ORDER[0]), changes=True)
         rows = [_moved(mover, old, new) for old, new in zip(ORDER, ORDER[1:])]
+        gaps = [_gaps(mover, old, new) for old, new in zip(ORDER, ORDER[1:])]
         results.figures[f"moves, {mover.provider}"] = rows
+        results.figures[f"gaps, {mover.provider}"] = gaps
         run(str(LAB), "rm", mover.name)
         for row in rows:
             say(
@@ -66,12 +76,18 @@ def measure_moves(results: Results) -> None:
         )
         for method in sorted({row["method"] for row in rows} & set(ADDED)):
             worst = max(row["worst_ms"] - row["usual_ms"] for row in rows if row["method"] == method)
-            results.expect(
-                f"{mover.provider}: what the slowest client waits longer, {method}, ms", worst, ADDED[method]
-            )
+            _expect(results, f"{mover.provider}: what the slowest client waits longer, {method}", worst, method)
+        for row in gaps:
+            say("  {from} to {to}, gap: {shortest_ms} to {longest_ms} ms".format_map(row))
+        _expect(results, f"{mover.provider}: the longest gap", max(row["longest_ms"] for row in gaps), "gap")
 
 
-def _move(mover: Mover, backend: str) -> tuple[str, ...]:
+def _expect(results: Results, what: str, value: float, method: str) -> None:
+    why = WHY[method].format(services=MOVED, processors=os.cpu_count())
+    results.expect(f"{what}, ms", value, ADDED.get(method, GAP), why=why)
+
+
+def _move(mover: Mover, backend: str, handover: str = "auto") -> tuple[str, ...]:
     services = [
         {"name": f"moved-{number:03}", "listen": [{"tcp": f"127.0.0.1:{FIRST + number}"}], "exec": ["/bin/cat"]}
         for number in range(MOVED)
@@ -79,6 +95,7 @@ def _move(mover: Mover, backend: str) -> tuple[str, ...]:
     variables = {
         "superserver_services": [{**service, "user": "nobody"} for service in services],
         "superserver_backend": backend,
+        "superserver_handover": handover,
         "moved_result": str(WORK / "moved.json"),
     }
     return playbook(HERE / "moved.yml", mover.name, f"moved-{backend}", variables)
@@ -96,7 +113,7 @@ def _moved(mover: Mover, old: str, new: str) -> dict[str, t.Any]:
         found = _finished(clients)
     run("podman", "exec", container_of(mover.name), "rm", STOP)
     after = _finished(_clients(mover, rate, STEADY))
-    services = json.loads((WORK / "moved.json").read_text(encoding="utf-8"))
+    services = _services()
     return {
         "from": old,
         "to": new,
@@ -109,6 +126,18 @@ def _moved(mover: Mover, old: str, new: str) -> dict[str, t.Any]:
         "worst_ms": found["worst_ms"],
         "usual_ms": max(before["worst_ms"], after["worst_ms"]),
     }
+
+
+def _gaps(mover: Mover, old: str, new: str) -> dict[str, t.Any]:
+    """One move as it is where nothing else works, without clients: how long services were closed."""
+    seconds(*_move(mover, new, "gap"), changes=True)
+    gaps = [service["gap_ms"] for service in _services() if service["method"] == "gap"]
+    return {"from": old, "to": new, "shortest_ms": min(gaps), "longest_ms": max(gaps)}
+
+
+def _services() -> list[dict[str, t.Any]]:
+    """What the result of the last move says of each service."""
+    return list(json.loads((WORK / "moved.json").read_text(encoding="utf-8")))
 
 
 def _clients(mover: Mover, rate: int, longest: str) -> subprocess.Popen[str]:
