@@ -39,7 +39,7 @@ HANGUP, QUIT, TERMINATE = 1, 3, 15
 _STATE = re.compile(r"^State:\t(.)", re.MULTILINE)
 _PAUSES = re.compile(r"^voluntary_ctxt_switches:\t(\d+)$", re.MULTILINE)
 _CAUGHT = re.compile(r"^SigCgt:\t([0-9a-f]+)$", re.MULTILINE)
-_POLLING = re.compile(r"poll|select")
+_ON_A_SOCKET = re.compile(r"(unix|sock)_")
 _NAMESPACES = re.compile(r"^NSpid:(.*)$", re.MULTILINE)
 
 
@@ -84,8 +84,9 @@ def _sleeps_on_clients(process: Process, host: Host) -> bool:
     proc_pid_syscall(5)). It also sleeps while syslog's socket is full, and for half a second at a time while handlers
     that it has killed end: that is a select(2) of nothing."""
     place, call = (_told(f"/proc/{process.pid}/{name}", host) for name in ("wchan", "syscall"))
-    first = call.split()[:2]
-    return first != ["running"] and first[1:] != ["0x0"] and bool(place in ("", "0") or _POLLING.search(place))
+    number_and_first = call.split()[:2]
+    runs_or_pauses = number_and_first == ["running"] or number_and_first[1:] == ["0x0"]
+    return not (runs_or_pauses or _ON_A_SOCKET.match(place))
 
 
 def _told(path: str, host: Host) -> str:

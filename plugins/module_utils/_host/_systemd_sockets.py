@@ -30,7 +30,7 @@ MANAGER = 1
 # To show properties of every socket unit takes systemctl some twenty times as long as to list them.
 _LIST = ("systemctl", "list-sockets", "--show-types", "--full", "--plain", "--no-legend", "--no-pager")
 _SHOW = ("systemctl", "show", "--property=Id", "--property=BindToDevice", "--")
-_LISTED = re.compile(r"^(?P<address>.*?) +(?P<kind>\w+) +(?P<unit>\S+\.socket)(?: |$)")
+_LISTED = re.compile(r"^(?P<address>.*\S) +(?P<kind>\w+) +(?P<unit>\S+\.socket)(?: |$)")
 _LISTEN = re.compile(r"^(?P<address>.*) \((?P<kind>Stream|Datagram|SequentialPacket)\)$")
 _KINDS = {"Stream": "stream", "Datagram": "datagram", "SequentialPacket": "seqpacket"}
 _PORT = re.compile(r"^\[?(?P<host>[^\]%]+)(%[^\]:]+)?\]?(%[^\]:]+)?:(?P<port>[0-9]+)$")
@@ -114,7 +114,7 @@ def _interfaces(names: Sequence[str], run: Run) -> dict[str, str]:
     if not names:
         return {}
     _code, output, _errors = run((*_SHOW, *names))
-    blocks = [dict(line.split("=", 1) for line in block.splitlines()) for block in output.strip().split("\n\n")]
+    blocks = [dict(line.partition("=")[::2] for line in block.splitlines()) for block in output.split("\n\n")]
     return {block.get("Id", ""): block.get("BindToDevice", "") for block in blocks}
 
 

@@ -58,11 +58,13 @@ def test_not_every_xinetd_is_the_hosts(state: str) -> None:
         # For a process that it has killed, and for syslog.
         ("poll_schedule_timeout.constprop.0", "270 0x0 0x0 0x0 0x0 0x7ffd", False),
         ("unix_wait_for_peer", "44 0x7 0x7ffd 0x85 0x4000 0x0", False),
+        ("sock_alloc_send_pskb", "44 0x7 0x7ffd 0x85 0x4000 0x0", False),
         ("0", "running", False),
         # Not every kernel tells, nor does it tell everyone.
         ("unix_wait_for_peer", None, False),
         ("0", "", True),
         (None, None, True),
+        ("whatever_newer_kernels_call_it", "7 0x55d0 0x15 0xffffffff", True),
     ],
 )
 def test_what_it_sleeps_in(wchan: str | None, syscall: str | None, done: bool) -> None:

@@ -134,6 +134,20 @@ def test_units_are_known_by_their_cgroups(tmp_path: Path, monkeypatch: pytest.Mo
     }
 
 
+def test_a_manager_that_tells_no_interfaces() -> None:
+    def run(argv: Sequence[str]) -> tuple[int, str, str]:
+        return (1, "Failed to do anything", "") if argv[1] == "show" else printed(argv)
+
+    assert unit_of(entry("::", 7), _systemd_sockets.socket_units(run)) == "dual.socket"
+    assert unit_of(entry("::", 17), _systemd_sockets.socket_units(run)) == ""
+
+
+def test_a_path_that_looks_like_more_columns() -> None:
+    line = "/run/a Stream b.socket c    Stream   odd.socket  odd.service\n"
+    (found,) = _systemd_sockets.socket_units(lambda _argv: (0, line, ""))
+    assert (found.name, found.listens) == ("odd.socket", {("stream", "/run/a Stream b.socket c", 0)})
+
+
 def test_this_machine_is_managed_or_not() -> None:
     first = Path("/proc/1/comm").read_text().strip()
     assert _systemd_sockets.is_manager() == (first == "systemd" and os.path.isdir("/run/systemd/system"))
