@@ -5,8 +5,8 @@
 port, without a connection being refused.
 
 The old socket is made to share its port (``share``), and goes on getting every connection when the new one listens, too
-(``come_first``). Once the owner of the new one can serve it, the old one gets no more connections (``step_back``), keeps
-those that wait to be accepted, and can be closed when there are none left. Numbers are those of Linux's headers.
+(``come_first``). Once the owner of the new one can serve it, the old one gets no more connections (``step_back``),
+keeps those that wait to be accepted, and can be closed when there are none left. Numbers are those of Linux's headers.
 """
 
 from __future__ import annotations

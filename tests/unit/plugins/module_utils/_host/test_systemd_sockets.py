@@ -145,7 +145,8 @@ def test_a_manager_that_tells_no_interfaces() -> None:
 def test_a_path_that_looks_like_more_columns() -> None:
     line = "/run/a Stream b.socket c    Stream   odd.socket  odd.service\n"
     (found,) = _systemd_sockets.socket_units(lambda _argv: (0, line, ""))
-    assert (found.name, found.listens) == ("odd.socket", {("stream", "/run/a Stream b.socket c", 0)})
+    assert found.name == "odd.socket"
+    assert found.listens == {("stream", "/run/a Stream b.socket c", 0)}
 
 
 def test_this_machine_is_managed_or_not() -> None:
