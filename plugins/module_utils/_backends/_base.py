@@ -26,9 +26,6 @@ CONFIG = "/etc/superserver"
 LIBRARY = "/usr/local/lib/superserver"
 LOGS = "/var/log/superserver"
 
-# For systemctl: whether a unit is started at boot, systemd looks up, and it serves nobody while it reads all units.
-NO_RELOAD = "--no-reload"
-
 
 @dataclass(frozen=True)
 class File:

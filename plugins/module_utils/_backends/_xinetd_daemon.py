@@ -12,12 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import (
-    NO_RELOAD,
-    Host,
-    Process,
-    SwitchFailed,
-)
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Host, Process, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import runs
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xinetd_config import CONFIG
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities_cells import takes_sockets
@@ -177,7 +172,7 @@ def stop(platform: Platform, host: Host) -> None:
     if platform.init == "systemd":
         # "disable --now" would leave it running where the package has an init script only.
         host.run(["systemctl", "stop", UNIT])
-        host.run(["systemctl", "disable", NO_RELOAD, UNIT])
+        host.run(["systemctl", "disable", UNIT])
     process = find(host)
     if process:
         host.signal(process.pid, TERMINATE)

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _s6_control as control
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _s6_rc
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import (
-    NO_RELOAD,
     Change,
     File,
     Host,
@@ -265,7 +264,7 @@ class S6:
 
     def retire(self, platform: Platform, host: Host) -> None:
         if platform.init == "systemd":
-            host.run(["systemctl", "disable", "--now", NO_RELOAD, UNIT])
+            host.run(["systemctl", "disable", "--now", UNIT])
             # A session that lives on keeps its logger, and that the tree until systemd's patience is at its end.
             host.run(["systemctl", "reset-failed", UNIT], check=False)
             # What s6-svscan left; the unit makes its directory again.
@@ -366,7 +365,7 @@ def _ensure_running(platform: Platform, host: Host) -> None:
         return control.tell_scanner(platform, control.NOTHING, host)
 
     if platform.init == "systemd" and not (host.exists(UNIT_LINK) and scanned()):
-        host.run(["systemctl", "enable", "--now", NO_RELOAD, UNIT])
+        host.run(["systemctl", "enable", "--now", UNIT])
     if not host.wait(scanned, PATIENCE):
         raise SwitchFailed(f"no s6-svscan runs on {platform.scan_directory}")
 

@@ -215,7 +215,7 @@ def test_runtime_is_started_where_systemd_runs_it() -> None:
     tree = Tree(scanned=False)
     tree.add("a")
     BACKEND.activate(Change(start=(named("a"),)), HOST, host(tree))
-    assert tree.commands == [["systemctl", "enable", "--now", "--no-reload", "superserver-s6.service"]]
+    assert tree.commands == [["systemctl", "enable", "--now", "superserver-s6.service"]]
     del tree.files[UNIT_LINK]
     BACKEND.activate(Change(start=(named("a"),)), HOST, host(tree))
     assert len(tree.commands) == 2
@@ -300,7 +300,7 @@ def test_retired_runtime_leaves_nothing() -> None:
     tree = Tree()
     BACKEND.retire(HOST, host(tree))
     assert tree.commands == [
-        ["systemctl", "disable", "--now", "--no-reload", "superserver-s6.service"],
+        ["systemctl", "disable", "--now", "superserver-s6.service"],
         ["systemctl", "reset-failed", "superserver-s6.service"],
     ]
     assert tree.removed == ["/etc/superserver/s6", DIRECTORIES]
