@@ -37,6 +37,7 @@ html_copy_source = False
 # but a build that fetches nothing works everywhere.
 ANSIBLE = "https://docs.ansible.com/projects/ansible/latest/"
 ANSIBLE_PAGES = (
+    (r"action_plugins", r"plugins/action.html"),
     (r"ansible_configuration_settings", r"reference_appendices/config.html"),
     (r"common_return_values", r"reference_appendices/common_return_values.html"),
     (r"ansible_collections\.ansible\.builtin\.(\w+)", r"collections/ansible/builtin/\1.html"),

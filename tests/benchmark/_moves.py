@@ -24,15 +24,13 @@ STOP = "/run/superserver-load.stop"
 LONGEST, STEADY = "120", "3"
 # From each to each other one, and back to the first.
 ORDER = ("systemd", "xinetd", "s6", "systemd", "s6", "xinetd", "systemd")
-# How much longer the slowest client may wait than without a move, in milliseconds, by method.
-ADDED = {"reuseport": 100.0, "fdholder": 100.0, "hold": 1200.0}
-# How long a service may be closed where none of these works, in milliseconds.
-GAP = 50.0
-WHY = {
-    "reuseport": "a new unit for each connection, on {processors} processors that also run the clients",
-    "fdholder": "{services} servers start on {processors} processors that also run the clients",
-    "hold": "who is held tries again after a second, and {services} servers start on {processors} processors meanwhile",
-    "gap": "one command closes all that one super-server has, and one opens all that the other gets",
+# By method, how much longer the slowest client may wait than without a move, in milliseconds, and what makes it longer;
+# of a gap, how long a service may be closed.
+BOUNDS = {
+    "reuseport": (100.0, "systemd serves nobody while it reads its units, as when the old super-server is disabled"),
+    "fdholder": (100.0, "{services} servers start on {processors} processors that also run the clients"),
+    "hold": (1200.0, "who is held tries again after a second, beside all others, on {processors} processors"),
+    "gap": (50.0, "one command closes all that one super-server has, and one opens all that the other gets"),
 }
 
 
@@ -74,7 +72,7 @@ def measure_moves(results: Results) -> None:
         results.expect(
             f"{mover.provider}: clients refused or lost", sum(row["refused"] + row["lost"] for row in rows), 0
         )
-        for method in sorted({row["method"] for row in rows} & set(ADDED)):
+        for method in sorted({row["method"] for row in rows} & set(BOUNDS)):
             worst = max(row["worst_ms"] - row["usual_ms"] for row in rows if row["method"] == method)
             _expect(results, f"{mover.provider}: what the slowest client waits longer, {method}", worst, method)
         for row in gaps:
@@ -83,8 +81,8 @@ def measure_moves(results: Results) -> None:
 
 
 def _expect(results: Results, what: str, value: float, method: str) -> None:
-    why = WHY[method].format(services=MOVED, processors=os.cpu_count())
-    results.expect(f"{what}, ms", value, ADDED.get(method, GAP), why=why)
+    limit, why = BOUNDS[method]
+    results.expect(f"{what}, ms", value, limit, why=why.format(services=MOVED, processors=os.cpu_count()))
 
 
 def _move(mover: Mover, backend: str, handover: str = "auto") -> tuple[str, ...]:

@@ -140,7 +140,9 @@ def start(platform: Platform, host: Host) -> None:
 
     def waits() -> bool:
         process = find(host)
-        return process is not None and _waits(host.read(f"/proc/{process.pid}/status") or "")
+        if process is None or not _waits(host.read(f"/proc/{process.pid}/status") or ""):
+            return False
+        return _sleeps_on_clients(process, host)
 
     if not host.wait(waits, PATIENCE):
         raise SwitchFailed("xinetd was started, but does not run")

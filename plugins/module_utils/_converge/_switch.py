@@ -101,6 +101,7 @@ def switch(transition: Transition, backends: Mapping[str, Backend], platform: Pl
     for backend in separate:
         if backend.name in transition.written:
             backend.reload(platform, host)
+    for backend in backends.values():
         backend.prepare(transition.change(backend), platform, host)
     if transition.sharing.services:
         new = transition.sharing.take_over(backends["systemd"], platform, host)

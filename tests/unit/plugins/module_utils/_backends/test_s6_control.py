@@ -162,26 +162,32 @@ def test_sockets_of_servers_that_a_service_has_no_more_are_not_kept() -> None:
     assert tree.held == ["a.tcp4-7:tcp:0.0.0.0:7", "b:tcp:*:8"]
 
 
-def test_release_waits_for_a_server_that_was_about_to_store_its_socket() -> None:
-    tree = Tree("b", HOLDER)
-    tree.files[SOCKET] = ""
-    late, other = (
-        Process(pid, 1, "python3", ("python3", "binder", "bind", "s6-fdholder-store", SOCKET, name), 0)
-        for pid, name in ((99, "b:unix:/b"), (98, "c:unix:/c"))
-    )
-    tree.processes_seen += [late, other]
-    asked: list[bool] = []
+def storing(pid: int, name: str) -> Process:
+    return Process(pid, 1, "python3", ("python3", "binder", "bind", "s6-fdholder-store", SOCKET, name), 0)
 
-    def wait(happened: Callable[[], bool], seconds: float) -> bool:
-        asked.append(happened())
-        if late in tree.processes_seen:
-            tree.processes_seen.remove(late)
-            tree.held.append("b:unix:/b")
+
+class Storing(Tree):
+    """Somebody stores a socket, and has while it is waited for."""
+
+    late = storing(99, "b:unix:/b")
+
+    def __init__(self, *names: str) -> None:
+        super().__init__(*names)
+        self.files[SOCKET] = ""
+        self.processes_seen += [self.late, storing(98, "c:unix:/c")]
+        self.asked: list[bool] = []
+
+    def wait(self, happened: Callable[[], bool], seconds: float) -> bool:
+        self.asked.append(happened())
+        self.processes_seen.remove(self.late)
+        self.held.append("b:unix:/b")
         return happened()
 
-    tree.wait = wait  # type: ignore[method-assign]
+
+def test_release_waits_for_a_server_that_was_about_to_store_its_socket() -> None:
+    tree = Storing("b", HOLDER)
     _s6_control.forget("b".__eq__, 1, HOST, host(tree))
-    assert asked == [False]
+    assert tree.asked == [False]
     assert tree.held == []
 
 

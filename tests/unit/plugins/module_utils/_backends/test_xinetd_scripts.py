@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import typing as t
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,36 +20,13 @@ from hypothesis import strategies as st
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _xinetd_files
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import File
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import variables
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xinetd_files import (
-    HANDLERS,
-)
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd import Xinetd
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
-from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, service
+from ansible_collections.ondemand.superserver.tests.unit.plugins.module_utils._backends.test_xinetd_files import (
+    made,
+    scripts,
+)
 from ansible_collections.ondemand.superserver.tests.unit.test_properties import TEXTS
 from ansible_collections.ondemand.superserver.tests.unit.test_properties import VALUES as TEXT_VALUES
-
-XINETD = Xinetd()
-HOST = Platform(init="other")
-# What of them matters, by the name of the service.
-SERVICES: dict[str, Fields] = {
-    "echo": {"user": "nobody"},
-    "fds": {"accept": False, "user": "nobody", "group": "daemon"},
-    "stdin": {"accept": False, "socket_fd": "stdin"},
-    "udp": {"listen": [{"udp": "1001"}], "socket_fd": "stdin"},
-}
-
-
-def made(name: str, **other: t.Any) -> Service:
-    return replace(service(name=name, **SERVICES.get(name, {}), **other), backend="xinetd")
-
-
-def script_of(service: Service) -> File:
-    """What xinetd runs for a client."""
-    (file,) = [file for file in XINETD.render([service], HOST) if file.path.startswith(f"{HANDLERS}/")]
-    return file
-
 
 # What a program sees of itself.
 SEE = """
@@ -64,7 +40,7 @@ with open(sys.argv[1], "w") as out:
 
 def start(one: Service, tmp_path: Path, **process: t.Any) -> tuple[dict[str, t.Any], int]:
     """Run a handler's script as xinetd does; what its program saw, and the process id that xinetd would know."""
-    file = script_of(one)
+    (file,) = scripts(one)
     script = tmp_path / "handler"
     script.write_bytes(file.content.encode("utf-8"))
     with subprocess.Popen(["/bin/sh", str(script)], **process) as running:
@@ -131,7 +107,7 @@ def run(script: File) -> bytes:
 def test_standard_error(tmp_path: Path, stderr: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_xinetd_files, "LOGS", str(tmp_path))
     one = made("echo", exec=["/bin/sh", "-c", "echo answer; echo complaint >&2"], stderr=stderr)
-    file = script_of(one)
+    (file,) = scripts(one)
     for _again in range(2):
         assert run(file) == (b"answer\n" if stderr == "log" else b"answer\ncomplaint\n")
     logged = tmp_path / "echo.log"
@@ -141,7 +117,7 @@ def test_standard_error(tmp_path: Path, stderr: str, monkeypatch: pytest.MonkeyP
 
 def test_log_that_cannot_be_opened_is_not_the_clients_business(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_xinetd_files, "LOGS", str(tmp_path / "missing"))
-    file = script_of(made("echo", exec=["/bin/sh", "-c", "echo answer; echo complaint >&2"]))
+    (file,) = scripts(made("echo", exec=["/bin/sh", "-c", "echo answer; echo complaint >&2"]))
     assert run(file) == b"answer\n"
 
 
@@ -150,7 +126,7 @@ def test_working_directory(tmp_path: Path) -> None:
     folder.mkdir()
     seen, _pid = start(made("echo", exec=seeing(tmp_path), working_directory=str(folder)), tmp_path)
     assert seen["cwd"] == str(folder)
-    file = script_of(made("echo", working_directory=str(tmp_path / "missing")))
+    (file,) = scripts(made("echo", working_directory=str(tmp_path / "missing")))
     assert subprocess.run(["/bin/sh", "-c", file.content], capture_output=True, check=False).returncode == 1
 
 
