@@ -1,0 +1,38 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which programs are found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._host import _platform
+
+
+@pytest.fixture
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Three folders that have an execlineb each, and what stands in PATH alone."""
+    found = {}
+    for name in ("named", "first", "path"):
+        folder = tmp_path / name
+        folder.mkdir()
+        found[name] = str(folder)
+        for program in ("execlineb", *(["nft"] if name == "path" else [])):
+            (folder / program).touch(0o755)
+    monkeypatch.setattr(_platform, "FIRST_PATH", (found["first"],))
+    monkeypatch.setattr(_platform, "PATH", found["path"])
+    return found
+
+
+@pytest.mark.parametrize("expected", ["named", "first"])
+def test_program_itself_is_preferred_to_what_starts_it(folders: dict[str, str], expected: str) -> None:
+    found = _platform.find_programs(folders["named"] if expected == "named" else "")
+    assert found == {"execlineb": f"{folders[expected]}/execlineb", "nft": f"{folders['path']}/nft"}
+
+
+def test_what_cannot_be_run_is_no_program(folders: dict[str, str]) -> None:
+    (Path(folders["first"]) / "execlineb").chmod(0o644)
+    assert _platform.find_programs("")["execlineb"] == f"{folders['path']}/execlineb"
