@@ -40,6 +40,7 @@ class Tree:
         self.removed: list[str] = []
         self.broken: set[str] = set()
         self.held: list[str] = []
+        self.locked: set[str] = set()
         self._next = 100
         if scanned:
             self.processes_seen.append(Process(50, 1, "s6-svscan", ("s6-svscan", "/etc/superserver/s6"), 0))
@@ -65,7 +66,8 @@ class Tree:
     def _start(self, name: str) -> None:
         self._next += 1
         self.pids[name] = self._next
-        flags = 4 if name in self.broken else 12
+        waits = f"{DIRECTORIES}/{name}/notification-fd" in self.locked
+        flags = 4 if name in self.broken or waits else 12
         data = bytes(24) + self._next.to_bytes(8, "big") + bytes(2) + bytes([flags])
         self.files[f"{DIRECTORIES}/{name}/supervise/status"] = data.decode("utf-8", "surrogateescape")
 
@@ -88,13 +90,12 @@ class Tree:
             return Result(0, "".join(f"{name}\n" for name in self.held), "")
         if SOCKET in argv:
             self.held = [name for name in self.held if name not in argv[argv.index(SOCKET) :]]
-        if argv[0] == "touch":
-            self.files.update(dict.fromkeys(argv[2:], ""))
         if argv[0] == "rm":
             self.files = {path: text for path, text in self.files.items() if path not in argv[3:]}
-        if list(argv[:3]) == ["systemctl", "enable", "--now"]:
-            self.scanned = True
+        if list(argv[:3]) == ["systemctl", "--root=/", "enable"]:
             self.files[UNIT_LINK] = ""
+        if list(argv[:2]) == ["systemctl", "start"]:
+            self.scanned = True
         return Result(0, "", "")
 
     def read(self, path: str) -> str | None:
@@ -140,6 +141,17 @@ class Tree:
     def _end(self, name: str) -> None:
         self.pids.pop(name)
         self.processes_seen = [each for each in self.processes_seen if each.argv[-1] != name]
+
+    def lock(self, path: str) -> None:
+        self.locked.add(path)
+
+    def unlock(self, path: str) -> None:
+        if path in self.locked:
+            self.locked.remove(path)
+            self._start(path.split("/")[4])
+
+    def awaited(self, paths: t.Sequence[str]) -> bool:
+        return self.locked.issuperset(paths)
 
     def remove_tree(self, path: str) -> None:
         self.removed.append(path)

@@ -269,6 +269,8 @@ def bind(words: list[str], program: list[str]) -> None:
     except (OSError, KeyError) as problem:
         report(f"cannot bind {' '.join(words)}: {problem}")
         raise SystemExit(1) from problem
+    # A server of s6 that finds nobody to accept must not wait there; serve has sockets that wait.
+    bound.setblocking(False)
     os.dup2(bound.fileno(), 0)
     restore_signals()
     os.execvp(program[0], program)

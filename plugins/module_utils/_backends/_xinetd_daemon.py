@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _systemd_boot
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Host, Process, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import runs
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xinetd_config import CONFIG
@@ -159,7 +160,7 @@ def enabled_at_boot(platform: Platform, host: Host) -> bool:
 def enable(platform: Platform, host: Host) -> None:
     """Start xinetd at every boot. Raises SwitchFailed, for example when its unit is masked."""
     if not enabled_at_boot(platform, host):
-        host.run(["systemctl", "enable", UNIT])
+        _systemd_boot.enable(UNIT, host)
 
 
 def serves_inetd(host: Host) -> bool:
@@ -172,9 +173,7 @@ def serves_inetd(host: Host) -> bool:
 def stop(platform: Platform, host: Host) -> None:
     """Stop xinetd, and do not start it at boot any more. Raises SwitchFailed."""
     if platform.init == "systemd":
-        # "disable --now" would leave it running where the package has an init script only.
-        host.run(["systemctl", "stop", UNIT])
-        host.run(["systemctl", "disable", UNIT])
+        _systemd_boot.retire(UNIT, host)
     process = find(host)
     if process:
         host.signal(process.pid, TERMINATE)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _s6_control as control
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _s6_rc
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _s6_rc, _systemd_boot
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import (
     Change,
     File,
@@ -33,6 +33,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6
     servers,
     supervised_at,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_start import threshold
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._terminator import behind, in_front, joined
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
@@ -51,6 +52,8 @@ LOGGER_PATIENCE = 1.0
 # How long to look at one of several servers that are awaited, in seconds.
 LOOK = 1.0
 LOG_LINES = 20
+# How many servers get ready at a time.
+ABREAST = 4
 
 # execlineb reads a whole script before it runs its first program, which "true" replaces here: nothing else is run.
 PARSE = 'for script do said=$({ echo true; cat "$script"; } | "$0" -P /dev/stdin 2>&1) || echo "$script: $said"; done'
@@ -159,20 +162,17 @@ class S6:
             host.remove_tree(f"{SERVICES}/{name}")
 
     def prepare(self, change: Change, platform: Platform, host: Host) -> None:
-        """Supervisors and loggers of new servers start, which are two processes of three; s6-rc has its supervisors
-        since the update."""
+        """New servers start, as far as they can while others have their ports. s6-rc would wait for them to get
+        ready."""
         every = [server for service in change.start for server in servers(service, platform)]
         new = [server for server in every if not control.tell(server.directory, control.NOTHING, host)]
         if platform.s6_rc or not new or not control.tell_scanner(platform, control.NOTHING, host):
             return
-        host.run(["touch", "--", *(_down_file(server.name, platform) for server in new)])
+        locked = [threshold(server.name, platform) for server in new]
+        for path in locked:
+            host.lock(path)
         control.tell_scanner(platform, control.RESCAN, host)
-        names = [name for server in new for name in (server.name, logger_of(server.name, platform))]
-        directories = [supervised_at(name, platform) for name in names]
-        host.wait(
-            lambda: all(control.tell(directory, control.NOTHING, host) for directory in directories),
-            PATIENCE + START * len(new),
-        )
+        host.wait(lambda: host.awaited(locked), PATIENCE + START * len(new))
 
     def cuts(self, change: Change, platform: Platform, host: Host) -> list[Service]:
         return change.ended
@@ -211,6 +211,7 @@ class S6:
             for server in starting:
                 control.tell(server.directory, control.UP, host)
             control.tell_scanner(platform, control.RESCAN, host)
+            _let_in(starting, platform, host)
 
         late = [server.service for server in _late(waiting, before, seconds, host)]
         if late:
@@ -264,7 +265,7 @@ class S6:
 
     def retire(self, platform: Platform, host: Host) -> None:
         if platform.init == "systemd":
-            host.run(["systemctl", "disable", "--now", UNIT])
+            _systemd_boot.retire(UNIT, host)
             # A session that lives on keeps its logger, and that the tree until systemd's patience is at its end.
             host.run(["systemctl", "reset-failed", UNIT], check=False)
             # What s6-svscan left; the unit makes its directory again.
@@ -302,8 +303,9 @@ def _drop(gone: Mapping[str, bool], platform: Platform, host: Host) -> None:
 def _bring_down(names: Sequence[str], platform: Platform, host: Host) -> None:
     """Stop servers for good."""
     directories = [supervised_at(name, platform) for name in names]
-    for directory in directories:
+    for name, directory in zip(names, directories):
         control.tell(directory, control.DOWN, host)
+        host.unlock(threshold(name, platform))
     if platform.s6_rc:
         _s6_rc.change("-d", names, platform.s6_rc, PATIENCE, platform, host)
     host.wait(lambda: not any(control.status(directory, host).pid for directory in directories), PATIENCE)
@@ -332,6 +334,23 @@ def _holder_ailment(platform: Platform, host: Host) -> str:
     directory = supervised_at(HOLDER, platform)
     running = control.status(directory, host).ready
     return _ailment(HOLDER, platform, host) or ("" if running else f"{directory} does not run")
+
+
+def _let_in(servers: Sequence[Server], platform: Platform, host: Host) -> None:
+    """Let servers that wait go on, few at a time: others may still serve clients, and need the processors for that."""
+    waiting = list(servers)
+    started: list[Server] = []
+
+    def all_are_in() -> bool:
+        started[:] = [server for server in started if not control.status(server.directory, host).ready]
+        while waiting and len(started) < ABREAST:
+            started.append(waiting.pop(0))
+            host.unlock(threshold(started[-1].name, platform))
+        return not waiting
+
+    host.wait(all_are_in, LOOK)
+    for server in waiting:
+        host.unlock(threshold(server.name, platform))
 
 
 def _late(servers: Sequence[Server], before: Mapping[str, int], seconds: float, host: Host) -> list[Server]:
@@ -365,7 +384,8 @@ def _ensure_running(platform: Platform, host: Host) -> None:
         return control.tell_scanner(platform, control.NOTHING, host)
 
     if platform.init == "systemd" and not (host.exists(UNIT_LINK) and scanned()):
-        host.run(["systemctl", "enable", "--now", UNIT])
+        _systemd_boot.enable(UNIT, host)
+        host.run(["systemctl", "start", UNIT])
     if not host.wait(scanned, PATIENCE):
         raise SwitchFailed(f"no s6-svscan runs on {platform.scan_directory}")
 

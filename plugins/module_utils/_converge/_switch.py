@@ -15,6 +15,9 @@ from dataclasses import dataclass, field, replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Backend, Change, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import GUARD, apply_guard
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xinetd_files import (
+    DROP_IN as XINETD_DROP_IN,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._hold import holding
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._inheriting import Inheriting
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import bound
@@ -73,8 +76,11 @@ class Transition:
 
     @property
     def unloads_units(self) -> bool:
-        """Whether units go that are not of the backend systemd: drop-ins, the guard's, those that are masked."""
-        gone = [path for paths in self.obsolete.values() for path in paths]
+        """Whether units go that are not of the backend systemd, and systemd has to forget them: drop-ins, the guard's,
+        those that are masked. The drop-in of xinetd only says how that is stopped: when systemd has taken its ports
+        over, clients do not have to wait for that to be read."""
+        spared = {XINETD_DROP_IN} if self.sharing.services else set()
+        gone = {path for paths in self.obsolete.values() for path in paths} - spared
         return any(path.startswith("/etc/systemd/") for path in (*gone, *self.others.masks))
 
     def change(self, backend: Backend) -> Change:

@@ -140,6 +140,8 @@ def test_program_takes_the_place_of_a_binder_that_only_binds() -> None:
     )
     done = bind("tcp", "dual", "::", str(port), "5", program=python(code))
     assert (done.stdout, done.returncode) == (f"{port} 1\n", 0)
+    done = bind("udp", "ipv4", "127.0.0.1", str(port), program=python("print(os.get_blocking(0))"))
+    assert done.stdout == "False\n"
     done = bind("udp", "ipv4", "127.0.0.1", str(port), program=("grep", "SigIgn", "/proc/self/status"))
     ignored = int(done.stdout.split()[1], 16)
     assert not ignored & sum(1 << (number - 1) for number in (signal.SIGPIPE, signal.SIGXFSZ))

@@ -54,31 +54,6 @@ def test_activate_starts_what_is_new_and_what_was_down() -> None:
     assert tree.commands == []
 
 
-def test_what_is_new_is_supervised_before_it_is_started() -> None:
-    tree = Tree("a")
-    for name in "bc":
-        tree.add(name)
-    change = Change(start=(named("a"), named("b"), named("c")))
-    BACKEND.prepare(change, HOST, host(tree))
-    downs = [f"{DIRECTORIES}/{name}/down" for name in "bc"]
-    assert tree.commands == [["touch", "--", *downs]]
-    assert tree.told == [("", b"a")]
-    assert {name for name, pid in tree.pids.items() if pid} == {"a", "a/log", "b/log", "c/log"}
-    BACKEND.activate(change, HOST, host(tree))
-    assert tree.commands[1:] == [["rm", "-f", "--", *downs]]
-    assert told(tree, b"u") == ["a", "b", "c"]
-    assert all(tree.pids[name] for name in "bc")
-
-
-@pytest.mark.parametrize(("services", "scanned"), [((), True), (("a",), True), (("b",), False)])
-def test_nothing_is_prepared_without_need_or_tree(services: tuple[str, ...], scanned: bool) -> None:
-    tree = Tree("a", scanned=scanned)
-    tree.add("b")
-    BACKEND.prepare(Change(start=tuple(map(named, services))), HOST, host(tree))
-    assert tree.told == []
-    assert tree.commands == []
-
-
 def test_activate_restarts_only_what_runs_something_else() -> None:
     tree = Tree("a", "b", "c")
     before = dict(tree.pids)
@@ -221,10 +196,11 @@ def test_runtime_is_started_where_systemd_runs_it() -> None:
     tree = Tree(scanned=False)
     tree.add("a")
     BACKEND.activate(Change(start=(named("a"),)), HOST, host(tree))
-    assert tree.commands == [["systemctl", "enable", "--now", "superserver-s6.service"]]
+    started = [["systemctl", *words, "superserver-s6.service"] for words in (("--root=/", "enable"), ("start",))]
+    assert tree.commands == started
     del tree.files[UNIT_LINK]
     BACKEND.activate(Change(start=(named("a"),)), HOST, host(tree))
-    assert len(tree.commands) == 2
+    assert tree.commands == started * 2
     with pytest.raises(SwitchFailed, match="no s6-svscan runs on /run/service"):
         BACKEND.activate(Change(start=(named("a"),)), AS_PID_1, host(Tree(scanned=False)))
 
@@ -306,7 +282,8 @@ def test_retired_runtime_leaves_nothing() -> None:
     tree = Tree()
     BACKEND.retire(HOST, host(tree))
     assert tree.commands == [
-        ["systemctl", "disable", "--now", "superserver-s6.service"],
+        ["systemctl", "stop", "superserver-s6.service"],
+        ["systemctl", "--root=/", "disable", "superserver-s6.service"],
         ["systemctl", "reset-failed", "superserver-s6.service"],
     ]
     assert tree.removed == ["/etc/superserver/s6", DIRECTORIES]

@@ -20,6 +20,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6
     SOCKET,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_servers import server_of, servers
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_start import threshold
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import S6
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import PATH, Platform
 from ansible_collections.ondemand.superserver.tests.unit import goldens
@@ -30,6 +31,7 @@ from ansible_collections.ondemand.superserver.tests.unit.s6_services import (
     PROVIDERS,
     SERVICES,
     UCSPI,
+    UNDER_S6_RC,
     binding,
     chains,
     files_of,
@@ -87,7 +89,10 @@ LISTENING: tuple[tuple[str, str, dict[str, list[str]]], ...] = (
     (
         "unix",
         "ucspi",
-        {"unix.unix-a_b.sock-bfb94511": ["/run/sub/a b.sock"], "unix.unix-b-ce4da750": ["/run/b"]},
+        {
+            "unix.unix-a_b.sock-bfb94511": ["unix", "stream", "/run/sub/a b.sock", "nobody", "adm", "0600", "20"],
+            "unix.unix-b-ce4da750": ["unix", "stream", "/run/b", "root", "root", "0660", "65535"],
+        },
     ),
     ("unix-datagrams", "ucspi", {"unix-datagrams": ["unix", "datagram", "/run/c", "root", "root", "0660", "65535"]}),
 )
@@ -98,9 +103,7 @@ def test_server_is_told_where_to_listen(name: str, provider: str, expected: dict
     found = {}
     for directory, chain in chains(files_of(name, PROVIDERS[provider])).items():
         found[directory] = [
-            word
-            for program, words in binding(chain)
-            for word in (words[3:] if program == "binder" else words[-1:] if "ipc" in program else words[-2:])
+            word for program, words in binding(chain) for word in (words[3:] if program == "binder" else words[-2:])
         ]
     assert found == expected
 
@@ -194,19 +197,30 @@ def test_guard_is_loaded_before_anything_listens(name: str, loads: bool) -> None
         assert order.index("fdmove") < (order.index("if") if blocks else len(order))
 
 
-def test_socket_of_a_unix_server_gets_owner_and_mode_before_it_serves() -> None:
-    chain = next(chain for name, chain in chains(files_of("unix")).items() if "a_b" in name)
-    path = "/run/sub/a b.sock"
-    making, keeping = (words[0] for words in chain.arguments("if"))
-    assert making == ["mkdir", "-p", "/run/sub"]
-    binder = follow(keeping[3:], {})
-    assert binder.programs[0] == ("s6-ipcserver-socketbinder", ["-a", "0700", "-b", "20", path])
-    assert [words[0] for words in binder.arguments("if")] == [
-        ["rm", "-f", f"{path}.lock"],
-        ["chown", "nobody:adm", path],
-        ["chmod", "0600", path],
-    ]
-    assert "REMOTE_ADDR" not in chain.environment
+def test_unix_clients_have_no_address() -> None:
+    for chain in chains(files_of("unix")).values():
+        assert "REMOTE_ADDR" not in chain.environment
+
+
+@pytest.mark.parametrize("platform", [*PROVIDERS.values(), AS_PID_1])
+@pytest.mark.parametrize("name", SERVICES)
+def test_server_waits_until_its_ports_are_free(name: str, platform: Platform) -> None:
+    """What it runs in is ready by then; rules, other services and the socket itself come after that."""
+    files = files_of(name, platform)
+    found = chains(files)
+    for server in servers(made(name), platform):
+        path = threshold(server.name, platform)
+        assert path in {file.path for file in files}
+        chain = found[server.name]
+        assert chain.arguments("foreground")[0] == [["s6-setlock", "-r", path, "true"]]
+        order = [program for program, _words in chain.programs]
+        softlimit = [] if platform is AS_PID_1 else ["s6-softlimit"]
+        assert order[: order.index("foreground")] == ["fdmove", "cd", "umask", *softlimit]
+
+
+def test_servers_of_s6_rc_do_not_wait() -> None:
+    run = next(file for file in files_of("echo", UNDER_S6_RC) if file.path.endswith("/run"))
+    assert "s6-setlock" not in run.content
 
 
 def test_handler_may_open_as_many_files_as_elsewhere() -> None:

@@ -68,7 +68,7 @@ def test_enabling_at_boot() -> None:
     machine = Machine(MAIN)
     machine.answers.update(NOT_ENABLED)
     done = activate(machine.effects_of(hangup=machine.reads), **CREATED)
-    assert done[1:] == ["systemctl is-enabled xinetd.service", "systemctl enable xinetd.service"]
+    assert done[1:] == ["systemctl is-enabled xinetd.service", "systemctl --root=/ enable xinetd.service"]
 
 
 def test_starting_under_systemd() -> None:
@@ -229,13 +229,21 @@ def test_health_of_a_host_with_defaults_elsewhere() -> None:
     assert "/etc/xinetd.d/local" in ailment
 
 
+@pytest.mark.parametrize(
+    ("files", "disabled"),
+    [
+        ((), "systemctl --root=/ disable xinetd.service"),
+        (("/run/systemd/generator.late/xinetd.service",), "systemctl disable xinetd.service"),
+    ],
+)
 @pytest.mark.parametrize("foreign", [True, False])
-def test_retiring(foreign: bool) -> None:
+def test_retiring(foreign: bool, files: tuple[str, ...], disabled: str) -> None:
+    """systemd need not read its units where none is made of an init script."""
     machine = Shared(MAIN, enabled=foreign)
+    machine.files.update(dict.fromkeys(files, ""))
     machine.effects_of(stop=machine.ends)
     XINETD.retire(UNDER_SYSTEMD, host_of(machine))
-    stopped = ["systemctl stop xinetd.service", "systemctl disable xinetd.service"]
-    assert machine.done == ([] if foreign else stopped)
+    assert machine.done == ([] if foreign else ["systemctl stop xinetd.service", disabled])
 
 
 @pytest.mark.parametrize(
