@@ -108,8 +108,8 @@ class Host(t.Protocol):
     def unlock(self, path: str) -> None:
         """Unlock a file; one that is not locked is no error."""
 
-    def awaited(self, paths: Sequence[str]) -> bool:
-        """Whether somebody waits for each of these locked files, as far as the kernel tells."""
+    def awaited(self) -> bool:
+        """Whether somebody waits for each of the locked files, as far as the kernel tells."""
 
     def wait(self, happened: Callable[[], bool], seconds: float) -> bool:
         """Poll until ``happened()``, at most so long."""

@@ -168,11 +168,10 @@ class S6:
         new = [server for server in every if not control.tell(server.directory, control.NOTHING, host)]
         if platform.s6_rc or not new or not control.tell_scanner(platform, control.NOTHING, host):
             return
-        locked = [threshold(server.name, platform) for server in new]
-        for path in locked:
-            host.lock(path)
+        for server in new:
+            host.lock(threshold(server.name, platform))
         control.tell_scanner(platform, control.RESCAN, host)
-        host.wait(lambda: host.awaited(locked), PATIENCE + START * len(new))
+        host.wait(host.awaited, PATIENCE + START * len(new))
 
     def cuts(self, change: Change, platform: Platform, host: Host) -> list[Service]:
         return change.ended
@@ -337,8 +336,12 @@ def _holder_ailment(platform: Platform, host: Host) -> str:
 
 
 def _let_in(servers: Sequence[Server], platform: Platform, host: Host) -> None:
-    """Let servers that wait go on, few at a time: others may still serve clients, and need the processors for that."""
-    waiting = list(servers)
+    """Let servers that wait go on, few at a time: others may still serve clients, and need the processors for that.
+    Those that wait for each other, too, must not keep them out."""
+    ordered = [server for server in servers if server.service.requires or server.service.after]
+    for server in ordered:
+        host.unlock(threshold(server.name, platform))
+    waiting = [server for server in servers if server not in ordered]
     started: list[Server] = []
 
     def all_are_in() -> bool:

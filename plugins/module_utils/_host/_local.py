@@ -103,8 +103,8 @@ class LocalHost:
     def unlock(self, path: str) -> None:
         self._locks.unlock(path)
 
-    def awaited(self, paths: Sequence[str]) -> bool:
-        return self._locks.awaited(paths)
+    def awaited(self) -> bool:
+        return self._locks.awaited()
 
     def wait(self, happened: Callable[[], bool], seconds: float) -> bool:
         deadline = time.monotonic() + seconds

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterable
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._limits import lift_limit
 
-# Who holds locks, and who waits for them (proc_locks(5)); a line of one who waits has an arrow.
+# Who holds locks, and who waits for them (proc_locks(5)): the line of one who waits has the number of the lock that he
+# waits for, and an arrow.
 TABLE = "/proc/locks"
-_INODE = -3  # which word of a line
+# Which words of a line.
+_ID, _PID = 0, -4
 
 
 class Locks:
@@ -35,12 +36,13 @@ class Locks:
         if path in self._descriptors:
             os.close(self._descriptors.pop(path))
 
-    def awaited(self, paths: Iterable[str]) -> bool:
-        """Whether somebody waits for each of these locked files; a kernel that does not tell is not waited for."""
+    def awaited(self) -> bool:
+        """Whether somebody waits for each of the locked files; a kernel that does not tell is not waited for."""
         try:
             with open(TABLE, encoding="ascii") as table:
-                lines = [line.split() for line in table if "->" in line]
+                lines = [line.split() for line in table]
         except OSError:
             return True
-        wanted = {os.fstat(self._descriptors[path]).st_ino for path in paths}
-        return wanted <= {int(words[_INODE].rsplit(":", maxsplit=1)[1]) for words in lines}
+        # Inodes do not tell: those of an overlay may have other numbers here.
+        own = {words[_ID] for words in lines if words[_PID] == str(os.getpid()) and "POSIX" in words}
+        return len(own & {words[_ID] for words in lines if "->" in words}) >= len(self._descriptors)

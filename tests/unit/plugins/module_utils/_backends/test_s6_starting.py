@@ -22,8 +22,8 @@ from ansible_collections.ondemand.superserver.tests.unit.s6_tree import HOST, Tr
 BACKEND = S6()
 
 
-def named(name: str) -> t.Any:
-    return service(name=name)
+def named(name: str, **fields: t.Any) -> t.Any:
+    return service(name=name, **fields)
 
 
 def told(tree: Tree, letters: bytes) -> list[str]:
@@ -84,6 +84,16 @@ def test_few_servers_get_ready_at_a_time() -> None:
     BACKEND.activate(change, HOST, host(tree))
     assert tree.seen[:3] == [2, 1, 0]
     assert waiting(tree) == set()
+
+
+def test_servers_that_wait_for_others_keep_none_of_these_out() -> None:
+    names = "bcdefgz"
+    tree = Taking(*names)
+    change = Change(start=tuple(named(name, **({} if name == "z" else {"after": ["z"]})) for name in names))
+    BACKEND.prepare(change, HOST, host(tree))
+    assert len(tree.locked) == len(names)
+    BACKEND.activate(change, HOST, host(tree))
+    assert tree.seen[0] == 0
 
 
 def test_what_waits_can_be_released() -> None:

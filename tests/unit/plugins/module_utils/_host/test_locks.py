@@ -33,9 +33,9 @@ def made(folder: Path, *names: str) -> list[str]:
     return [str(folder / name) for name in names]
 
 
-def until_awaited(locks: Locks, paths: list[str]) -> None:
+def until_awaited(locks: Locks) -> None:
     deadline = time.monotonic() + 20
-    while not locks.awaited(paths):
+    while not locks.awaited():
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
@@ -44,13 +44,13 @@ def test_others_wait_until_a_file_is_unlocked(tmp_path: Path) -> None:
     locks, (one, two) = Locks(), made(tmp_path, "one", "two")
     for path in (one, one, two):
         locks.lock(path)
-    assert not locks.awaited([one])
+    assert not locks.awaited()
     with waiter(one) as first, waiter(two) as second:
-        until_awaited(locks, [one, two])
+        until_awaited(locks)
         locks.unlock(one)
         assert first.wait(20) == 0
         assert second.poll() is None
-        assert locks.awaited([two])
+        assert locks.awaited()
         locks.unlock(two)
         locks.unlock(two)
         assert second.wait(20) == 0
@@ -80,4 +80,4 @@ def test_kernel_that_tells_nothing_is_not_waited_for(tmp_path: Path, monkeypatch
     locks, (path,) = Locks(), made(tmp_path, "one")
     locks.lock(path)
     monkeypatch.setattr(_locks, "TABLE", str(tmp_path / "missing"))
-    assert locks.awaited([path])
+    assert locks.awaited()
