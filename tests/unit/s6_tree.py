@@ -20,6 +20,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import UNIT_FILE, UNIT_LINK
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+from ansible_collections.ondemand.superserver.tests.unit.declarations import service
 
 PROGRAMS = {name: f"/usr/bin/{name}" for name in ("s6-svscan", "execlineb", "tcpserver")}
 HOST = Platform(s6="ucspi", programs=PROGRAMS)
@@ -165,3 +166,13 @@ class Tree:
 
 def host(tree: Tree) -> Host:
     return tree
+
+
+def named(name: str, **fields: t.Any) -> t.Any:
+    """A service that is declared with little more than a name."""
+    return service(name=name, **fields)
+
+
+def told(tree: Tree, letters: bytes) -> list[str]:
+    """Who was told this, in order."""
+    return [name for name, data in tree.told if data == letters]

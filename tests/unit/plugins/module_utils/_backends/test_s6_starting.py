@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import typing as t
 from collections.abc import Callable
 
 import pytest
@@ -16,18 +15,9 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6
     SERVICES as DIRECTORIES,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import S6
-from ansible_collections.ondemand.superserver.tests.unit.declarations import service
-from ansible_collections.ondemand.superserver.tests.unit.s6_tree import HOST, Tree, host
+from ansible_collections.ondemand.superserver.tests.unit.s6_tree import HOST, Tree, host, named, told
 
 BACKEND = S6()
-
-
-def named(name: str, **fields: t.Any) -> t.Any:
-    return service(name=name, **fields)
-
-
-def told(tree: Tree, letters: bytes) -> list[str]:
-    return [name for name, data in tree.told if data == letters]
 
 
 def waiting(tree: Tree) -> set[str]:
