@@ -149,7 +149,9 @@ class Tree:
     def unlock(self, path: str) -> None:
         if path in self.locked:
             self.locked.remove(path)
-            self._start(path.split("/")[4])
+            name = path.split("/")[4]
+            if name in self.pids:
+                self._start(name)
 
     def awaited(self) -> bool:
         return True

@@ -168,8 +168,15 @@ class S6:
         new = [server for server in every if not control.tell(server.directory, control.NOTHING, host)]
         if platform.s6_rc or not new or not control.tell_scanner(platform, control.NOTHING, host):
             return
-        for server in new:
-            host.lock(threshold(server.name, platform))
+        thresholds = [threshold(server.name, platform) for server in new]
+        try:
+            for path in thresholds:
+                host.lock(path)
+        except OSError:
+            # As where a process may not have that many files open.
+            for path in thresholds:
+                host.unlock(path)
+            return
         control.tell_scanner(platform, control.RESCAN, host)
         host.wait(host.awaited, PATIENCE + START * len(new))
 

@@ -45,6 +45,24 @@ def test_what_is_new_starts_and_waits_until_ports_are_free() -> None:
     assert tree.commands == []
 
 
+class Full(Tree):
+    """Lets nobody lock more than one file."""
+
+    def lock(self, path: str) -> None:
+        if self.locked:
+            raise OSError
+        super().lock(path)
+
+
+def test_what_cannot_be_kept_waiting_is_not_started_early() -> None:
+    tree = Full("a")
+    for name in "bc":
+        tree.add(name)
+    BACKEND.prepare(Change(start=(named("b"), named("c"))), HOST, host(tree))
+    assert tree.told == []
+    assert tree.locked == set()
+
+
 class Taking(Tree):
     """Servers get ready one after the other, while somebody looks."""
 
