@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _s6_control as control
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _s6_opening as opening
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _s6_rc, _systemd_boot
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import (
     Change,
@@ -49,11 +50,7 @@ UNIT_LINK = f"/etc/systemd/system/multi-user.target.wants/{UNIT}"
 PATIENCE = 8.0
 START = 0.1  # what one more server may add to that
 LOGGER_PATIENCE = 1.0
-# How long to look at one of several servers that are awaited, in seconds.
-LOOK = 1.0
 LOG_LINES = 20
-# How many servers get ready at a time.
-ABREAST = 4
 
 # execlineb reads a whole script before it runs its first program, which "true" replaces here: nothing else is run.
 PARSE = 'for script do said=$({ echo true; cat "$script"; } | "$0" -P /dev/stdin 2>&1) || echo "$script: $said"; done'
@@ -168,17 +165,7 @@ class S6:
         new = [server for server in every if not control.tell(server.directory, control.NOTHING, host)]
         if platform.s6_rc or not new or not control.tell_scanner(platform, control.NOTHING, host):
             return
-        thresholds = [threshold(server.name, platform) for server in new]
-        try:
-            for path in thresholds:
-                host.lock(path)
-        except OSError:
-            # As where a process may not have that many files open.
-            for path in thresholds:
-                host.unlock(path)
-            return
-        control.tell_scanner(platform, control.RESCAN, host)
-        host.wait(host.awaited, PATIENCE + START * len(new))
+        opening.start_early(new, PATIENCE + START * len(new), platform, host)
 
     def cuts(self, change: Change, platform: Platform, host: Host) -> list[Service]:
         return change.ended
@@ -217,9 +204,9 @@ class S6:
             for server in starting:
                 control.tell(server.directory, control.UP, host)
             control.tell_scanner(platform, control.RESCAN, host)
-            _let_in(starting, platform, host)
+            opening.let_in(starting, platform, host)
 
-        late = [server.service for server in _late(waiting, before, seconds, host)]
+        late = [server.service for server in opening.late(waiting, before, seconds, host)]
         if late:
             failed = ", ".join(sorted({service.name for service in late}))
             raise SwitchFailed(f"not listening after {seconds:.0f} s: {failed}\n{self.log(late, platform, host)}")
@@ -340,53 +327,6 @@ def _holder_ailment(platform: Platform, host: Host) -> str:
     directory = supervised_at(HOLDER, platform)
     running = control.status(directory, host).ready
     return _ailment(HOLDER, platform, host) or ("" if running else f"{directory} does not run")
-
-
-def _let_in(servers: Sequence[Server], platform: Platform, host: Host) -> None:
-    """Let servers that wait go on, few at a time: others may still serve clients, and need the processors for that.
-    Those that wait for each other, too, must not keep them out."""
-    ordered = [server for server in servers if server.service.requires or server.service.after]
-    for server in ordered:
-        host.unlock(threshold(server.name, platform))
-    waiting = [server for server in servers if server not in ordered]
-    started: list[Server] = []
-
-    def all_are_in() -> bool:
-        started[:] = [server for server in started if not control.status(server.directory, host).ready]
-        while waiting and len(started) < ABREAST:
-            started.append(waiting.pop(0))
-            host.unlock(threshold(started[-1].name, platform))
-        return not waiting
-
-    host.wait(all_are_in, LOOK)
-    for server in waiting:
-        host.unlock(threshold(server.name, platform))
-
-
-def _late(servers: Sequence[Server], before: Mapping[str, int], seconds: float, host: Host) -> list[Server]:
-    """Wait for servers, while within ``seconds`` one more gets ready: a slow host may take as long as it needs. Those
-    that do not get ready."""
-    late = list(servers)
-    idle = 0.0
-
-    def is_late(server: Server) -> bool:
-        return not _ready(server, before.get(server.name, 0), host)
-
-    def first_is_ready() -> bool:
-        return not is_late(late[0])
-
-    while late and idle < seconds:
-        # The first is looked at alone, and all of them when it takes long: s6 starts them in an order of its own.
-        came = host.wait(first_is_ready, LOOK)
-        left = late[1:] if came else [server for server in late if is_late(server)]
-        idle = 0.0 if len(left) < len(late) else idle + LOOK
-        late = left
-    return late
-
-
-def _ready(server: Server, before: int, host: Host) -> bool:
-    now = control.status(server.directory, host)
-    return now.ready and now.pid != before
 
 
 def _ensure_running(platform: Platform, host: Host) -> None:
