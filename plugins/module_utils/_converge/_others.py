@@ -89,16 +89,21 @@ def read_entries_again(others: Others, platform: Platform, host: LocalHost) -> N
     if not others.xinetd:
         return
     process = _xinetd_daemon.find(host)
-    served = {(service.transport, service.port) for service in read_services(CONFIG)}
     if process is None:
-        if served & {(listener.transport, listener.port) for listener in others.opening}:
+        if opened_by_xinetd(others):
             _xinetd_daemon.start(platform, host)
         return
     try:
         _xinetd_daemon.reload(process, host)
     except SwitchFailed:
-        if served:
+        if read_services(CONFIG):
             raise
+
+
+def opened_by_xinetd(others: Others) -> list[Listener]:
+    """Listeners of others that xinetd opens when it reads its files as they are."""
+    served = {(service.transport, service.port) for service in read_services(CONFIG)} if others.xinetd else set()
+    return [listener for listener in others.opening if (listener.transport, listener.port) in served]
 
 
 def put_masks(others: Others) -> None:

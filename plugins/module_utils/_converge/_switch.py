@@ -25,6 +25,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._ot
     Others,
     come_back,
     give_way,
+    opened_by_xinetd,
     put_masks,
     read_entries_again,
 )
@@ -39,6 +40,9 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_platfo
 
 # How long listeners may take to close or to open, in seconds; s6 waits a second before it starts a server again.
 PATIENCE = 10.0
+# How often files are read once more for a listener that was not opened, and how long it may take each time, in seconds.
+AGAIN = 3
+OPENING = 0.05
 # How often the gap meter looks, in seconds.
 SAMPLING = 0.002
 # How long connections may wait for an old listener to serve them before it is closed, in seconds.
@@ -200,9 +204,22 @@ def _activate(backend: Backend, transition: Transition, platform: Platform, host
     if backend.atomic and not change.empty:
         backend.activate(change, platform, host)
         _closed(_gone(change), transition, platform, host)
+        _open_rest(backend, transition, platform, host)
     rest = change.without([*transition.sharing.services, *transition.inheriting.services])
     if not backend.atomic and (rest.start or rest.refresh):
         backend.activate(rest, platform, host)
+
+
+def _open_rest(backend: Backend, transition: Transition, platform: Platform, host: LocalHost) -> None:
+    """A process that xinetd has just made for a client has all of its sockets until the handler is there: a port that
+    goes from one entry to another in one reload may still be taken then, and xinetd gives it up."""
+    change = transition.change(backend)
+    wanted = [listener for service in change.start for listener in service.listeners(platform.ipv6)]
+    wanted += opened_by_xinetd(transition.others)
+    for _again in range(AGAIN):
+        if host.wait(lambda: all(bound(wanted).values()), OPENING):
+            return
+        backend.activate(change, platform, host)
 
 
 def own_directories(platform: Platform) -> tuple[str, ...]:

@@ -47,6 +47,23 @@ class Waking(Xinetd):
         return
 
 
+class Hindered(Waking):
+    """Listens when it has read its files so many times."""
+
+    def __init__(self, listener: socket.socket, times: int) -> None:
+        super().__init__(listener)
+        self._times = times
+        self.read = 0
+
+    def wake(self, *_arguments: t.Any) -> None:
+        return
+
+    def activate(self, *_arguments: t.Any) -> None:
+        self.read += 1
+        if self.read == self._times:
+            self._listener.listen()
+
+
 @pytest.fixture
 def listener(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
     """Bound, but not yet listening."""
@@ -80,3 +97,10 @@ def test_what_there_was_before_is_waited_for(listener: socket.socket) -> None:
 def test_runtime_is_not_woken_for_what_it_had_itself(listener: socket.socket) -> None:
     switch(transition_of(listener, before="xinetd"), {"xinetd": Waking(listener)}, Platform(), HOST)
     assert not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+
+
+@pytest.mark.parametrize(("times", "read"), [(1, 1), (2, 2), (99, 1 + _switch.AGAIN)])
+def test_files_are_read_again_for_what_was_not_opened(listener: socket.socket, times: int, read: int) -> None:
+    xinetd = Hindered(listener, times)
+    switch(transition_of(listener), {"s6": Closing(), "xinetd": xinetd}, Platform(), HOST)
+    assert xinetd.read == read
