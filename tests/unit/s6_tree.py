@@ -41,7 +41,6 @@ class Tree:
         self.removed: list[str] = []
         self.broken: set[str] = set()
         self.held: list[str] = []
-        self.locked: set[str] = set()
         self._next = 100
         if scanned:
             self.processes_seen.append(Process(50, 1, "s6-svscan", ("s6-svscan", "/etc/superserver/s6"), 0))
@@ -67,8 +66,7 @@ class Tree:
     def _start(self, name: str) -> None:
         self._next += 1
         self.pids[name] = self._next
-        waits = f"{DIRECTORIES}/{name}/notification-fd" in self.locked
-        flags = 4 if name in self.broken or waits else 12
+        flags = 4 if name in self.broken else 12
         data = bytes(24) + self._next.to_bytes(8, "big") + bytes(2) + bytes([flags])
         self.files[f"{DIRECTORIES}/{name}/supervise/status"] = data.decode("utf-8", "surrogateescape")
 
@@ -91,6 +89,8 @@ class Tree:
             return Result(0, "".join(f"{name}\n" for name in self.held), "")
         if SOCKET in argv:
             self.held = [name for name in self.held if name not in argv[argv.index(SOCKET) :]]
+        if argv[0] == "touch":
+            self.files.update(dict.fromkeys(argv[2:], ""))
         if argv[0] == "rm":
             self.files = {path: text for path, text in self.files.items() if path not in argv[3:]}
         if list(argv[:3]) == ["systemctl", "--root=/", "enable"]:
@@ -142,19 +142,6 @@ class Tree:
     def _end(self, name: str) -> None:
         self.pids.pop(name)
         self.processes_seen = [each for each in self.processes_seen if each.argv[-1] != name]
-
-    def lock(self, path: str) -> None:
-        self.locked.add(path)
-
-    def unlock(self, path: str) -> None:
-        if path in self.locked:
-            self.locked.remove(path)
-            name = path.split("/")[4]
-            if name in self.pids:
-                self._start(name)
-
-    def awaited(self) -> bool:
-        return True
 
     def remove_tree(self, path: str) -> None:
         self.removed.append(path)

@@ -102,15 +102,6 @@ class Host(t.Protocol):
     def remove_tree(self, path: str) -> None:
         """Remove a directory with all that is in it; nothing there is no error."""
 
-    def lock(self, path: str) -> None:
-        """Lock a file for writing (fcntl(2)) until :meth:`unlock`, or until this process ends. Raises OSError."""
-
-    def unlock(self, path: str) -> None:
-        """Unlock a file; one that is not locked is no error."""
-
-    def awaited(self) -> bool:
-        """Whether somebody waits for each of the locked files, as far as the kernel tells."""
-
     def wait(self, happened: Callable[[], bool], seconds: float) -> bool:
         """Poll until ``happened()``, at most so long."""
 

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Servers of s6 on their way to their ports: started early, let in, and awaited."""
+"""Servers of s6 on their way to their ports: supervised, brought up, and awaited."""
 
 from __future__ import annotations
 
@@ -9,51 +9,49 @@ from collections.abc import Mapping, Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _s6_control as control
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Host
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_servers import Server
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_start import threshold
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_servers import (
+    Server,
+    logger_of,
+    supervised_at,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 
 # How long to look at one of several servers that are awaited, in seconds.
 LOOK = 1.0
-# How many servers get ready at a time.
+# How many servers get ready at a time, and how long that is kept up, in seconds.
 ABREAST = 4
+PACED = 0.3
 
 
-def start_early(servers: Sequence[Server], seconds: float, platform: Platform, host: Host) -> None:
-    """Start new servers, as far as they can while others have their ports: until all of them wait for :func:`let_in`,
-    or for so long."""
-    thresholds = [threshold(server.name, platform) for server in servers]
-    try:
-        for path in thresholds:
-            host.lock(path)
-    except OSError:
-        # As where a process may not have that many files open.
-        for path in thresholds:
-            host.unlock(path)
-        return
+def down_file(name: str, platform: Platform) -> str:
+    """With it a service is not started when its supervisor is."""
+    return f"{supervised_at(name, platform)}/down"
+
+
+def supervise(servers: Sequence[Server], seconds: float, platform: Platform, host: Host) -> None:
+    """Have new servers and their loggers supervised, and wait for that so long; the servers do not start."""
+    host.run(["touch", "--", *(down_file(server.name, platform) for server in servers)])
     control.tell_scanner(platform, control.RESCAN, host)
-    host.wait(host.awaited, seconds)
+    names = [name for server in servers for name in (server.name, logger_of(server.name, platform))]
+    directories = [supervised_at(name, platform) for name in names]
+    host.wait(lambda: all(control.tell(directory, control.NOTHING, host) for directory in directories), seconds)
 
 
-def let_in(servers: Sequence[Server], platform: Platform, host: Host) -> None:
-    """Let servers that wait go on, few at a time: others may still serve clients, and need the processors for that.
-    Those that wait for each other, too, must not keep them out."""
-    ordered = [server for server in servers if server.service.requires or server.service.after]
-    for server in ordered:
-        host.unlock(threshold(server.name, platform))
-    waiting = [server for server in servers if server not in ordered]
+def bring_up(servers: Sequence[Server], host: Host) -> None:
+    """Bring servers up, few at a time: others may still serve clients, and need the processors for that."""
+    waiting = list(servers)
     started: list[Server] = []
 
-    def all_are_in() -> bool:
+    def all_are_told() -> bool:
         started[:] = [server for server in started if not control.status(server.directory, host).ready]
         while waiting and len(started) < ABREAST:
             started.append(waiting.pop(0))
-            host.unlock(threshold(started[-1].name, platform))
+            control.tell(started[-1].directory, control.UP, host)
         return not waiting
 
-    host.wait(all_are_in, LOOK)
+    host.wait(all_are_told, PACED)
     for server in waiting:
-        host.unlock(threshold(server.name, platform))
+        control.tell(server.directory, control.UP, host)
 
 
 def late(servers: Sequence[Server], before: Mapping[str, int], seconds: float, host: Host) -> list[Server]:

@@ -14,7 +14,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_servers import (
     SERVICES,
     Server,
-    home,
     supervised_at,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities import enforced_by_guard
@@ -47,11 +46,10 @@ done"""
 
 
 def start_lines(server: Server, platform: Platform) -> list[str]:
-    """Everything before the server. The most of it is done while somebody else may still have the ports."""
+    """Everything before the server."""
     return [
         LOGGED,
         *surroundings(server, platform),
-        *_crossing(server, platform),
         *_guard(server, platform),
         *introduction(server, platform),
     ]
@@ -71,18 +69,6 @@ def introduction(server: Server, platform: Platform) -> list[str]:
     """What comes last. The binder says by itself that it listens; other servers say it on standard output."""
     said = [line("fdmove", "1", READY)] if server.kind != "binder" else []
     return [*_order(server.service, platform), *said]
-
-
-def threshold(name: str, platform: Platform) -> str:
-    """A file of the server of this name, which a run keeps locked while others have the ports."""
-    return f"{home(name, platform)}/{NOTIFICATION}"
-
-
-def _crossing(server: Server, platform: Platform) -> list[str]:
-    """s6-rc would take servers that wait here for some that do not start."""
-    if platform.s6_rc:
-        return []
-    return [block("foreground", line("s6-setlock", "-r", threshold(server.name, platform), "true"))]
 
 
 def _guard(server: Server, platform: Platform) -> list[str]:

@@ -34,7 +34,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6
     servers,
     supervised_at,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_start import threshold
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._terminator import behind, in_front, joined
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
@@ -159,13 +158,13 @@ class S6:
             host.remove_tree(f"{SERVICES}/{name}")
 
     def prepare(self, change: Change, platform: Platform, host: Host) -> None:
-        """New servers start, as far as they can while others have their ports. s6-rc would wait for them to get
-        ready."""
+        """Supervisors and loggers of new servers start, which are two processes of three; s6-rc has its supervisors
+        since the update."""
         every = [server for service in change.start for server in servers(service, platform)]
         new = [server for server in every if not control.tell(server.directory, control.NOTHING, host)]
         if platform.s6_rc or not new or not control.tell_scanner(platform, control.NOTHING, host):
             return
-        opening.start_early(new, PATIENCE + START * len(new), platform, host)
+        opening.supervise(new, PATIENCE + START * len(new), platform, host)
 
     def cuts(self, change: Change, platform: Platform, host: Host) -> list[Service]:
         return change.ended
@@ -201,10 +200,8 @@ class S6:
             _s6_rc.change("-u", names, platform.s6_rc, seconds, platform, host)
         else:
             self._allow_start(touched, platform, host)
-            for server in starting:
-                control.tell(server.directory, control.UP, host)
             control.tell_scanner(platform, control.RESCAN, host)
-            opening.let_in(starting, platform, host)
+            opening.bring_up(starting, host)
 
         late = [server.service for server in opening.late(waiting, before, seconds, host)]
         if late:
@@ -216,7 +213,7 @@ class S6:
         """Remove what keeps servers from being started at the next boot, whoever put it there."""
         found = [server for service in services for server in servers(service, platform)]
         names = [server.name for server in found] + [HOLDER for server in found if server.kept][:1]
-        files = [path for path in (_down_file(name, platform) for name in names) if host.exists(path)]
+        files = [path for path in (opening.down_file(name, platform) for name in names) if host.exists(path)]
         if files:
             host.run(["rm", "-f", "--", *files])
 
@@ -296,17 +293,11 @@ def _drop(gone: Mapping[str, bool], platform: Platform, host: Host) -> None:
 def _bring_down(names: Sequence[str], platform: Platform, host: Host) -> None:
     """Stop servers for good."""
     directories = [supervised_at(name, platform) for name in names]
-    for name, directory in zip(names, directories):
+    for directory in directories:
         control.tell(directory, control.DOWN, host)
-        host.unlock(threshold(name, platform))
     if platform.s6_rc:
         _s6_rc.change("-d", names, platform.s6_rc, PATIENCE, platform, host)
     host.wait(lambda: not any(control.status(directory, host).pid for directory in directories), PATIENCE)
-
-
-def _down_file(name: str, platform: Platform) -> str:
-    """With it a service is not started when its supervisor is."""
-    return f"{supervised_at(name, platform)}/down"
 
 
 def _ailments(server: Server, platform: Platform, host: Host) -> str:
@@ -317,8 +308,8 @@ def _ailments(server: Server, platform: Platform, host: Host) -> str:
 
 def _ailment(name: str, platform: Platform, host: Host) -> str:
     # s6-rc has such files come and go, and none of them outlives a boot.
-    if not platform.s6_rc and host.exists(_down_file(name, platform)):
-        return f"{_down_file(name, platform)} keeps it from being started at boot"
+    if not platform.s6_rc and host.exists(opening.down_file(name, platform)):
+        return f"{opening.down_file(name, platform)} keeps it from being started at boot"
     directory = supervised_at(name, platform)
     return "" if control.tell(directory, control.NOTHING, host) else f"{directory} is not supervised"
 

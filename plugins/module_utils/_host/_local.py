@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Process, Result, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files, _processes
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._locks import Locks
 
 # How long to wait between two looks at something that is about to happen, in seconds.
 POLL = 0.005
@@ -31,7 +30,6 @@ class LocalHost:
     def __init__(self, module: Commands) -> None:
         self._module = module
         self.commands: list[str] = []
-        self._locks = Locks()
 
     def run(
         self,
@@ -96,15 +94,6 @@ class LocalHost:
     def remove_tree(self, path: str) -> None:
         """Remove a directory with all that is in it."""
         _files.remove_tree(path)
-
-    def lock(self, path: str) -> None:
-        self._locks.lock(path)
-
-    def unlock(self, path: str) -> None:
-        self._locks.unlock(path)
-
-    def awaited(self) -> bool:
-        return self._locks.awaited()
 
     def wait(self, happened: Callable[[], bool], seconds: float) -> bool:
         deadline = time.monotonic() + seconds

@@ -16,11 +16,10 @@ import errno
 import os
 import platform
 import re
+import resource
 import socket
 import struct
 from collections.abc import Collection
-
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._limits import lift_limit
 
 # asm-generic/unistd.h, which every architecture follows for calls as new as these; alpha alone counts from 110 on.
 _PIDFD_OPEN, _PIDFD_GETFD = 434, 438
@@ -51,7 +50,7 @@ def _call(number: int, *arguments: int) -> int:
 
 def duplicates(pid: int, inodes: Collection[int]) -> list[socket.socket]:
     """Sockets of a process, by their inodes. Raises OSError where that is not permitted, or one is gone."""
-    lift_limit()
+    _lift_limit()
     found = _descriptors(pid)
     missing = sorted(set(inodes) - set(found))
     if missing:
@@ -61,6 +60,13 @@ def duplicates(pid: int, inodes: Collection[int]) -> list[socket.socket]:
         return [socket.socket(fileno=_call(_PIDFD_GETFD, process, found[inode], 0)) for inode in inodes]
     finally:
         os.close(process)
+
+
+def _lift_limit() -> None:
+    """Hundreds of services may have more sockets than a process may open unless it asks for more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _descriptors(pid: int) -> dict[int, int]:

@@ -47,7 +47,7 @@ def test_activate_starts_what_is_new_and_what_was_down() -> None:
     tree = Tree("a")
     tree.add("b")
     BACKEND.activate(Change(start=(named("a"), named("b"))), HOST, host(tree))
-    assert tree.told == [("a", b"u"), ("", b"a")]
+    assert tree.told == [("", b"a"), ("a", b"u"), ("b", b"u")]
     assert "b" in tree.pids
     assert tree.commands == []
 

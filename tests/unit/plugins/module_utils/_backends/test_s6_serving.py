@@ -20,7 +20,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6
     SOCKET,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_servers import server_of, servers
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_start import threshold
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import S6
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import PATH, Platform
 from ansible_collections.ondemand.superserver.tests.unit import goldens
@@ -31,7 +30,6 @@ from ansible_collections.ondemand.superserver.tests.unit.s6_services import (
     PROVIDERS,
     SERVICES,
     UCSPI,
-    UNDER_S6_RC,
     binding,
     chains,
     files_of,
@@ -200,27 +198,6 @@ def test_guard_is_loaded_before_anything_listens(name: str, loads: bool) -> None
 def test_unix_clients_have_no_address() -> None:
     for chain in chains(files_of("unix")).values():
         assert "REMOTE_ADDR" not in chain.environment
-
-
-@pytest.mark.parametrize("platform", [*PROVIDERS.values(), AS_PID_1])
-@pytest.mark.parametrize("name", SERVICES)
-def test_server_waits_until_its_ports_are_free(name: str, platform: Platform) -> None:
-    """What it runs in is ready by then; rules, other services and the socket itself come after that."""
-    files = files_of(name, platform)
-    found = chains(files)
-    for server in servers(made(name), platform):
-        path = threshold(server.name, platform)
-        assert path in {file.path for file in files}
-        chain = found[server.name]
-        assert chain.arguments("foreground")[0] == [["s6-setlock", "-r", path, "true"]]
-        order = [program for program, _words in chain.programs]
-        softlimit = [] if platform is AS_PID_1 else ["s6-softlimit"]
-        assert order[: order.index("foreground")] == ["fdmove", "cd", "umask", *softlimit]
-
-
-def test_servers_of_s6_rc_do_not_wait() -> None:
-    run = next(file for file in files_of("echo", UNDER_S6_RC) if file.path.endswith("/run"))
-    assert "s6-setlock" not in run.content
 
 
 def test_handler_may_open_as_many_files_as_elsewhere() -> None:

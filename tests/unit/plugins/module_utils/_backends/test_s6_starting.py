@@ -26,41 +26,20 @@ def waiting(tree: Tree) -> set[str]:
     return {name for name, status in found.items() if status.pid and not status.ready}
 
 
-def prepared() -> tuple[Tree, Change]:
+def test_what_is_new_is_supervised_before_it_is_started() -> None:
     tree = Tree("a")
     for name in "bc":
         tree.add(name)
     change = Change(start=(named("a"), named("b"), named("c")))
     BACKEND.prepare(change, HOST, host(tree))
-    return tree, change
-
-
-def test_what_is_new_starts_and_waits_until_ports_are_free() -> None:
-    tree, change = prepared()
+    downs = [f"{DIRECTORIES}/{name}/down" for name in "bc"]
+    assert tree.commands == [["touch", "--", *downs]]
     assert tree.told == [("", b"a")]
-    assert waiting(tree) == {"b", "c"}
+    assert {name for name, pid in tree.pids.items() if pid} == {"a", "a/log", "b/log", "c/log"}
     BACKEND.activate(change, HOST, host(tree))
+    assert tree.commands[1:] == [["rm", "-f", "--", *downs]]
     assert told(tree, b"u") == ["a", "b", "c"]
-    assert waiting(tree) == set()
-    assert tree.commands == []
-
-
-class Full(Tree):
-    """Lets nobody lock more than one file."""
-
-    def lock(self, path: str) -> None:
-        if self.locked:
-            raise OSError
-        super().lock(path)
-
-
-def test_what_cannot_be_kept_waiting_is_not_started_early() -> None:
-    tree = Full("a")
-    for name in "bc":
-        tree.add(name)
-    BACKEND.prepare(Change(start=(named("b"), named("c"))), HOST, host(tree))
-    assert tree.told == []
-    assert tree.locked == set()
+    assert all(tree.pids[name] for name in "bc")
 
 
 class Taking(Tree):
@@ -78,37 +57,21 @@ class Taking(Tree):
             if happened():
                 return True
             late = sorted(waiting(self))
-            self.seen.append(len(self.locked))
+            self.seen.append(len(told(self, b"u")))
             if late:
                 self.get_ready(late[0])
         return False
 
 
-def test_few_servers_get_ready_at_a_time() -> None:
+def test_few_servers_are_brought_up_at_a_time() -> None:
     names = "bcdefg"
     tree = Taking(*names)
     change = Change(start=tuple(map(named, names)))
     BACKEND.prepare(change, HOST, host(tree))
     BACKEND.activate(change, HOST, host(tree))
-    assert tree.seen[:3] == [2, 1, 0]
+    assert tree.seen[:3] == [4, 5, 6]
+    assert told(tree, b"u") == list(names)
     assert waiting(tree) == set()
-
-
-def test_servers_that_wait_for_others_keep_none_of_these_out() -> None:
-    names = "bcdefgz"
-    tree = Taking(*names)
-    change = Change(start=tuple(named(name, **({} if name == "z" else {"after": ["z"]})) for name in names))
-    BACKEND.prepare(change, HOST, host(tree))
-    assert len(tree.locked) == len(names)
-    BACKEND.activate(change, HOST, host(tree))
-    assert tree.seen[0] == 0
-
-
-def test_what_waits_can_be_released() -> None:
-    tree, change = prepared()
-    BACKEND.release(Change(stop=change.start), HOST, host(tree))
-    assert told(tree, b"d") == ["a", "b", "c"]
-    assert tree.locked == set()
 
 
 @pytest.mark.parametrize(("services", "scanned"), [((), True), (("a",), True), (("b",), False)])
@@ -117,4 +80,4 @@ def test_nothing_is_prepared_without_need_or_tree(services: tuple[str, ...], sca
     tree.add("b")
     BACKEND.prepare(Change(start=tuple(map(named, services))), HOST, host(tree))
     assert tree.told == []
-    assert tree.locked == set()
+    assert tree.commands == []
