@@ -145,6 +145,8 @@ class Backend(t.Protocol):
     # Of an atomic one, where it reads its services: obsolete files of that directory must be gone before it activates.
     # The rest is what handlers of clients that have just come need. Empty for the others.
     entries: str
+    # Files that only tell systemd how to stop the runtime, so that it need not read at once that they are gone.
+    stopping: tuple[str, ...]
 
     def render(self, services: Sequence[Service], platform: Platform) -> list[File]:
         """Every file for these services (present and disabled), shared ones included once. Pure."""

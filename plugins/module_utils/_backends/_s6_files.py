@@ -8,9 +8,11 @@ What every connection costs is a few program starts, so that whatever can be don
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import LOGS, File
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import RULES, TABLE
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import (
     BINDER,
     banners,
@@ -38,33 +40,50 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6
     keeping,
     retrieving,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_rc import bundles, definition
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_rc import ENABLED, bundles, definition
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_servers import (
+    SERVICES,
     Server,
     scanned_at,
     servers,
-)
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_start import (
-    NOTIFICATION,
-    READY,
-    introduction,
-    start_lines,
-    surroundings,
+    supervised_at,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities import enforced_by_guard
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_access import parse_network
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Endpoint, Listener
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_order import is_unit
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_records import Tcp
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_schema import BACKSTOP
 
+# Standard output is the logger.
+LOGGED = line("fdmove", "-c", "2", "1")
+# Servers say on this descriptor that they listen.
+READY = "3"
 # What an omitted backlog means: more than any kernel grants.
 BACKLOG = 65535
+# The usual soft limit of open files (systemd.exec(5), getrlimit(2)).
+OPEN_FILES = "1024"
 # Ten old files of a megabyte each.
 ROTATION = ("n10", "s1000000")
 # What runs for a connection, in a file of its own.
 HANDLER = "handler"
+# Servers of other services are waited for until they listen, for ten seconds each at most. At boot theirs may be
+# supervised later than one's own. Entries are enabled servers, or service directories of any.
+WAIT = """\
+entries=$1 places=$2
+shift 2
+for name do
+    for entry in "$entries$name" "$entries$name".*; do
+        tries=0
+        while [ -e "$entry" ] && [ ! -e "$entry/down" ] && [ "$tries" -lt 50 ]; do
+            [ "$(s6-svstat -o ready "$places/${entry##*/}" 2>/dev/null)" != true ] || break
+            tries=$((tries + 1))
+            sleep 0.2
+        done
+    done
+done"""
 # Where the binder finds the sockets that it is handed, from this descriptor on.
 FIRST = 4
 
@@ -95,12 +114,8 @@ def process_lines(server: Server, platform: Platform) -> list[str]:
     A server that nobody keeps the socket for finds its handler in a file, which every connection reads. So it is
     started again, which closes its port for a moment, only when it has changed itself.
     """
-    return [*surroundings(server, platform), *introduction(server, platform), *_program(server, platform)]
-
-
-def _program(server: Server, platform: Platform) -> list[str]:
     rest = _chain(server, platform) if server.kept else [line(_handler_file(server))]
-    return [*_server(server, platform), *rest]
+    return [*_preparation(server, platform), *_server(server, platform), *rest]
 
 
 def rules_directory(server: Server) -> str:
@@ -110,11 +125,11 @@ def rules_directory(server: Server) -> str:
 
 def _server_files(server: Server, platform: Platform) -> list[File]:
     service = server.service
-    run = script([*start_lines(server, platform), *_program(server, platform)], platform, service.description)
+    run = script([LOGGED, *_guard(server, platform), *process_lines(server, platform)], platform, service.description)
     contents = [
         ("run", run, 0o755),
         *_beside(server, platform),
-        (NOTIFICATION, f"{READY}\n", 0o644),
+        ("notification-fd", f"{READY}\n", 0o644),
         *((name, f"{value}\n", 0o644) for name, value in service.native.s6.items()),
         *((path, "", 0o644) for path in _rules(server, platform)),
     ]
@@ -155,6 +170,35 @@ def _beside(server: Server, platform: Platform) -> list[tuple[str, str, int]]:
 
 def _handler_file(server: Server) -> str:
     return f"{server.home}/{HANDLER}"
+
+
+def _guard(server: Server, platform: Platform) -> list[str]:
+    """Without its rules a service must not listen, also where nothing else loads them at boot."""
+    if not enforced_by_guard(server.service, platform):
+        return []
+    nft = platform.program("nft")
+    load = f"{nft} -t list table inet {TABLE} >/dev/null 2>&1 || exec {nft} -f {RULES}"
+    return [block("if", line(platform.program("sh"), "-c", load))]
+
+
+def _preparation(server: Server, platform: Platform) -> list[str]:
+    """What is done once. The binder says by itself that it listens; other servers say it on standard output."""
+    return [
+        *_order(server.service, platform),
+        *([line("fdmove", "1", READY)] if server.kind != "binder" else []),
+        line("cd", "/"),
+        line("umask", server.service.umask),
+        # The unit gives s6-svscan more, which needs two descriptors for each server.
+        *([line("s6-softlimit", "-o", OPEN_FILES)] if platform.init == "systemd" else []),
+    ]
+
+
+def _order(service: Service, platform: Platform) -> list[str]:
+    """Other services are waited for as long as they take, but not for ever."""
+    others = [name for name in dict.fromkeys((*service.requires, *service.after)) if not is_unit(name)]
+    entries = ENABLED if platform.s6_rc else f"{SERVICES}/"
+    words = (WAIT, "wait", entries, posixpath.dirname(supervised_at("", platform)), *others)
+    return [block("foreground", line(platform.program("sh"), "-c", *words))] if others else []
 
 
 def _server(server: Server, platform: Platform) -> list[str]:

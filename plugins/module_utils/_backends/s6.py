@@ -77,6 +77,7 @@ class S6:
     name = "s6"
     atomic = False
     entries = ""
+    stopping: tuple[str, ...] = ()
 
     def render(self, services: Sequence[Service], platform: Platform) -> list[File]:
         fronts = [in_front(service, platform) for service in services]

@@ -54,6 +54,7 @@ class Systemd:
     name = "systemd"
     atomic = False
     entries = ""
+    stopping: tuple[str, ...] = ()
 
     def render(self, services: Sequence[Service], platform: Platform) -> list[File]:
         fronts = [in_front(service, platform) for service in services]

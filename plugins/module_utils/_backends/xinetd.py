@@ -24,6 +24,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xi
     enabled_services,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xinetd_files import (
+    DROP_IN,
     ENTRIES,
     entries,
     listener_settings,
@@ -56,6 +57,7 @@ class Xinetd:
     name = "xinetd"
     atomic = True
     entries = ENTRIES
+    stopping: tuple[str, ...] = (DROP_IN,)
 
     def render(self, services: Sequence[Service], platform: Platform) -> list[File]:
         fronts = [in_front(service, platform) for service in services]

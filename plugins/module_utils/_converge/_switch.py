@@ -15,9 +15,6 @@ from dataclasses import dataclass, field, replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Backend, Change, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import GUARD, apply_guard
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xinetd_files import (
-    DROP_IN as XINETD_DROP_IN,
-)
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._hold import holding
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._inheriting import Inheriting
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import bound
@@ -77,15 +74,6 @@ class Transition:
     inheriting: Inheriting = field(default_factory=Inheriting)
     draining: float = 0.0
     closing: frozenset[int] = frozenset()
-
-    @property
-    def unloads_units(self) -> bool:
-        """Whether units go that are not of the backend systemd, and systemd has to forget them: drop-ins, the guard's,
-        those that are masked. The drop-in of xinetd only says how that is stopped: when systemd has taken its ports
-        over, clients do not have to wait for that to be read."""
-        spared = {XINETD_DROP_IN} if self.sharing.services else set()
-        gone = {path for paths in self.obsolete.values() for path in paths} - spared
-        return any(path.startswith("/etc/systemd/") for path in (*gone, *self.others.masks))
 
     def change(self, backend: Backend) -> Change:
         """What one backend has to do."""
@@ -161,16 +149,24 @@ def _tidy(
     host: LocalHost,
 ) -> None:
     """Remove what nothing uses any more."""
+    units_went = platform.init == "systemd" and _unloads_units(transition, (*separate, *atomic))
     _remove(transition, GUARD, platform)
     for backend in atomic:
         _remove(transition, backend.name, platform)
     for backend in separate:
         removed = _remove(transition, backend.name, platform)
-        units_went = transition.unloads_units and platform.init == "systemd"
         if removed or (backend.name == "systemd" and units_went):
             backend.reload(platform, host)
     _sweep(transition)
     come_back(transition.others, host)
+
+
+def _unloads_units(transition: Transition, backends: Iterable[Backend]) -> bool:
+    """Whether units go that are not of the backend systemd, and that it has to forget: drop-ins, the guard's, those
+    that are masked. Clients of ports that systemd has taken over do not wait for what can be forgotten later."""
+    later = {path for backend in backends for path in backend.stopping} if transition.sharing.services else set()
+    gone = {path for paths in transition.obsolete.values() for path in paths} - later
+    return any(path.startswith("/etc/systemd/") for path in (*gone, *transition.others.masks))
 
 
 def _wake(transition: Transition, backends: Iterable[Backend], platform: Platform, host: LocalHost) -> None:

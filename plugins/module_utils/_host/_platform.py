@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import RUNTIME, Process
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_execline import EXECLINE_PATH
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import ipv6_usable
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
@@ -69,7 +70,7 @@ PROGRAMS = (
 )
 # Debian keeps execline's own programs out of PATH. Its /usr/bin/execlineb is a script that ends in the program of that
 # name: four milliseconds for each script that is started, instead of one and a half.
-FIRST_PATH = ("/usr/lib/execline/bin", "/command")
+FIRST_PATH = tuple(EXECLINE_PATH.split(":"))
 
 # Binds a socket and sends itself a datagram: under IPAddressDeny=any the kernel forbids it, if the filter is real.
 _BPF_PROBE = (
