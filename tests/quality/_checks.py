@@ -4,11 +4,13 @@
 """What the executables in this directory share: where things are, how a check runs and how it is reported.
 
 A check prints one line, ``ok NAME 3.2s`` or ``FAILED NAME 3.2s``; what its tool said follows a failure. A tool that is
-not installed fails its check. Every executable writes two numbers, passed and failed, to ``.cache/results/<its name>``.
+not installed fails its check. Every executable writes two numbers, passed and failed, to ``.cache/results/<its name>``,
+and the parts of its checks to ``.cache/results/parts/<its name>.json``.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -17,11 +19,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".cache"
+RESULTS = CACHE / "results"
+PARTS = RESULTS / "parts"
 COLLECTION = "ondemand.superserver"
 OLDEST = "3.8"  # Python of managed hosts
 
@@ -34,14 +39,26 @@ _INSTALL_HINT = (
 _printing = threading.Lock()
 
 
+class Part(NamedTuple):
+    """What a check consists of: one test, one task on one host. ``place`` tells those of the same name apart."""
+
+    group: str
+    name: str
+    place: str = ""
+    seconds: float = 0.0
+
+
 @dataclass(frozen=True)
 class Outcome:
-    """``passed`` and ``failed`` count whatever the check counts: 1 and 0 for a linter, tests for a test run."""
+    """``passed`` and ``failed`` count whatever the check counts: 1 and 0 for a linter, tests for a test run. ``absent``
+    are the places, as in parts, that this machine lacks something for."""
 
     passed: int
     failed: int
     output: str = ""
     note: str = ""
+    parts: Sequence[Part] = ()
+    absent: str = ""
 
     @classmethod
     def of(cls, good: bool, output: str, note: str = "") -> Outcome:
@@ -119,7 +136,7 @@ def find_python(version: str) -> Path | None:
 
 def absent(version: str) -> Outcome:
     """The outcome of an extra that this machine has no Python for: neither passed nor failed, and it says so."""
-    return Outcome(0, 0, note=f"NOT RUN: no Python {version} on this machine")
+    return Outcome(0, 0, note=f"NOT RUN: no Python {version} on this machine", absent=f"Python {version}")
 
 
 def tool_environment() -> dict[str, str]:
@@ -165,9 +182,13 @@ def main(checks: Sequence[Check], *, workers: int = 1) -> None:
     with ThreadPoolExecutor(workers) as pool:
         outcomes = list(pool.map(_report, checks))
     passed, failed = sum(one.passed for one in outcomes), sum(one.failed for one in outcomes)
-    results = CACHE / "results"
-    results.mkdir(parents=True, exist_ok=True)
-    (results / name).write_text(f"{passed} {failed}\n", encoding="utf-8")
+    PARTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / name).write_text(f"{passed} {failed}\n", encoding="utf-8")
+    record = {
+        "parts": [part for one in outcomes for part in one.parts],
+        "absent": [[name, one.absent] for one in outcomes if one.absent],
+    }
+    (PARTS / f"{name}.json").write_text(json.dumps(record), encoding="utf-8")
     sys.exit(failed > 0)
 
 
@@ -178,7 +199,10 @@ def _report(check: Check) -> Outcome:
     except MissingTool as missing:
         outcome = Outcome.of(False, str(missing))
     verdict = "FAILED" if outcome.failed else "ok"
-    line = f"{verdict} {check.name} {time.monotonic() - started:.1f}s"
+    seconds = time.monotonic() - started
+    line = f"{verdict} {check.name} {seconds:.1f}s"
+    if not outcome.parts and not outcome.absent:
+        outcome = replace(outcome, parts=[Part(Path(sys.argv[0]).name, check.name, seconds=round(seconds, 2))])
     with _printing:
         print(f"{line} ({outcome.note})" if outcome.note else line)
         if outcome.failed:

@@ -3,38 +3,27 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Declares every case of ``tests/bad_input/cases.yml`` to this host, and looks what the host is like afterwards.
 
-The module ``services`` runs as it is, from its source; only that it is not started anew for each case. Everything else
-that it needs comes with this module, which imports the same.
+The module ``services`` runs as it is, from its source; only that it is not started anew for each case.
 """
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import shutil
 import socket
 import subprocess
-import sys
 import time
-import traceback
 import typing as t
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+from ansible.module_utils.as_is import Result, run
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.testing import patch_module_args
-
-from ansible_collections.ondemand.superserver.plugins.module_utils import _module
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _run
-
-# What the source of the module imports, so that it comes along.
-BUNDLED = (_module, _run)
 
 BASE = "superserver_services"
 
 Case = dict[str, t.Any]
-Result = dict[str, t.Any]
 
 # Listeners of nobody that the collection knows.
 STRANGERS = (
@@ -48,10 +37,6 @@ STRANGERS_FILES = {
     "xinetd": "/etc/xinetd.d/superserver-stranger",
     "s6": "/run/service/superserver-stranger/run",
 }
-
-# linux/prctl.h and linux/capability.h
-PR_CAPBSET_DROP = 24
-CAPABILITIES = {"net_admin": 12}
 
 
 def rules() -> str:
@@ -78,38 +63,6 @@ class Host:
         """How the host differs from what it was before."""
         found: list[str] = self._space["differences"](before, now)
         return found
-
-
-def run(source: str, arguments: dict[str, t.Any], lacking: str = "") -> Result:
-    """What the module of this source answers, in a process of its own."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.close(reader)
-            os.dup2(writer, 1)
-            os.dup2(writer, 2)
-            if lacking:
-                ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAPABILITIES[lacking], 0, 0, 0)
-            with patch_module_args(arguments):
-                # The module under test, as Ansible runs it.
-                exec(compile(source, "services.py", "exec"), {"__name__": "__main__"})  # noqa: S102
-        except SystemExit:
-            pass
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            sys.stdout.flush()
-            os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader, encoding="utf-8", errors="replace") as pipe:
-        said = pipe.read()
-    os.waitpid(child, 0)
-    try:
-        result: Result = json.loads(said)
-    except ValueError:
-        return {"crashed": said}
-    return result
 
 
 def arguments_of(case: Case, good: Case, backend: str) -> dict[str, t.Any]:
@@ -257,19 +210,21 @@ def main() -> None:
     cases = [case for place in declared["places"] for case in cases_of(place, declared)] + declared["cases"]
     cases = [case for case in cases if backend in (case.get("only") or [backend])]
     cases = [case for case in cases if not fresh or case.get("fresh") or case.get("accepted")]
-    failures = [] if fresh else delivery(declared, backend)
+    failures, checks = [] if fresh else delivery(declared, backend), []
     with strangers(STRANGERS_FILES[backend]):
         before = host.look()
         for case in cases:
+            begun = time.monotonic()
             arguments = arguments_of(case, declared["good"], backend)
             wrong = judge(case, run(module.params["source"], arguments, case.get("lacking", "")))
             now = host.look()
             wrong += [f"the host is not as it was: {text}" for text in host.differences(before, now)]
             before = now
+            checks.append({"name": case["case"], "seconds": round(time.monotonic() - begun, 2)})
             failures += [f"{case['case']}: {text}" for text in wrong]
     if failures:
         module.fail_json(msg=f"{len(cases)} cases, and this was wrong:\n" + "\n".join(failures))
-    module.exit_json(msg=f"{len(cases)} cases")
+    module.exit_json(msg=f"{len(cases)} cases", checks=checks)
 
 
 if __name__ == "__main__":

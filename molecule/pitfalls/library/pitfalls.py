@@ -409,18 +409,19 @@ def main() -> None:
     )
     trial = Trial(module.params["backend"], module.params["base"], module)
     failures = []
-    seconds = {}
+    checks = []
     for story in STORIES:
         started = time.monotonic()
         try:
             story(trial)
         except (Wrong, RunFailed, InvalidDeclaration, OSError) as problem:
             failures.append(f"{story.__name__} ({story.__doc__.partition(':')[0]}): {problem}")
-        seconds[story.__name__] = round(time.monotonic() - started, 1)
+        took = round(time.monotonic() - started, 1)
+        checks.append({"name": f"{story.__name__}, {trial.backend}", "seconds": took})
     trial.declare()
     if failures:
         module.fail_json(msg=f"{trial.backend}: {len(failures)} of {len(STORIES)} went wrong:\n" + "\n".join(failures))
-    module.exit_json(msg=f"{trial.backend}: {len(STORIES)} stories", seconds=seconds)
+    module.exit_json(msg=f"{trial.backend}: {len(STORIES)} stories", checks=checks)
 
 
 if __name__ == "__main__":

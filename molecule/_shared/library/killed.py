@@ -189,7 +189,7 @@ def mend(wanted: list[Endpoint]) -> tuple[float, str]:
             return last, ""
         if asked > PATIENCE:
             return last, f"after {asked:.1f} s there still is a journal"
-        time.sleep(0.02)
+        time.sleep(0.1)
 
 
 def held() -> str:
