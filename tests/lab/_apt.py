@@ -8,11 +8,16 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from _system import LabError, run
+
+# Releases that are updated no more: mirrors drop their suite of updates, and the day until which their index files are
+# valid has gone by.
+FROZEN = {"bullseye"}
 
 DEBIAN_SUITE = re.compile(
     r"(bookworm|trixie|forky|sid|stable|oldstable|testing|unstable)(-updates|-security)?(/updates)?"
@@ -26,9 +31,17 @@ class Source:
     uri: str
     suite: str
     keyring: str
+    frozen: bool = False
 
     def line(self) -> str:
-        return f"deb {f'[signed-by={self.keyring}] ' if self.keyring else ''}{self.uri} {self.suite} main"
+        options = [f"signed-by={self.keyring}"] if self.keyring else []
+        options += ["check-valid-until=no"] if self.frozen else []
+        words = ["deb", *([f"[{' '.join(options)}]"] if options else []), self.uri, self.suite, "main"]
+        return " ".join(words)
+
+    @property
+    def index(self) -> str:
+        return f"{self.uri}/dists/{self.suite}/InRelease"
 
 
 def deb822_sources(text: str) -> Iterator[Source]:
@@ -64,20 +77,32 @@ def machine_sources() -> list[Source]:
 
 def debian_sources(codename: str) -> list[Source]:
     """This machine's Debian archives, pointed at the given release: main archive, updates, security."""
+    frozen = codename in FROZEN
     wanted: dict[str, Source] = {}
     for source in machine_sources():
         match = DEBIAN_SUITE.fullmatch(source.suite)
-        if match:
+        if match and not (frozen and match[2] == "-updates"):
             suite = codename + (match[2] or "")
-            wanted.setdefault(suite, Source(source.uri, suite, source.keyring))
+            wanted.setdefault(suite, Source(source.uri, suite, source.keyring, frozen))
     mirror = os.environ.get("SUPERSERVER_LAB_MIRROR", "").rstrip("/")
     if mirror:
-        wanted = {codename: Source(mirror, codename, "")}
+        wanted = {codename: Source(mirror, codename, "", frozen)}
     if codename not in wanted:
         raise LabError(
             "apt's sources on this machine name no Debian archive: set SUPERSERVER_LAB_MIRROR to the URL of one"
         )
     return list(wanted.values())
+
+
+def unreachable(sources: Iterable[Source]) -> list[str]:
+    """The index files, of these sources, that their mirror does not give."""
+    with tempfile.TemporaryDirectory() as scratch:
+        fetch = ("/usr/lib/apt/apt-helper", "download-file")
+        return [
+            source.index
+            for source in sources
+            if run(*fetch, source.index, f"{scratch}/{source.suite}", check=False).returncode != 0
+        ]
 
 
 def apt_options() -> list[str]:

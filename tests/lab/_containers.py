@@ -9,7 +9,7 @@ import resource
 import time
 from pathlib import Path
 
-from _images import build_image, image_init
+from _images import BOOT_IS_OVER, build_image, image_init
 from _system import CAP_SYS_RESOURCE, LABEL, RUN_ID, LabError, has_capability, locked, run, say
 
 NETWORK = "superserver"
@@ -20,15 +20,21 @@ BOOT_TIMEOUT = 90.0  # seconds
 INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
 INOTIFY_INSTANCES = 1024
 
+# systemd mounts its own.
+EMPTY_RUN = ["--systemd=false", "--tmpfs", "/run:rw,exec,nosuid,nodev,mode=0755"]
 # Per kind of PID 1: the podman options it needs, and the command that says whether the boot is over.
 INIT_OPTIONS = {
     "systemd": ["--systemd=always"],
-    "s6": ["--systemd=false", "--tmpfs", "/run:rw,exec,nosuid,nodev,mode=0755"],
+    "s6": EMPTY_RUN,
+    "sysvinit": EMPTY_RUN,
+    "openrc": EMPTY_RUN,
     "none": ["--systemd=false"],
 }
 BOOTED = {
     "systemd": ["timeout", "60", "systemctl", "is-system-running", "--wait"],
     "s6": ["s6-svscanctl", "-a", "/run/service"],
+    "sysvinit": ["test", "-e", BOOT_IS_OVER],
+    "openrc": ["test", "-e", BOOT_IS_OVER],
     "none": ["true"],
 }
 

@@ -15,13 +15,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from _apt import apt_options, debian_sources
-from _system import LABEL, locked, run, say
+from _apt import apt_options, debian_sources, unreachable
+from _system import LABEL, LabError, locked, run, say
 
 REPOSITORY = "localhost/superserver-lab"
 
 BASE_PACKAGES = ("python3", "python3-apt", "netcat-openbsd", "iproute2", "procps", "ca-certificates")
 SYSTEMD_PACKAGES = (*BASE_PACKAGES, "systemd", "systemd-sysv", "dbus")
+SYSVINIT_PACKAGES = (*BASE_PACKAGES, "sysvinit-core", "initscripts")
 CLIENT_PACKAGES = (*BASE_PACKAGES, "curl", "git", "openssh-client", "openssl", "rsync", "tftp-hpa", "tini")
 
 # Without systemd: what a boot under s6-linux-init does, reduced to the run image and the scan directory.
@@ -33,6 +34,18 @@ fi
 mkdir -p /run/service /run/lock
 cd /
 exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin s6-svscan /run/service
+"""
+
+# init(8) starts what is in its table, in turn, and goes on when that has ended. A container has no consoles.
+BOOT_IS_OVER = "/run/boot-is-over"
+INITTAB = f"""\
+id:2:initdefault:
+si::sysinit:/etc/init.d/rcS
+l0:0:wait:/etc/init.d/rc 0
+l1:1:wait:/etc/init.d/rc 1
+l2:2:wait:/etc/init.d/rc 2
+l6:6:wait:/etc/init.d/rc 6
+bo:2:once:/usr/bin/touch {BOOT_IS_OVER}
 """
 
 
@@ -48,8 +61,12 @@ class Recipe:
 
 
 RECIPES = {
+    "debian11-systemd": Recipe("bullseye", SYSTEMD_PACKAGES),
     "debian12-systemd": Recipe("bookworm", SYSTEMD_PACKAGES),
     "debian13-systemd": Recipe("trixie", SYSTEMD_PACKAGES),
+    "testing-systemd": Recipe("testing", SYSTEMD_PACKAGES),
+    "debian13-sysv": Recipe("trixie", (*SYSVINIT_PACKAGES, "sysv-rc"), "sysvinit", {"/etc/inittab": INITTAB}),
+    "debian13-openrc": Recipe("trixie", (*SYSVINIT_PACKAGES, "openrc"), "openrc", {"/etc/inittab": INITTAB}),
     "debian13-s6": Recipe("trixie", (*BASE_PACKAGES, "s6", "execline"), "s6", {"/sbin/init": S6_INIT}),
     "debian13-client": Recipe("trixie", CLIENT_PACKAGES, "none", command=("/usr/bin/tini", "--", "sleep", "infinity")),
 }
@@ -64,11 +81,17 @@ DPKG_OPTIONS = ("force-unsafe-io", "path-exclude=/usr/share/doc/*", "path-exclud
 
 
 def bootstrap_command(recipe: Recipe, rootfs: str, scratch: Path) -> list[str]:
-    """The mmdebstrap call for a recipe; `scratch` receives the files to add.
+    """The mmdebstrap call for a recipe; `scratch` receives the files to add. Raises LabError without its suites.
 
     The package lists stay in the image, so that a container can install packages without an update.
     """
     sources = debian_sources(recipe.suite)
+    absent = unreachable(sources)
+    if absent:
+        raise LabError(
+            f"the mirror does not have what the image needs: {', '.join(absent)}. Check apt's sources on this machine, "
+            "or set SUPERSERVER_LAB_MIRROR to the URL of an archive that has it"
+        )
     return [
         *("mmdebstrap", "--quiet", "--variant=minbase", "--format=tar", "--skip=cleanup/apt/lists"),
         f"--include={','.join(recipe.packages)}",
