@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _systemd_boot
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _xinetd_boot as boot
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Host, Process, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import runs
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xinetd_config import CONFIG
@@ -20,7 +20,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import PATH, Platform
 
-UNIT = "xinetd.service"
 INIT_SCRIPT = "/etc/init.d/xinetd"
 PID_FILE = "/run/xinetd.pid"
 INETD_CONFIG = "/etc/inetd.conf"
@@ -129,9 +128,9 @@ def leave(process: Process, services: Sequence[Service], platform: Platform, hos
 def start(platform: Platform, host: Host) -> None:
     """Start xinetd. Raises SwitchFailed."""
     if platform.init == "systemd":
-        host.run(["systemctl", "reset-failed", UNIT], check=False)
+        host.run(["systemctl", "reset-failed", boot.UNIT], check=False)
         # To start it would do nothing where systemd calls it active though it has died.
-        host.run(["systemctl", "restart", UNIT])
+        host.run(["systemctl", "restart", boot.UNIT])
     else:
         clean = [platform.program("env"), "-i", f"PATH={PATH}"]
         if host.exists(INIT_SCRIPT):
@@ -149,20 +148,6 @@ def start(platform: Platform, host: Host) -> None:
         raise SwitchFailed("xinetd was started, but does not run")
 
 
-def enabled_at_boot(platform: Platform, host: Host) -> bool:
-    """Whether xinetd will run after a reboot, as far as that can be known: only systemd is asked."""
-    if platform.init != "systemd":
-        return True
-    result = host.run(["systemctl", "is-enabled", UNIT], check=False)
-    return result.out.strip() in ("enabled", "static", "indirect")
-
-
-def enable(platform: Platform, host: Host) -> None:
-    """Start xinetd at every boot. Raises SwitchFailed, for example when its unit is masked."""
-    if not enabled_at_boot(platform, host):
-        _systemd_boot.enable(UNIT, host)
-
-
 def serves_inetd(host: Host) -> bool:
     """Whether xinetd serves what a file of inetd has, too; Debian's init script makes it do so."""
     process = find(host)
@@ -172,8 +157,7 @@ def serves_inetd(host: Host) -> bool:
 
 def stop(platform: Platform, host: Host) -> None:
     """Stop xinetd, and do not start it at boot any more. Raises SwitchFailed."""
-    if platform.init == "systemd":
-        _systemd_boot.retire(UNIT, host)
+    boot.retire(platform, host)
     process = find(host)
     if process:
         host.signal(process.pid, TERMINATE)

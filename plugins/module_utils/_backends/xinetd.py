@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _xinetd_boot as boot
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _xinetd_daemon as daemon
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import (
     Change,
@@ -132,7 +133,7 @@ class Xinetd:
 
     def settle(self, change: Change, platform: Platform, host: Host) -> None:
         if any(service.enabled for service in change.kept):
-            daemon.enable(platform, host)
+            boot.enable(platform, host)
 
     def health(self, services: Sequence[Service], platform: Platform, host: Host) -> dict[str, str]:
         enabled = [service.name for service in services if service.enabled]
@@ -141,7 +142,7 @@ class Xinetd:
         problem = config_problem(host) or defaults_elsewhere(host)
         if not problem and daemon.find(host) is None:
             problem = "xinetd does not run"
-        elif not problem and not daemon.enabled_at_boot(platform, host):
+        elif not problem and not boot.starts(platform, host):
             problem = "xinetd is not enabled at boot"
         return dict.fromkeys(enabled, problem) if problem else {}
 
