@@ -36,10 +36,14 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_platfo
 
 # What systemd would add to the environment of a handler (systemd.exec(5), "Environment Variables Set or Propagated").
 MANAGER_VARIABLES = (
+    "CPU_PRESSURE_WATCH",
+    "CPU_PRESSURE_WRITE",
     "CREDENTIALS_DIRECTORY",
     "DEBUG_INVOCATION",
     "HOME",
     "INVOCATION_ID",
+    "IO_PRESSURE_WATCH",
+    "IO_PRESSURE_WRITE",
     "JOURNAL_STREAM",
     "LANG",
     "LANGUAGE",
@@ -56,12 +60,15 @@ MANAGER_VARIABLES = (
     "LC_TELEPHONE",
     "LC_TIME",
     "LISTEN_FDNAMES",
+    "LISTEN_PIDFDID",
     "LOGNAME",
     "MANAGERPID",
+    "MANAGERPIDFDID",
     "MEMORY_PRESSURE_WATCH",
     "MEMORY_PRESSURE_WRITE",
     "NOTIFY_SOCKET",
     "SHELL",
+    "SO_COOKIE",
     "SYSTEMD_EXEC_PID",
     "TERM",
     "USER",
@@ -222,7 +229,7 @@ def _environment(service: Service, part: Part) -> list[tuple[str, str]]:
     declared = {} if _session(service, part) else variables(service)
     surplus = [name for name in MANAGER_VARIABLES if name not in declared]
     if part.accept or service.socket_fd == "stdin" or service.internal:
-        surplus += ["LISTEN_FDS", "LISTEN_PID", "LISTEN_PIDFDID"]
+        surplus += ["LISTEN_FDS", "LISTEN_PID"]
     if not part.accept:
         surplus += ["REMOTE_ADDR", "REMOTE_PORT"]
     assignments = [("Environment", quote(f"{name}={value}")) for name, value in declared.items()]

@@ -16,6 +16,9 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host import 
 # How long to wait between two looks at something that is about to happen, in seconds.
 POLL = 0.005
 
+# What commands say is read by machines. systemd 247 colours what it complains of, whoever reads it, unless it is told.
+PLAIN = {"LC_ALL": "C", "SYSTEMD_COLORS": "0", "SYSTEMD_LOG_COLOR": "0"}
+
 
 class Commands(t.Protocol):
     """What runs commands: an AnsibleModule, or the watcher's own where there is no module."""
@@ -42,7 +45,7 @@ class LocalHost:
         passed = {"pass_fds": tuple(descriptors)} if descriptors else {}
         code, out, err = self._module.run_command(
             list(argv),
-            environ_update={"LC_ALL": "C", "SYSTEMD_COLORS": "0", **(environment or {})},
+            environ_update={**PLAIN, **(environment or {})},
             handle_exceptions=False,
             **passed,
         )

@@ -228,7 +228,12 @@ def test_environment_is_clean() -> None:
     unit = read("echo")["echo@.service"]
     assert systemd_syntax.environment(unit) == {"PATH": PATH}
     (unset,) = values(unit, "Service", "UnsetEnvironment")
-    assert set(unset.split()) >= set(MANAGER_VARIABLES)
+    assert set(unset.split()) >= {*MANAGER_VARIABLES, "SO_COOKIE", "LISTEN_FDS", "LISTEN_PID", "LISTEN_PIDFDID"}
+    # What says which descriptors there are is no more than with the others.
+    daemon = Systemd().render([service(name="d", accept=False, socket_fd="listen_fds")], HOST)
+    (text,) = (file.content for file in daemon if file.path.endswith("/d.service"))
+    (unset,) = values(systemd_syntax.read_unit(text), "Service", "UnsetEnvironment")
+    assert {"LISTEN_FDS", "LISTEN_PID", "LISTEN_PIDFDID"} & set(unset.split()) == {"LISTEN_PIDFDID"}
     # What is declared is not taken away again.
     (unset,) = values(read("nasty")["nasty@.service"], "Service", "UnsetEnvironment")
     assert "HOME" not in unset.split()
