@@ -25,7 +25,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_schema
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_types import collector, leaves
 
 README = ROOT / "README.md"
-PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs/docsite/rst").glob("*.rst"))]
+ROLE_PAGES = sorted((ROOT / "roles").glob("*/README.md"))
+PAGES = [README, ROOT / "CONTRIBUTING.md", *ROLE_PAGES, *sorted((ROOT / "docs/docsite/rst").glob("*.rst"))]
 NAMES = [str(path.relative_to(ROOT)) for path in PAGES]
 
 LAYER = re.compile(r"superserver_services(__\w+)?")
@@ -74,8 +75,19 @@ def test_generated_parts_are_fresh() -> None:
 def test_generated_parts_are_on_the_pages() -> None:
     """None has lost the comments around it, and none is empty."""
     parts = [part for text in generate.pages().values() for part in generate.GENERATED.finditer(text)]
-    assert sorted(part["name"] for part in parts) == sorted([*BACKENDS, "refusal", "schema", "capabilities"])
+    expected = [*BACKENDS, "refusal", "schema", "capabilities", *["role"] * len(roles())]
+    assert sorted(part["name"] for part in parts) == sorted(expected)
     assert [part["name"] for part in parts if len(part[0].splitlines()) < 6] == []
+
+
+@pytest.mark.parametrize("role", sorted(roles()))
+def test_readme_of_a_role_has_every_variable(role: str) -> None:
+    """Found without the generator: in meta/argument_specs.yml, a variable stands where its indentation says so."""
+    specification = text_of(f"roles/{role}/meta/argument_specs.yml")
+    variables = re.findall(r"^ {6}(superserver_\w+):$", specification, re.MULTILINE)
+    readme = text_of(f"roles/{role}/README.md")
+    assert readme.startswith(f"# Role {role}\n")
+    assert re.findall(r"^\| `(\w+)` \|", readme, re.MULTILINE) == variables
 
 
 def test_every_field_and_every_capability_stands_in_the_reference() -> None:
