@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import shutil
 import subprocess
 import tarfile
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 from _checks import COLLECTION, ROOT, find_tool, tool_environment
+from packaging.requirements import Requirement
 
 PLAYBOOKS = ("site", "verify", "status", "adopt", "migrate", "rollback")
 # Beside these an artifact holds MANIFEST.json and FILES.json. What is missing here must not be needed at run time.
@@ -19,6 +22,7 @@ PUBLISHED = {"CHANGELOG.rst", "CONTRIBUTING.md", "LICENSE", "README.md", "change
     *("meta", "playbooks", "plugins", "roles")
 }
 NEEDED = PUBLISHED - {"CHANGELOG.rst"}  # written by the first release
+EE_REQUIREMENTS = ROOT / "meta" / "ee-requirements.txt"
 
 INVENTORY = """\
 all:
@@ -82,10 +86,58 @@ def test_artifact_holds_what_is_published(artifact: Path) -> None:
     assert [name for name in names if name.endswith(".pyc") or "/." in name] == []
 
 
-def test_metadata_for_execution_environments(installed: Path) -> None:
-    """What ansible-builder reads; a list of files that must be there, none because nothing is needed."""
-    meta = installed.joinpath("ansible_collections", *COLLECTION.split("."), "meta", "execution-environment.yml")
-    assert yaml.safe_load(meta.read_text(encoding="utf-8")) == {"version": 1, "dependencies": {}}
+def requirements(path: Path) -> dict[str, Requirement]:
+    lines = (line.partition("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines())
+    return {wanted.name: wanted for wanted in (Requirement(line) for line in lines if line)}
+
+
+def test_execution_environment_has_what_filters_use(artifact: Path, tmp_path: Path) -> None:
+    """The context of the definition in examples, and what the image would be built from it with: no container needed."""
+    shutil.copy(artifact, tmp_path)
+    shutil.copy(ROOT / "examples" / "execution-environment.yml", tmp_path)
+    run("ansible-builder", "create", "--context", "context", cwd=tmp_path)
+    build = tmp_path / "context" / "_build"
+    image = (tmp_path / "context" / "Containerfile").read_text(encoding="utf-8")
+    assert "COPY _build /build\nWORKDIR /build\n" in image
+    assert "ansible-galaxy collection install $ANSIBLE_GALAXY_CLI_COLLECTION_OPTS -r requirements.yml" in image
+    assert "/output/scripts/introspect.py introspect" in image
+
+    # Those two steps of the image, with the files of the context.
+    collections = tmp_path / "collections"
+    run(
+        "ansible-galaxy",
+        "collection",
+        "install",
+        "--offline",
+        "-r",
+        "requirements.yml",
+        "-p",
+        str(collections),
+        cwd=build,
+    )
+    script = ("python3", "scripts/introspect.py", "introspect", str(collections))
+    run(*script, "--write-pip=pip.txt", "--write-bindep=bindep.txt", cwd=build)
+    assert requirements(build / "pip.txt") == requirements(EE_REQUIREMENTS)
+    assert "jmespath" in requirements(EE_REQUIREMENTS)
+    assert not (build / "bindep.txt").exists(), "packages of the distribution are not needed"
+
+
+def test_requirements_of_execution_environments_are_those_that_are_tested() -> None:
+    """requirements.txt pins a version of each that meta/ee-requirements.txt accepts."""
+    pinned = requirements(ROOT / "requirements.txt")
+    for name, wanted in requirements(EE_REQUIREMENTS).items():
+        (pin,) = pinned[name].specifier
+        assert pin.operator == "=="
+        assert wanted.specifier.contains(pin.version)
+        assert importlib.metadata.version(name) == pin.version
+
+
+def test_ansible_builder_finds_the_requirements(installed: Path, tmp_path: Path) -> None:
+    """In a collection that was installed; the requirements that pin development tools are not among them."""
+    found = yaml.safe_load(run("ansible-builder", "introspect", str(installed), cwd=tmp_path))
+    assert found["system"] == []
+    wanted = requirements(EE_REQUIREMENTS).values()
+    assert found["python"] == [f"{requirement}  # from collection {COLLECTION}" for requirement in wanted]
 
 
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
