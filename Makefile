@@ -9,10 +9,10 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.cache
 LINK := .cache/ansible_collections/ondemand/superserver
 
-.PHONY: help venv collection lab test lint sanity unit molecule demo bench docs clean
+.PHONY: help venv collection lab test test-all lint sanity unit molecule demo bench docs clean
 
 help:  ## show this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 venv:  ## the Python packages of requirements.txt in .venv
 	@tests/quality/setup
@@ -28,6 +28,10 @@ lab: venv  ## podman and what else the container hosts need, and their images
 test: collection  ## every check and test; the last line is "N passed, N failed"
 	@tests/quality/setup shellcheck git execlineb:execline nft:nftables s6-svscan:s6
 	@tests/quality/all
+
+test-all: collection  ## the whole matrix of tests/matrix.yml, for before a release; goes on where it was broken off
+	@tests/quality/setup shellcheck git execlineb:execline nft:nftables s6-svscan:s6
+	@tests/quality/matrix
 
 lint: collection  ## one stage of the tests
 	@tests/quality/setup shellcheck git execlineb:execline nft:nftables s6-svscan:s6
