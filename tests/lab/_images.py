@@ -83,7 +83,7 @@ DPKG_OPTIONS = ("force-unsafe-io", "path-exclude=/usr/share/doc/*", "path-exclud
 def bootstrap_command(recipe: Recipe, rootfs: str, scratch: Path) -> list[str]:
     """The mmdebstrap call for a recipe; `scratch` receives the files to add. Raises LabError without its suites.
 
-    The package lists stay in the image, so that a container can install packages without an update.
+    The image has no package lists, as a new host has none.
     """
     sources = debian_sources(recipe.suite)
     absent = unreachable(sources)
@@ -93,7 +93,7 @@ def bootstrap_command(recipe: Recipe, rootfs: str, scratch: Path) -> list[str]:
             "or set SUPERSERVER_LAB_MIRROR to the URL of an archive that has it"
         )
     return [
-        *("mmdebstrap", "--quiet", "--variant=minbase", "--format=tar", "--skip=cleanup/apt/lists"),
+        *("mmdebstrap", "--quiet", "--variant=minbase", "--format=tar"),
         f"--include={','.join(recipe.packages)}",
         *(f"--aptopt={option}" for option in (*APT_OPTIONS, *apt_options())),
         *(f"--dpkgopt={option}" for option in DPKG_OPTIONS),

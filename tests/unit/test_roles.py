@@ -1,11 +1,12 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A role's defaults and its argument specification say the same."""
+"""A role's defaults and its argument specification say the same; packages are installed in one place."""
 
 from __future__ import annotations
 
 import typing as t
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,10 @@ import yaml
 from _checks import ROOT
 
 ROLES = ("superserver", "superserver_migrate", "superserver_s6", "superserver_systemd", "superserver_xinetd")
+
+# Modules that install packages, whatever collection they are named with.
+INSTALLERS = {"apk", "apt", "apt_rpm", "dnf", "dnf5", "package", "pacman", "xbps", "yum", "zypper"}
+PACKAGES = "superserver/tasks/packages.yml"
 
 Mapping = dict[str, t.Any]
 
@@ -61,3 +66,31 @@ def test_nothing_with_a_default_is_required(role: str) -> None:
 @pytest.mark.parametrize("role", ROLES)
 def test_variables_carry_the_name_of_their_role(role: str) -> None:
     assert [name for name in defaults_of(role) if not name.startswith(f"{role}_")] == []
+
+
+def tasks_in(entries: list[Mapping]) -> Iterator[Mapping]:
+    """Tasks in their order, also those inside of blocks."""
+    for entry in entries:
+        yield entry
+        for part in ("block", "rescue", "always"):
+            yield from tasks_in(entry.get(part, []))
+
+
+def installs(task: Mapping) -> bool:
+    return any(key.split(".")[-1] in INSTALLERS and value.get("state") != "absent" for key, value in task.items())
+
+
+def test_packages_are_installed_in_one_place() -> None:
+    found = {
+        str(path.relative_to(ROOT / "roles"))
+        for path in (ROOT / "roles").rglob("*.yml")
+        if isinstance(entries := yaml.safe_load(path.read_text(encoding="utf-8")), list)
+        and any(installs(task) for task in tasks_in(entries))
+    }
+    assert found == {PACKAGES}
+
+
+def test_lists_are_refreshed_before_packages_are_installed() -> None:
+    tasks = list(tasks_in(yaml.safe_load((ROOT / "roles" / PACKAGES).read_text(encoding="utf-8"))))
+    refresh = next(at for at, task in enumerate(tasks) if task.get("ansible.builtin.include_tasks") == "refresh.yml")
+    assert [at > refresh for at, task in enumerate(tasks) if installs(task) and not task.get("check_mode")] == [True]
