@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _systemd_boot
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Host
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Host, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 
 UNIT = "xinetd.service"
@@ -65,16 +65,22 @@ OPENRC = Scripts(
 )
 
 
-def has_openrc(host: Host) -> bool:
-    """Whether OpenRC has booted this host."""
+def _has_openrc(host: Host) -> bool:
     return host.exists(OPENRC_RUNS)
+
+
+def forget(host: Host) -> None:
+    """Have OpenRC not take a xinetd for started that has ended by itself: it would not start it again. Scripts that are
+    not its own, like Debian's, do not know the word, and need none."""
+    if _has_openrc(host):
+        host.run(["rc-service", "xinetd", "zap"], check=False)
 
 
 def _scripts(platform: Platform, host: Host) -> Scripts | None:
     if platform.init != "other":
         return None
     debian = host.exists(UPDATE_RC)
-    if has_openrc(host):
+    if _has_openrc(host):
         return OPENRC_ON_DEBIAN if debian else OPENRC
     return SYSVINIT if debian and host.exists(INITTAB) else None
 
@@ -96,8 +102,8 @@ def enable(platform: Platform, host: Host) -> None:
         _systemd_boot.enable(UNIT, host)
         return
     scripts = _scripts(platform, host)
-    for command in scripts.enable if scripts else ():
-        host.run(command)
+    if scripts:
+        _tell(scripts, scripts.enable, True, host)
 
 
 def retire(platform: Platform, host: Host) -> None:
@@ -107,5 +113,13 @@ def retire(platform: Platform, host: Host) -> None:
         return
     scripts = _scripts(platform, host)
     if scripts and scripts.asked(host):
-        for command in scripts.disable:
-            host.run(command)
+        _tell(scripts, scripts.disable, False, host)
+
+
+def _tell(scripts: Scripts, commands: Commands, wanted: bool, host: Host) -> None:
+    """Whether it worked is seen by the links: rc-update also fails when there is a runlevel without one."""
+    said = [host.run(command, check=False) for command in commands]
+    if scripts.asked(host) != wanted:
+        state = "not" if wanted else "still"
+        words = "\n".join(filter(None, ((result.err or result.out).strip() for result in said)))
+        raise SwitchFailed(f"xinetd is {state} started at boot, after {commands[-1][0]}: {words}")

@@ -134,6 +134,7 @@ def start(platform: Platform, host: Host) -> None:
     else:
         clean = [platform.program("env"), "-i", f"PATH={PATH}"]
         if host.exists(INIT_SCRIPT):
+            boot.forget(host)
             host.run([*clean, INIT_SCRIPT, "start"])
         else:
             host.run([*clean, platform.program("xinetd"), "-stayalive", "-pidfile", PID_FILE])
@@ -163,6 +164,7 @@ def stop(platform: Platform, host: Host) -> None:
         host.signal(process.pid, TERMINATE)
         if not host.wait(lambda: find(host) is None, PATIENCE):
             raise SwitchFailed(f"xinetd (pid {process.pid}) does not end")
+    boot.forget(host)
 
 
 def stop_daemons(services: Sequence[Service], xinetd: Process, platform: Platform, host: Host) -> None:
