@@ -30,6 +30,8 @@ link_collection()
 # In a new checkout Python has looked there before the link was made.
 importlib.invalidate_caches()
 
+from ansible_collections.ondemand.superserver.docs import record  # noqa: E402
+from ansible_collections.ondemand.superserver.docs.tables import COLUMN_TITLES, table  # noqa: E402
 from ansible_collections.ondemand.superserver.plugins.filter.render import FilterModule  # noqa: E402
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._offline import (  # noqa: E402
     render_offline,
@@ -59,13 +61,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._module impor
 README = ROOT / "README.md"
 PAGES = ROOT / "docs" / "docsite" / "rst"
 ROLES = ROOT / "roles"
-
-COLUMN_TITLES = {
-    "systemd": "systemd",
-    "xinetd": "xinetd",
-    "s6-networking": "s6 with s6-networking",
-    "ucspi": "s6 with ucspi-tcp",
-}
 LABEL = "ansible_collections.ondemand.superserver.docsite.schema."
 
 # Lines of a shown file that are longer end in an ellipsis.
@@ -284,14 +279,6 @@ def rst(text: str) -> str:
     return "".join(part + f"``{literal}``" for part, literal in zip(escaped, literals, strict=False)) + escaped[-1]
 
 
-def table(titles: Sequence[str], rows: Iterable[Sequence[str]], widths: Sequence[int]) -> Iterator[str]:
-    """A list-table."""
-    yield from [".. list-table::", "   :header-rows: 1", f"   :widths: {' '.join(map(str, widths))}", ""]
-    for row in (titles, *rows):
-        for number, cell in enumerate(row):
-            yield f"   {' ' if number else '*'} - {cell}".rstrip()
-
-
 # --- Pages ------------------------------------------------------------------------------------------------------------
 
 
@@ -299,6 +286,7 @@ def pages() -> dict[Path, str]:
     """Every page with generated parts, as it should be."""
     readme = README.read_text(encoding="utf-8")
     services = shown_inventory(readme)["superserver_services"]
+    known = record.load()
     makers: dict[str, Callable[[], Iterable[str]]] = {
         "schema": schema_tables,
         "capabilities": capability_table,
@@ -306,6 +294,9 @@ def pages() -> dict[Path, str]:
         "systemd": lambda: shown_files(services, "systemd"),
         "xinetd": lambda: shown_files(services, "xinetd"),
         "s6": lambda: shown_files(services, "s6"),
+        "supported systems": lambda: record.supported(known),
+        "tried hosts": lambda: record.hosts_table(known),
+        "tried fields": lambda: record.fields_table(known),
     }
     texts = {path: path.read_text(encoding="utf-8") for path in (README, *sorted(PAGES.glob("*.rst")))}
     renewed_pages = {path: renewed(text, makers) for path, text in texts.items() if GENERATED.search(text)}

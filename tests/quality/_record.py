@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The record of what was tried on what: ``tests/record.json``.
 
-``parts``, by name: how many checks passed, on which ``date``, and the ``controller``. ``hosts``, by name: their
-``versions``, and for those of the conformance suite their ``column``, the number of ``steps``, and the fields of the
+``parts``, by name: how many checks passed, on which ``date``, and the ``controller``. ``hosts``, by name: the ``date``,
+their ``versions``, and for those of the conformance suite their ``column``, the number of ``steps``, and the fields of the
 ``served`` and ``refused`` cases.
 """
 
@@ -29,7 +29,7 @@ def add(name: str, part: Mapping[str, Any], hosts: Mapping[str, Any], path: Path
     """Puts a part that has passed, and its hosts, in the place of what was known of them."""
     record = load(path)
     record["parts"][name] = part
-    record["hosts"].update(hosts)
+    record["hosts"].update({host: {**found, "date": part["date"]} for host, found in hosts.items()})
     path.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
