@@ -4,8 +4,8 @@
 """The record of what was tried on what: ``tests/record.json``.
 
 ``parts``, by name: how many checks passed, on which ``date``, and the ``controller``. ``hosts``, by name: the ``date``,
-their ``versions``, and for those of the conformance suite their ``column``, the number of ``steps``, and the fields of the
-``served`` and ``refused`` cases.
+their ``versions``, and for those of the conformance suite their ``column``, the number of ``steps``, and the fields of
+the ``served`` and ``refused`` cases.
 """
 
 from __future__ import annotations

@@ -75,7 +75,8 @@ def test_generated_parts_are_fresh() -> None:
 def test_generated_parts_are_on_the_pages() -> None:
     """None has lost the comments around it, and none is empty."""
     parts = [part for text in generate.pages().values() for part in generate.GENERATED.finditer(text)]
-    expected = [*BACKENDS, "refusal", "schema", "capabilities", *["role"] * len(roles())]
+    shown = ["refusal", "schema", "capabilities", "supported systems", "tried hosts", "tried fields"]
+    expected = [*BACKENDS, *shown, *["role"] * len(roles())]
     assert sorted(part["name"] for part in parts) == sorted(expected)
     assert [part["name"] for part in parts if len(part[0].splitlines()) < 6] == []
 

@@ -98,4 +98,6 @@ def test_fields_of_the_conformance_suite(tmp_path: Path) -> None:
     text = "\n".join(record.fields_table(kept(tmp_path, other=(PART, {"other": other}))))
     assert "   * - ``exec``" + "\n     - 2 served, 1 refused" * 4 in text
     assert "   * - ``user``\n     - 2 served" + "\n     - 1 served" * 3 in text
-    assert [line for line in text.splitlines() if line.startswith("   * - ``")] == [f"   * - ``{path}``" for path in FIELDS]
+    assert [line for line in text.splitlines() if line.startswith("   * - ``")] == [
+        f"   * - ``{path}``" for path in FIELDS
+    ]
