@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,54 @@ SYSTEMS = "SUPERSERVER_TEST_SYSTEMS"
 Hosts = dict[str, dict[str, Any]]
 
 
+PARTS = ("usual", "everywhere", "systems", "newest_controller")
+CONTROLLER = ("ansible-core", "pythons", "scenarios")
+
+
 def matrix() -> dict[str, Any]:
+    """What is declared. Raises ValueError with everything that is wrong with it."""
     found: dict[str, Any] = yaml.safe_load(MATRIX.read_text(encoding="utf-8"))
+    wrong = list(problems(found))
+    if wrong:
+        raise ValueError("tests/matrix.yml: " + "; ".join(wrong))
     return found
+
+
+def problems(declared: dict[str, Any]) -> Iterator[str]:
+    """Keys that are missing or too many, names that lead nowhere, hosts that are there twice or have no image."""
+    keys = [*_keys("the matrix", declared, PARTS)]
+    yield from keys or _keys("newest_controller", declared["newest_controller"], CONTROLLER)
+    if not keys:
+        yield from _names(declared)
+        yield from _hosts(declared["systems"])
+
+
+def _keys(where: str, entry: dict[str, Any], wanted: Collection[str]) -> Iterator[str]:
+    yield from (f"{where}: {key} is unknown" for key in entry if key not in wanted)
+    yield from (f"{where}: {key} is missing" for key in wanted if key not in entry)
+
+
+def _names(declared: dict[str, Any]) -> Iterator[str]:
+    groups = {group: f"systems.{system}" for system, found in declared["systems"].items() for group in found}
+    scenarios = {path.parent.name for path in MATRIX.parents[1].glob("molecule/*/molecule.yml")}
+    yield from (f"{where}: {group} is no scenario" for group, where in groups.items() if group not in scenarios)
+    for where, names, there in (
+        ("usual", declared["usual"], declared["systems"]),
+        ("everywhere", declared["everywhere"], groups),
+        ("newest_controller", declared["newest_controller"].get("scenarios", ()), scenarios),
+    ):
+        yield from (f"{where}: there is no {name}" for name in names if name not in there)
+
+
+def _hosts(systems: dict[str, dict[str, Hosts]]) -> Iterator[str]:
+    seen: set[str] = set()
+    for system, groups in systems.items():
+        for name, variables in ((name, host) for hosts in groups.values() for name, host in hosts.items()):
+            if name in seen:
+                yield f"systems.{system}: another host is called {name}, too"
+            if "lab_image" not in variables:
+                yield f"systems.{system}: {name} has no lab_image"
+            seen.add(name)
 
 
 def hosts_of(declared: dict[str, Any], systems: list[str]) -> dict[str, Hosts]:

@@ -1,0 +1,62 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``tests/matrix.yml`` is well-formed, names only what there is, and leaves nothing out."""
+
+from __future__ import annotations
+
+import copy
+import typing as t
+from collections.abc import Callable
+
+import pytest
+from _images import RECIPES
+from _matrix import hosts_of, matrix, problems
+
+Change = Callable[[dict[str, t.Any]], t.Any]
+
+
+def test_the_matrix_is_right() -> None:
+    assert list(problems(matrix())) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "gist"),
+    [
+        (lambda it: it.pop("usual"), "the matrix: usual is missing"),
+        (lambda it: it.update(other={}), "the matrix: other is unknown"),
+        (lambda it: it["newest_controller"].pop("pythons"), "newest_controller: pythons is missing"),
+        (lambda it: it["newest_controller"].update(core="2"), "newest_controller: core is unknown"),
+        (lambda it: it["newest_controller"]["scenarios"].append("nap"), "newest_controller: there is no nap"),
+        (lambda it: it["usual"].append("debian1"), "usual: there is no debian1"),
+        (lambda it: it["everywhere"].append("nobody"), "everywhere: there is no nobody"),
+        (lambda it: it["systems"]["debian11"].update(nap={}), "systems.debian11: nap is no scenario"),
+        (lambda it: it["systems"]["debian11"]["s6"]["s611"].clear(), "systems.debian11: s611 has no lab_image"),
+        (
+            lambda it: it["systems"]["testing"]["s6"].update(s611={"lab_image": "a"}),
+            "systems.testing: another host is called s611, too",
+        ),
+    ],
+)
+def test_what_is_wrong_is_told(change: Change, gist: str) -> None:
+    declared = copy.deepcopy(matrix())
+    change(declared)
+    assert list(problems(declared)) == [gist]
+
+
+def test_the_images_are_those_of_the_lab() -> None:
+    systems = matrix()["systems"].values()
+    images = {host["lab_image"] for system in systems for hosts in system.values() for host in hosts.values()}
+    assert images == {image for image in RECIPES if not image.endswith("-client")}
+
+
+def test_every_scenario_has_hosts_when_no_system_is_chosen() -> None:
+    """One without would pass."""
+    groups = {group for system in matrix()["systems"].values() for group in system}
+    assert hosts_of(matrix(), []).keys() == groups
+
+
+def test_every_system_has_a_host_when_none_is_chosen() -> None:
+    usual = {name for hosts in hosts_of(matrix(), []).values() for name in hosts}
+    for groups in matrix()["systems"].values():
+        assert usual & {name for hosts in groups.values() for name in hosts}
