@@ -42,11 +42,11 @@ def published() -> Outcome:
     return accepted(tarballs[0], here)
 
 
-def accepted(tarball: Path, here: Path) -> Outcome:
+def accepted(tarball: Path, here: Path, **other_settings: str) -> Outcome:
     """Has the importer check a tarball; its result and its caches land in a directory. Nothing may be complained of."""
     for tool in NEEDED:
         find_tool(tool)
-    settings = {**SETTINGS, "ansible_local_tmp": str(here / "tmp")}
+    settings = {**SETTINGS, "ansible_local_tmp": str(here / "tmp"), **other_settings}
     done = Command(
         ["python3", "-m", "galaxy_importer.main", str(tarball)],
         cwd=here,
