@@ -59,6 +59,8 @@ def status(request: Request, declared: bool, probe: bool, host: LocalHost) -> di
         result["problems"] += [
             f"{each.name}: not as declared: {each.action}, {each.reason}" for each in steps if each.action != "none"
         ]
+        # Files and sockets are right all the same.
+        result["problems"] += [f"guard: {text}" for text in (plan.picture.guard_problem,) if text]
     return result
 
 

@@ -1,0 +1,31 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is told of a host beside its services."""
+
+from __future__ import annotations
+
+import typing as t
+from types import SimpleNamespace
+
+import pytest
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _status
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
+
+
+class Nothing:
+    """Runs commands that say nothing."""
+
+    def run_command(self, *args: t.Any, **options: t.Any) -> tuple[int, str, str]:
+        return 0, "", ""
+
+
+@pytest.mark.parametrize("problem", ["", "the nftables table inet superserver is not loaded"])
+def test_rules_that_are_not_loaded_are_a_problem(problem: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files, sockets and super-servers are all right then, and everybody may connect."""
+    picture = SimpleNamespace(takeover=SimpleNamespace(steps=()), guard_problem=problem)
+    monkeypatch.setattr(_status, "read", lambda request, host: picture)
+    monkeypatch.setattr(_status, "make_plan", lambda read: SimpleNamespace(actions=(), picture=read))
+    found = _status.status(_status.Request((), {}), True, False, LocalHost(Nothing()))
+    assert found["problems"] == ([f"guard: {problem}"] if problem else [])
