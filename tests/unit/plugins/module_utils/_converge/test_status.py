@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _status
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._read import Request
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 
 
@@ -27,5 +28,5 @@ def test_rules_that_are_not_loaded_are_a_problem(problem: str, monkeypatch: pyte
     picture = SimpleNamespace(takeover=SimpleNamespace(steps=()), guard_problem=problem)
     monkeypatch.setattr(_status, "read", lambda request, host: picture)
     monkeypatch.setattr(_status, "make_plan", lambda read: SimpleNamespace(actions=(), picture=read))
-    found = _status.status(_status.Request((), {}), True, False, LocalHost(Nothing()))
+    found = _status.status(Request((), {}), True, False, LocalHost(Nothing()))
     assert found["problems"] == ([f"guard: {problem}"] if problem else [])
