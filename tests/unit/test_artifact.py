@@ -82,6 +82,7 @@ def test_artifact_holds_what_is_published(artifact: Path) -> None:
     top = {name.split("/")[0] for name in names} - {"MANIFEST.json", "FILES.json"}
     assert top == PUBLISHED
     assert [name for name in names if name.endswith(".pyc") or "/." in name] == []
+    assert [name for name in names if name.endswith(".py") and not name.startswith("plugins/")] == []
 
 
 def requirements(path: Path) -> dict[str, Requirement]:
