@@ -10,7 +10,8 @@ host's own scripts.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+import typing as t
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _systemd_boot
@@ -29,7 +30,7 @@ OPENRC_LINKS = tuple(f"/etc/runlevels/{level}/xinetd" for level in ("sysinit", "
 LINKED = 'for link in /etc/rc"$1".d/S[0-9][0-9]xinetd; do [ -e "$link" ] && exit; done; exit 1'
 _LEVEL = re.compile(r"^[^#:]*:([1-5]):initdefault:", re.MULTILINE)
 
-Commands = Sequence[Sequence[str]]
+Commands = t.Sequence[t.Sequence[str]]
 
 
 @dataclass(frozen=True)
