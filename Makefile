@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.cache
 LINK := .cache/ansible_collections/ondemand/superserver
 
-.PHONY: help venv collection lab test test-all lint sanity unit molecule demo bench docs clean
+.PHONY: help venv collection lab test test-all checks lint sanity unit molecule demo bench docs clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -32,6 +32,9 @@ test: collection  ## every check and test; the last line is "N passed, N failed"
 test-all: collection  ## the whole matrix of tests/matrix.yml, for before a release; goes on where it was broken off
 	@tests/quality/setup shellcheck git execlineb:execline nft:nftables s6-svscan:s6
 	@tests/quality/matrix
+
+checks: collection  ## write the list of all checks, tests/checks.txt, anew from the last run of make test
+	@tests/quality/checks --write
 
 lint: collection  ## one stage of the tests
 	@tests/quality/setup shellcheck git execlineb:execline nft:nftables s6-svscan:s6

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from _checks import CACHE, Command, find_python
-from _matrix import matrix
+from _checks import CACHE, Command
 
 
 class CannotInstall(Exception):
@@ -31,15 +30,3 @@ def environment(name: str, python: Path, packages: Sequence[str]) -> Path:
                 raise CannotInstall(done.output)
         marker.write_text(wanted, encoding="utf-8")
     return directory / "bin"
-
-
-def newest_controller() -> Path | None:
-    """The programs of the newest ansible-core of the matrix, or None on a machine without a Python for it.
-
-    Raises CannotInstall.
-    """
-    wanted = matrix()["newest_controller"]
-    python = next(filter(None, map(find_python, wanted["pythons"])), None)
-    if python is None:
-        return None
-    return environment("newest-controller", python, [f"ansible-core=={wanted['ansible-core']}", "jmespath"])

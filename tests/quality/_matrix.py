@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from _checks import find_python
+from _environments import environment
 
 MATRIX = Path(__file__).resolve().parents[1] / "matrix.yml"
 # Names of systems, with commas between, whose hosts are wanted instead of the usual ones.
@@ -90,3 +92,15 @@ def chosen() -> dict[str, Hosts]:
     """The hosts that the environment asks for."""
     names = os.environ.get(SYSTEMS, "")
     return hosts_of(matrix(), names.split(",") if names else [])
+
+
+def newest_controller() -> Path | None:
+    """The programs of the newest ansible-core of the matrix, or None on a machine without a Python for it.
+
+    Raises CannotInstall.
+    """
+    wanted = matrix()["newest_controller"]
+    python = next(filter(None, map(find_python, wanted["pythons"])), None)
+    if python is None:
+        return None
+    return environment("newest-controller", python, [f"ansible-core=={wanted['ansible-core']}", "jmespath"])
