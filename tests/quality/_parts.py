@@ -16,12 +16,15 @@ from _checks import PARTS, ROOT, Part
 
 LIST = ROOT / "tests" / "checks.txt"
 
+STAGE = "checks"  # the stage that compares
+
 Places = dict[str, set[str]]
 
 
 def carried_out(folder: Path = PARTS) -> tuple[list[Part], set[tuple[str, str]]]:
-    """Every part of every stage that has run, and which places of which stages this machine lacks something for."""
-    records = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+    """Every part of every other stage that has run, and which places of which stages this machine lacks something for."""
+    paths = sorted(path for path in folder.glob("*.json") if path.stem != STAGE)
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
     parts = [Part(*part) for record in records for part in record["parts"]]
     return parts, {(stage, place) for record in records for stage, place in record["absent"]}
 

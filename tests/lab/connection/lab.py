@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible.errors import AnsibleConnectionFailure
+
 from ansible_collections.containers.podman.plugins.connection import podman
 
 DOCUMENTATION = """
@@ -48,4 +50,7 @@ class Connection(podman.Connection):  # type: ignore[misc]
     def _podman(self, cmd: t.Any, cmd_args: t.Any = None, in_data: bytes | None = None, **options: t.Any) -> t.Any:
         if in_data is not None:
             cmd = [*cmd, "--interactive"]
-        return super()._podman(cmd, cmd_args, in_data, **options)
+        code, out, err = super()._podman(cmd, cmd_args, in_data, **options)
+        if code != 0 and b"no such container" in err:
+            raise AnsibleConnectionFailure(err.decode())
+        return code, out, err
