@@ -22,7 +22,7 @@ Places = dict[str, set[str]]
 
 
 def carried_out(folder: Path = PARTS) -> tuple[list[Part], set[tuple[str, str]]]:
-    """Every part of the other stages that have run, and which places of which stages this machine lacks something for."""
+    """Every part of the other stages that have run, and the places of stages that this machine lacks something for."""
     paths = sorted(path for path in folder.glob("*.json") if path.stem != STAGE)
     records = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
     parts = [Part(*part) for record in records for part in record["parts"]]
