@@ -25,6 +25,11 @@ SYSTEMD_PACKAGES = (*BASE_PACKAGES, "systemd", "systemd-sysv", "dbus")
 SYSVINIT_PACKAGES = (*BASE_PACKAGES, "sysvinit-core", "initscripts")
 CLIENT_PACKAGES = (*BASE_PACKAGES, "curl", "git", "openssh-client", "openssl", "rsync", "tftp-hpa", "tini")
 
+# systemd closes an inotify instance for each path unit when it reloads, and the kernel lets it wait until every processor
+# has seen that: up to nine seconds where both are busy, in which no service of the host is started. These wait for
+# passwords that a console is asked for.
+MASKED = ("systemd-ask-password-console.path", "systemd-ask-password-wall.path")
+
 # Without systemd: what a boot under s6-linux-init does, reduced to the run image and the scan directory.
 S6_INIT = """\
 #!/bin/sh
@@ -99,6 +104,7 @@ def bootstrap_command(recipe: Recipe, rootfs: str, scratch: Path) -> list[str]:
         *(f"--dpkgopt={option}" for option in DPKG_OPTIONS),
         *keyring_options({source.keyring for source in sources}),
         *file_options(recipe.files, scratch),
+        *(mask_options() if recipe.init == "systemd" else ()),
         # A container gets both at its start; those of this machine must not stay inside.
         '--customize-hook=rm -f "$1/etc/resolv.conf" "$1/etc/hostname"',
         *(recipe.suite, rootfs),
@@ -119,6 +125,11 @@ def file_options(files: Mapping[str, str], scratch: Path) -> Iterator[str]:
         copy = scratch / path.strip("/").replace("/", "-")
         copy.write_text(text, encoding="utf-8")
         yield f'--customize-hook=install -D -m 0755 {copy} "$1{path}"'
+
+
+def mask_options() -> Iterator[str]:
+    for unit in MASKED:
+        yield f'--customize-hook=ln -s /dev/null "$1/etc/systemd/system/{unit}"'
 
 
 def image_tag(name: str) -> str:

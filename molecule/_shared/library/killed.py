@@ -297,7 +297,11 @@ def main() -> None:
         rows.append(row)
         if row["problems"]:
             with open(TOLD, encoding="utf-8") as file:
-                module.fail_json(msg=f"a killed run was not undone: {row}, killed before: {file.read()}", rows=rows)
+                before = file.read()
+            said = " ".join(_journal.told()) or "nothing"
+            module.fail_json(
+                msg=f"a killed run was not undone: {row}, killed before: {before}, the watcher says: {said}", rows=rows
+            )
     deaths = [row for row in rows if row["ended"] == "killed"]
     deadline = time.monotonic() + PATIENCE
     while watchers() and time.monotonic() < deadline:
