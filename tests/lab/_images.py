@@ -25,9 +25,9 @@ SYSTEMD_PACKAGES = (*BASE_PACKAGES, "systemd", "systemd-sysv", "dbus")
 SYSVINIT_PACKAGES = (*BASE_PACKAGES, "sysvinit-core", "initscripts")
 CLIENT_PACKAGES = (*BASE_PACKAGES, "curl", "git", "openssh-client", "openssl", "rsync", "tftp-hpa", "tini")
 
-# systemd closes an inotify instance for each path unit when it reloads, and the kernel lets it wait until every processor
-# has seen that: up to nine seconds where both are busy, in which no service of the host is started. These wait for
-# passwords that a console is asked for.
+# systemd closes an inotify instance for each path unit when it reloads, and the kernel lets it wait until every
+# processor has seen that: up to nine seconds where all are busy, in which no service of the host is started. These two
+# wait for passwords that a console is asked for.
 MASKED = ("systemd-ask-password-console.path", "systemd-ask-password-wall.path")
 
 # Without systemd: what a boot under s6-linux-init does, reduced to the run image and the scan directory.

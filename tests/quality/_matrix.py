@@ -94,6 +94,12 @@ def chosen() -> dict[str, Hosts]:
     return hosts_of(matrix(), names.split(",") if names else [])
 
 
+def systems_of(group: str) -> list[str]:
+    """The systems of the hosts of a group that the environment asks for."""
+    wanted = chosen().get(group, {})
+    return [name for name, groups in matrix()["systems"].items() if set(groups.get(group, {})) & set(wanted)]
+
+
 def newest_controller() -> Path | None:
     """The programs of the newest ansible-core of the matrix, or None on a machine without a Python for it.
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 from _images import RECIPES
-from _matrix import hosts_of, matrix, problems
+from _matrix import SYSTEMS, hosts_of, matrix, problems, systems_of
 
 Change = Callable[[dict[str, t.Any]], t.Any]
 
@@ -60,3 +60,15 @@ def test_every_system_has_a_host_when_none_is_chosen() -> None:
     usual = {name for hosts in hosts_of(matrix(), []).values() for name in hosts}
     for groups in matrix()["systems"].values():
         assert usual & {name for hosts in groups.values() for name in hosts}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "systems"),
+    [("", ["debian12", "debian13"]), ("testing", ["testing"]), ("testing,debian11", ["debian11", "testing"])],
+)
+def test_the_systems_of_a_group_are_those_that_are_asked_for(
+    chosen: str, systems: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(SYSTEMS, chosen)
+    assert systems_of("systemd") == systems
+    assert systems_of("of nobody") == []
