@@ -62,6 +62,13 @@ options:
     type: str
     choices: [auto, always, never]
     default: auto
+  policy:
+    description:
+      - What services may declare, for those who let others write them. A declaration with anything else is refused.
+      - A mapping of C(accounts), C(programs), C(files), C(logs), C(sockets), C(ports), C(units) and C(native), as the
+        role's O(ondemand.superserver.superserver#role:main:superserver_policy) describes them. What it does not have
+        is not restricted.
+    type: raw
   adopt:
     description:
       - Services that others made and whose listeners are taken over, each by the id of an xinetd service (its name

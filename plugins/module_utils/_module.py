@@ -34,6 +34,7 @@ def declaration_options() -> dict[str, t.Any]:
         "backend": {"type": "str", "choices": ["auto", *BACKENDS], "default": "auto"},
         "on_unsupported": {"type": "str", "choices": ["fail", "warn"], "default": "fail"},
         "guard": {"type": "str", "choices": ["auto", "always", "never"], "default": "auto"},
+        "policy": {"type": "raw"},
         "adopt": {"type": "list", "elements": "str", "default": []},
         "s6_bin_dir": {"type": "str", "default": ""},
         "s6_rc": {
@@ -59,6 +60,7 @@ def request_of(options: Mapping[str, t.Any], check: bool) -> Request:
         backend=options["backend"],
         on_unsupported=options["on_unsupported"],
         guard=options["guard"],
+        policy=options["policy"],
         handover=options.get("handover", "auto"),
         drain_timeout=options.get("drain_timeout", 0),
         verify=options.get("verify", True),

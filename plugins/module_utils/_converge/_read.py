@@ -30,6 +30,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host._local 
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service, load_services, resolve_ports
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers import Layer
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform, Rc
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_policy import check_policy, policy_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import InvalidDeclaration, Problem
 
 
@@ -42,6 +43,7 @@ class Request:
     backend: str = "auto"
     on_unsupported: str = "fail"
     guard: str = "auto"
+    policy: t.Any = None
     handover: str = "auto"
     drain_timeout: int = 0
     verify: bool = True
@@ -110,10 +112,12 @@ def read(request: Request, host: LocalHost) -> Picture:
     """Read declaration and host. Raises InvalidDeclaration with everything that speaks against the declaration."""
     manifest = _manifest.load()
     have = manifest.built()
+    policy = policy_of(request.policy)
     processes = host.processes()
     chosen = _platform.choose_backend(processes) if request.backend == "auto" else request.backend
     services, _absent = load_services(request.layers, request.defaults, chosen)
     services = resolve_ports(services, port_number)
+    check_policy(services, policy)
     every = [*services, *have.values()]
     platform = _platform.detect(every, processes, request.guard, request.bin_directory, request.s6_rc, host)
     services, warnings = honourable(services, platform, request.on_unsupported)
