@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _sockets
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._expression import TooSlow, found
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._owners import (
     Holder,
     Owner,
@@ -286,9 +287,19 @@ def _disappointment(client: Client, answer: Answer) -> str:
         return f"nothing should have come back, but {_words(answer)}" if answer.outcome == "answered" else ""
     if answer.outcome != "answered":
         return f"no answer, but {_words(answer)}"
-    if client.expect and not client.expect.search(answer.data):
-        return f"the answer should match {client.expect.pattern.decode()!r}, but {_words(answer)}"
-    return ""
+    return _mismatch(client.expect, client.timeout, answer) if client.expect else ""
+
+
+def _mismatch(expect: re.Pattern[bytes], timeout: float, answer: Answer) -> str:
+    try:
+        if found(expect, answer.data, timeout):
+            return ""
+    except TooSlow:
+        return (
+            f"to search for {expect.pattern.decode()!r} in what came back takes more than {timeout:g} s; write an "
+            f"expression that can match in one way only ({_words(answer)})"
+        )
+    return f"the answer should match {expect.pattern.decode()!r}, but {_words(answer)}"
 
 
 def _words(answer: Answer) -> str:

@@ -13,6 +13,8 @@ import time
 import uuid
 from dataclasses import dataclass
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._expression import TooSlow, found
+
 # Errors by what they mean for whoever asked; whatever is not here is "unreachable".
 _OUTCOMES = {
     errno.ECONNREFUSED: "refused",
@@ -26,7 +28,8 @@ _OUTCOMES = {
 }
 _KINDS = {"tcp": (socket.SOCK_STREAM,), "udp": (socket.SOCK_DGRAM,)}
 _UNIX_KINDS = (socket.SOCK_STREAM, socket.SOCK_SEQPACKET, socket.SOCK_DGRAM)
-_MOST = 1 << 16
+_CHUNK = 1 << 16  # bytes
+_MOST = 1 << 20  # bytes of an answer: whoever never stops sending is not listened to for ever
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ def probe(
     """Connect to a literal address and port (``tcp``, ``udp``) or to a path (``unix``, ``@`` for abstract names).
 
     Sends ``send`` (as one datagram, even when empty, where there are no connections) and receives until the data
-    matches ``until``, or without it until any data came, for ``timeout`` seconds in all. An ``until`` that matches
+    matches ``until``, or without it until any data came, for ``timeout`` seconds in all and at most 1 MiB. An ``until`` that matches
     nothing at all is content with the connection. ``source`` is the local address to connect from. Whether a Unix
     socket takes streams, packets or datagrams is found out by trying.
     """
@@ -88,8 +91,8 @@ def _connected(
         name = os.fsencode(path or address)
         return _connect_unix(b"\0" + name[1:] if name.startswith(b"@") else name, deadline)
     (kind,) = _KINDS[transport]
-    found = socket.getaddrinfo(address, port, type=kind, flags=socket.AI_NUMERICHOST)
-    family, _kind, protocol, _name, target = found[0]
+    targets = socket.getaddrinfo(address, port, type=kind, flags=socket.AI_NUMERICHOST)
+    family, _kind, protocol, _name, target = targets[0]
     client = socket.socket(family, kind, protocol)
     try:
         if source:
@@ -133,12 +136,14 @@ def _exchange(
     refusal = _send(client, send, deadline) if send or datagrams else None
     if refusal and datagrams:
         return _failure(refusal)
-    if not datagrams and not refusal and until and until.search(b""):
+    if not datagrams and not refusal and until and found(until, b"", _left(deadline)):
         return "answered", "connected"
     try:
         outcome, detail = _receive(client, until, deadline, received)
     except socket.timeout:
         return "timeout", "connected, but no such answer in time" if received else "connected, but no answer in time"
+    except TooSlow:
+        return "timeout", "the search for the expression did not end in time"
     return _failure(refusal) if refusal and outcome == "closed" else (outcome, detail)
 
 
@@ -157,12 +162,14 @@ def _receive(
 ) -> tuple[str, str]:
     while True:
         client.settimeout(_left(deadline))
-        data = client.recv(_MOST)
+        data = client.recv(_CHUNK)
         received += data
         if not data and client.type != socket.SOCK_DGRAM:
             return "closed", "the peer closed the connection"
-        if until is None or until.search(received):
+        if until is None or found(until, received, _left(deadline)):
             return "answered", "answered"
+        if len(received) > _MOST:
+            return "answered", f"no such answer in the first {len(received)} bytes"
 
 
 def _left(deadline: float) -> float:

@@ -197,6 +197,8 @@ def test_clients(stack: ExitStack) -> None:
         assert finding.answer is not None
         assert (finding.answer["address"], finding.answer["outcome"]) == ("::1", "answered")
         assert finding.answer["text"] == options.get("send", "")
+    slow = examine(tcp=str(port), send="a" * 40, expect="(a+)+b", timeout=0.2)
+    assert "takes more than 0.2 s; write an expression that can match in one way only" in slow.problem
     wrong = examine(tcp=str(port), send="hello", expect="bye", timeout=0.2)
     assert wrong.problem.startswith(
         f"tcp:127.0.0.1:{port}: the answer should match 'bye', but 'hello' came back after 0."

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import socket
 import struct
 import threading
@@ -152,6 +153,34 @@ def test_data_that_does_not_match_is_returned_after_the_time(serve: Serve) -> No
     answer = tcp(serve(drip), until=re.compile(b"four"), timeout=0.5)
     assert (answer.outcome, answer.data) == ("answered", b"one two three ")
     assert 0.5 <= answer.seconds < 2
+
+
+def many_letters(client: socket.socket) -> None:
+    client.sendall(b"a" * 40)
+
+
+def for_ever(client: socket.socket) -> None:
+    with suppress(OSError):
+        while True:
+            client.sendall(b"a" * 65536)
+
+
+# Two to the fortieth ways to match, and none that does.
+EXPONENTIAL = re.compile(rb"(a+)+b")
+
+
+def test_an_expression_that_takes_for_ever_is_given_up(serve: Serve) -> None:
+    answer = tcp(serve(many_letters), until=EXPONENTIAL, timeout=0.5)
+    assert answer.detail == "the search for the expression did not end in time"
+    assert 0.5 <= answer.seconds < 3
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_whoever_never_stops_sending_is_not_listened_to_for_ever(serve: Serve) -> None:
+    answer = tcp(serve(for_ever), until=re.compile(b"b"), timeout=30)
+    assert answer.outcome == "answered"
+    assert re.fullmatch("no such answer in the first 1[0-9]{6} bytes", answer.detail)
+    assert answer.seconds < 10
 
 
 def test_silence_is_a_timeout(serve: Serve) -> None:
