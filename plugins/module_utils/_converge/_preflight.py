@@ -75,8 +75,7 @@ def program_problems(service: Service, host: LocalHost) -> list[Problem]:
     """Programs, files and directories that the host does not have."""
     problems = []
     if service.exec and not host.executable(service.exec[0]):
-        there = "is not an executable file" if host.exists(service.exec[0]) else "does not exist on the host"
-        problems.append(Problem(f"{service.path('exec')}[0]", f'"{service.exec[0]}" {there}; install it first'))
+        problems.append(Problem(f"{service.path('exec')}[0]", f'"{service.exec[0]}" {_obstacle(service.exec[0])}'))
     if not os.path.isdir(service.working_directory):
         problems.append(
             Problem(service.path("working_directory"), f'"{service.working_directory}" is not a directory on the host')
@@ -90,6 +89,16 @@ def program_problems(service: Service, host: LocalHost) -> list[Problem]:
                 Problem(f"{service.path('listen')}[{index}].unix", f'"{endpoint.path}" exists and is not a socket')
             )
     return problems
+
+
+def _obstacle(program: str) -> str:
+    """Why a program cannot be started."""
+    if not os.path.lexists(program):
+        return "does not exist on the host; install it first"
+    # access(2) tells of both in the same way.
+    if os.path.isfile(program) and os.statvfs(program).f_flag & os.ST_NOEXEC:
+        return "is on a file system that is mounted with noexec; install it on another one"
+    return "is not an executable file; install it first"
 
 
 def _log_problems(service: Service) -> list[Problem]:

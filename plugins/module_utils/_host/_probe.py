@@ -60,9 +60,9 @@ def probe(
     """Connect to a literal address and port (``tcp``, ``udp``) or to a path (``unix``, ``@`` for abstract names).
 
     Sends ``send`` (as one datagram, even when empty, where there are no connections) and receives until the data
-    matches ``until``, or without it until any data came, for ``timeout`` seconds in all and at most 1 MiB. An ``until`` that matches
-    nothing at all is content with the connection. ``source`` is the local address to connect from. Whether a Unix
-    socket takes streams, packets or datagrams is found out by trying.
+    matches ``until``, or without it until any data came, for ``timeout`` seconds in all and at most 1 MiB. An
+    ``until`` that matches nothing at all is content with the connection. ``source`` is the local address to connect
+    from. Whether a Unix socket takes streams, packets or datagrams is found out by trying.
     """
     started = time.monotonic()
     deadline = started + timeout

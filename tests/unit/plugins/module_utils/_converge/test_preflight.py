@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import typing as t
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +24,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._pr
     daemon_problems,
     holder_problems,
     manager_problems,
+    program_problems,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._owners import Owner
@@ -34,6 +38,32 @@ from ansible_collections.ondemand.superserver.tests.unit.declarations import Fie
 def as_host(stand_in: object) -> LocalHost:
     """What is asked of a host here, a stand-in answers."""
     return t.cast("LocalHost", stand_in)
+
+
+@pytest.fixture
+def noexec(tmp_path: Path) -> Iterator[Path]:
+    """A program on a file system that starts none."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "noexec", "tmpfs", tmp_path], check=True)
+    try:
+        yield Path(shutil.copy("/bin/true", tmp_path))
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount a file system")
+def test_a_program_on_a_file_system_that_starts_none(noexec: Path) -> None:
+    host = LocalHost(t.cast("t.Any", None))
+    (problem,) = program_problems(service(**ECHO, exec=[str(noexec)]), host)
+    assert problem.path == "superserver_services[0].exec[0]"
+    assert problem.message == f'"{noexec}" is on a file system that is mounted with noexec; install it on another one'
+
+
+@pytest.mark.parametrize(
+    ("program", "reason"), [("/nonesuch", "does not exist"), ("/etc/passwd", "is not an executable")]
+)
+def test_what_is_no_program(program: str, reason: str) -> None:
+    (problem,) = program_problems(service(**ECHO, exec=[program]), LocalHost(t.cast("t.Any", None)))
+    assert problem.message.startswith(f'"{program}" {reason}')
 
 
 INODE = 4
