@@ -27,10 +27,13 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_meanin
     turns_away,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import Problem
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_schema import BACKSTOP
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_types import Report, collector
 
 HANDLERS = ("exec", "internal", "proxy")
 _NETWORK_ONLY = ("family", "interface")
+# What a forwarder has open beside its connections: the listening sockets, the log, and what it waits with.
+FORWARDER_FILES = 24
 _UNIX_ONLY = ("owner", "group", "mode", "type")
 
 Rule = t.Callable[[Merged, Report], None]
@@ -135,6 +138,21 @@ def _proxy(service: Merged, report: Report) -> None:
             report(service.path("proxy.to"), f"is an address of the service itself, by {path}; it would never end")
 
 
+def _proxy_files(service: Merged, report: Report) -> None:
+    """A forwarder has two files open for each connection, and a few more."""
+    files = service.fields.get("resources", {}).get("open_files")
+    if "proxy" not in service.fields or files is None:
+        return
+    most = service.fields.get("connections", {}).get("max")
+    needed = 2 * (most or BACKSTOP) + FORWARDER_FILES
+    if files < needed:
+        limit = f"connections.max is {most}" if most else f"it serves {BACKSTOP} where connections.max is not declared"
+        report(
+            service.path("resources.open_files"),
+            f"must be at least {needed} for this proxy, which has two files open for each connection: {limit}",
+        )
+
+
 def _pointless(service: Merged, report: Report) -> None:
     for path, reason in pointless(service.fields):
         if declares(service.fields, path):
@@ -164,7 +182,10 @@ def _probe(service: Merged, report: Report) -> None:
         report(service.path("probe.expect"), "matches an empty answer, so it could never fail")
 
 
-_RULES: tuple[Rule, ...] = (_handler, _accept, _socket_fd, _internal, _proxy, _pointless, _banner, _log, _probe)
+_RULES: tuple[Rule, ...] = (
+    *(_handler, _accept, _socket_fd, _internal, _proxy, _proxy_files),
+    *(_pointless, _banner, _log, _probe),
+)
 
 
 def _collisions(services: Sequence[Merged], report: Report) -> None:

@@ -38,6 +38,9 @@ PATIENCE = 10.0
 RETRY = 0.1
 ASK = 1.0
 
+# How long the log is not told again that clients wait, in seconds.
+QUIET = 60.0
+
 CHUNK = 1 << 16
 WORD = b"."
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
@@ -65,7 +68,14 @@ class Target(t.NamedTuple):
         made.setblocking(False)
         if self.family != socket.AF_UNIX:
             made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        keep_alive(made)
         return made
+
+
+def keep_alive(made: socket.socket) -> None:
+    """Have the kernel find out that the other end has vanished: it would keep the daemon running for ever."""
+    if made.family != socket.AF_UNIX:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
 
 class Limits(t.NamedTuple):
@@ -211,6 +221,11 @@ class Proxy:
         self.asked = attendant is not None
         self.last_asked = time.monotonic()
         self.selector = selectors.DefaultSelector()
+        self.listeners: list[socket.socket] = []
+        self.room = room()
+        # When to listen again, 0 while that is done; and when it was last said why not.
+        self.resume_at = 0.0
+        self.told_at = -QUIET
         self.connections: set[Connection] = set()
         self.waiting: set[Connection] = set()
         self.sources: collections.Counter[str] = collections.Counter()
@@ -218,8 +233,8 @@ class Proxy:
 
     def serve(self, listeners: list[socket.socket]) -> None:
         """Forward until nobody has been connected for long enough."""
-        for listener in listeners:
-            self.watch(listener, READ, functools.partial(self.accept, listener))
+        self.listeners = listeners
+        self.listen()
         if self.attendant:
             self.watch(self.attendant, READ, self.hear)
         while not self.idle():
@@ -229,6 +244,22 @@ class Proxy:
                     key.data()
             self.tend()
 
+    def listen(self) -> None:
+        """Take connections in."""
+        self.resume_at = 0.0
+        for listener in self.listeners:
+            self.watch(listener, READ, functools.partial(self.accept, listener))
+
+    def pause(self, why: str) -> None:
+        """Leave those who come in the queue for a while: nobody else has to wait for what they lack."""
+        now = time.monotonic()
+        if now - self.told_at >= QUIET:
+            self.told_at = now
+            self.report(f"clients wait: {why}")
+        self.resume_at = now + RETRY
+        for listener in self.listeners:
+            self.watch(listener, 0)
+
     def idle(self) -> bool:
         """Whether it is time to end."""
         spent = time.monotonic() - self.idle_since
@@ -236,7 +267,7 @@ class Proxy:
 
     def rest(self) -> float | None:
         """How long nothing is to be done but to wait for sockets."""
-        if self.waiting:
+        if self.waiting or self.resume_at:
             return RETRY
         if self.connections or not self.limits.idle:
             return None
@@ -254,13 +285,15 @@ class Proxy:
 
     def accept(self, listener: socket.socket) -> None:
         """Take a connection in, or close it where there are too many."""
+        if len(self.connections) >= self.room:
+            self.pause(f"there are files for {self.room} connections at a time only")
+            return
         try:
             client, peer = listener.accept()
         except OSError as problem:
-            self.report(f"a connection was lost: {problem}")
-            # It may be that too many files are open, which takes time to change.
-            time.sleep(RETRY)
+            self.pause(str(problem))
             return
+        keep_alive(client)
         source = peer[0] if isinstance(peer, tuple) else ""
         if self.full(source):
             client.close()
@@ -277,6 +310,8 @@ class Proxy:
     def tend(self) -> None:
         """Try again what has waited for long enough, and close what has waited for too long."""
         now = time.monotonic()
+        if self.resume_at and now >= self.resume_at:
+            self.listen()
         for connection in list(self.waiting):
             if now >= connection.deadline:
                 connection.failed(TimeoutError("the daemon does not answer"))
@@ -327,6 +362,12 @@ def allow_files() -> None:
     """A connection is two open files, and the usual limit is low."""
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def room() -> int:
+    """For how many connections there are files, two for each; some more are for what is not a connection."""
+    soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(1, (soft - len(os.listdir("/proc/self/fd")) - 2) // 2)
 
 
 def main() -> None:

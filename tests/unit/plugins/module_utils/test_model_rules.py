@@ -41,6 +41,16 @@ REFUSED: tuple[tuple[Fields, str, str], ...] = (
     ({**PROXY, "listen": [STREAM, {**SOCKET, "type": "seqpacket"}]}, "listen[1]", "not seqpacket"),
     ({**PROXY, "listen": [{"tcp": "8"}, {"tcp": "80"}]}, "proxy.to", "by superserver_services[0].listen[1]"),
     ({**PROXY, "listen": [{"tcp": "127.0.0.1:80"}]}, "proxy.to", "it would never end"),
+    (
+        {**PROXY, "connections": {"max": 20}, "resources": {"open_files": 63}},
+        "resources.open_files",
+        "must be at least 64 for this proxy, which has two files open for each connection: connections.max is 20",
+    ),
+    (
+        {**PROXY, "connections": {"per_source": 3}, "resources": {"open_files": 2023}},
+        "resources.open_files",
+        "must be at least 2024 for this proxy, which has two files open for each connection: it serves 1000 where",
+    ),
     ({**PROXY, "accept": False}, "accept", "no meaning for a proxy"),
     ({**PROXY, "socket_fd": "stdin"}, "socket_fd", "no meaning for a proxy"),
     ({**PROXY, "stderr": "log"}, "stderr", "no meaning for a proxy"),
@@ -84,6 +94,8 @@ def test_refused(fields: Fields, path: str, gist: str) -> None:
 ACCEPTED: tuple[Fields, ...] = (
     {"listen": [STREAM, SOCKET]},
     {"listen": [STREAM, {**SOCKET, "type": "seqpacket"}]},
+    {**PROXY, "connections": {"max": 20}, "resources": {"open_files": 64}},
+    {**PROXY, "resources": {"open_files": 2024}},
     {"listen": [DATAGRAM]},
     {"listen": [DATAGRAM], "accept": False, "socket_fd": "stdin"},
     {"listen": [STREAM, DATAGRAM], "accept": False},

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import socket
 import struct
 import subprocess
@@ -26,6 +27,7 @@ PROXY = str(Path(_helper_proxy.__file__).resolve())
 IMPATIENT = f"import runpy, sys; sys.argv[0] = {PROXY!r}; m = runpy.run_path({PROXY!r}); "
 IMPATIENT += "m['main'].__globals__.update(PATIENCE=1.0, ASK=0.2, RETRY=0.05); m['main']()"
 # What a super-server does; a number from 3 on may be that of another socket until all have been moved away.
+FEW_FILES = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({files}, {files}))"
 HANDOVER = "import os; away = [os.dup2(n, 100 + n) for n in {numbers}]; [os.dup2(n, 3 + i) for i, n in enumerate(away)]"
 LONG = bytes(range(256)) * 20000
 
@@ -50,11 +52,12 @@ def place(bound: socket.socket) -> str:
 
 @contextmanager
 def running(
-    front: list[socket.socket], *words: str, attendant: socket.socket | None = None
+    front: list[socket.socket], *words: str, attendant: socket.socket | None = None, files: int = 1024
 ) -> Iterator[subprocess.Popen[str]]:
     """A forwarder with these listening sockets."""
     numbers = [bound.fileno() for bound in front]
-    argv = [sys.executable, "-IS", "-c", f"{HANDOVER.format(numbers=numbers)}; {IMPATIENT}", *words]
+    code = "; ".join([HANDOVER.format(numbers=numbers), FEW_FILES.format(files=files), IMPATIENT])
+    argv = [sys.executable, "-IS", "-c", code, *words]
     process = subprocess.Popen(
         argv,
         env={**os.environ, "LISTEN_FDS": str(len(front))},
@@ -214,6 +217,37 @@ def test_connections_above_the_limit_are_closed(front: socket.socket, back: str)
         while not served(client(front)):
             assert time.monotonic() < deadline
         assert served(second)
+
+
+def test_without_files_for_more_clients_those_that_there_are_are_served_as_fast_as_ever(
+    front: socket.socket, back: str
+) -> None:
+    with running([front], "0", "99", "0", "alone", back, files=32) as process:
+        with client(front) as made:
+            assert served(made)
+            idle = [client(front) for _number in range(40)]
+            time.sleep(0.5)
+            begun = time.monotonic()
+            assert all(served(made) for _number in range(200))
+            assert time.monotonic() - begun < 1.0
+            for each in idle:
+                each.close()
+            with client(front) as later:
+                assert served(later)
+        process.terminate()
+        assert re.fullmatch(
+            "proxy: clients wait: there are files for 1[0-2] connections at a time only\n",
+            process.communicate(timeout=10)[1],
+        )
+
+
+def test_clients_that_have_vanished_are_found_out(front: socket.socket, back: str) -> None:
+    with running([front], "0", "9", "0", "alone", back) as process, client(front) as made:
+        assert served(made)
+        found = subprocess.run(["ss", "-tnoHp"], capture_output=True, text=True, check=True).stdout.splitlines()
+        ours = [line for line in found if f"pid={process.pid}," in line]
+        assert len(ours) == 2
+        assert all("keepalive" in line for line in ours)
 
 
 def test_connections_of_one_address_are_counted(front: socket.socket, back: str) -> None:
