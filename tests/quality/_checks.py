@@ -51,7 +51,8 @@ class Part(NamedTuple):
 @dataclass(frozen=True)
 class Outcome:
     """``passed`` and ``failed`` count whatever the check counts: 1 and 0 for a linter, tests for a test run. ``absent``
-    are the places, as in parts, that this machine lacks something for."""
+    are the places, as in parts, that this machine lacks something for. ``seconds``: how long it took, where that is not
+    all the time since it was its turn."""
 
     passed: int
     failed: int
@@ -59,6 +60,7 @@ class Outcome:
     note: str = ""
     parts: Sequence[Part] = ()
     absent: str = ""
+    seconds: float | None = None
 
     @classmethod
     def of(cls, good: bool, output: str, note: str = "") -> Outcome:
@@ -199,7 +201,7 @@ def _report(check: Check) -> Outcome:
     except MissingTool as missing:
         outcome = Outcome.of(False, str(missing))
     verdict = "FAILED" if outcome.failed else "ok"
-    seconds = time.monotonic() - started
+    seconds = time.monotonic() - started if outcome.seconds is None else outcome.seconds
     line = f"{verdict} {check.name} {seconds:.1f}s"
     if not outcome.parts and not outcome.absent:
         outcome = replace(outcome, parts=[Part(Path(sys.argv[0]).name, check.name, seconds=round(seconds, 2))])
