@@ -13,11 +13,11 @@ import posixpath
 import re
 import typing as t
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Endpoint
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_meaning import pointless
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_order import is_unit
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import InvalidDeclaration, Problem
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_types import (
     Field,
@@ -62,19 +62,8 @@ POLICY = Record(
 )
 
 
-@dataclass(frozen=True)
-class Policy:
-    """What is allowed; None where nothing is restricted. ``ports`` are as they were written."""
-
-    accounts: Sequence[str] | None = None
-    programs: Sequence[str] | None = None
-    files: Sequence[str] | None = None
-    logs: Sequence[str] | None = None
-    sockets: Sequence[str] | None = None
-    ports: Sequence[str] | None = None
-    units: Sequence[str] | None = None
-    native: bool | None = None
-
+# By part, what it allows; a part that is not there restricts nothing.
+Policy = t.Mapping[str, t.Any]
 
 # Values of one service that one part of a policy is about, each with the field that it stands in.
 Values = t.Iterator[t.Tuple[str, t.Any]]
@@ -83,12 +72,12 @@ Values = t.Iterator[t.Tuple[str, t.Any]]
 def policy_of(value: t.Any) -> Policy:
     """The policy that a variable has. Raises InvalidDeclaration with everything that is wrong with it."""
     if not value:
-        return Policy()
+        return {}
     problems: list[Problem] = []
     checked = POLICY.check(value, VARIABLE, collector(problems))
     if problems:
         raise InvalidDeclaration(problems)
-    return Policy(**checked)
+    return checked
 
 
 def check_policy(services: Iterable[Service], policy: Policy) -> None:
@@ -99,10 +88,8 @@ def check_policy(services: Iterable[Service], policy: Policy) -> None:
 
 
 def _problems(service: Service, policy: Policy) -> Iterator[Problem]:
-    for part, (values, allows) in _PARTS.items():
-        allowed = getattr(policy, part)
-        if allowed is None:
-            continue
+    for part, allowed in policy.items():
+        values, allows = _PARTS[part]
         for field, value in values(service):
             if not allows(allowed, value):
                 name, bracket, entry = field.partition("[")
@@ -161,9 +148,9 @@ def _port_numbers(service: Service) -> Values:
 
 
 def _units(service: Service) -> Values:
-    """Names with a dot are units, the others services of the declaration."""
+    """What is no unit is a service of the declaration."""
     for field, names in (("requires", service.requires), ("after", service.after)):
-        yield from ((f"{field}[{index}]", name) for index, name in enumerate(names) if "." in name)
+        yield from ((f"{field}[{index}]", name) for index, name in enumerate(names) if is_unit(name))
     if service.proxy and service.proxy.unit:
         yield "proxy.unit", service.proxy.unit
 

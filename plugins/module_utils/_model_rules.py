@@ -32,8 +32,9 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_types 
 
 HANDLERS = ("exec", "internal", "proxy")
 _NETWORK_ONLY = ("family", "interface")
-# What a forwarder has open beside its connections: the listening sockets, the log, and what it waits with.
-FORWARDER_FILES = 24
+# What a forwarder has open beside its connections and listening sockets, such as its log. An endpoint is two sockets at
+# most.
+FORWARDER_FILES = 22
 _UNIX_ONLY = ("owner", "group", "mode", "type")
 
 Rule = t.Callable[[Merged, Report], None]
@@ -144,7 +145,7 @@ def _proxy_files(service: Merged, report: Report) -> None:
     if "proxy" not in service.fields or files is None:
         return
     most = service.fields.get("connections", {}).get("max")
-    needed = 2 * (most or BACKSTOP) + FORWARDER_FILES
+    needed = 2 * ((most or BACKSTOP) + len(service.fields["listen"])) + FORWARDER_FILES
     if files < needed:
         limit = f"connections.max is {most}" if most else f"it serves {BACKSTOP} where connections.max is not declared"
         report(

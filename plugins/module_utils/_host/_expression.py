@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Searching for an expression that somebody declared, which may need longer than the world has."""
+"""A search for a declared expression, for a limited time: some expressions take exponential time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class TooSlow(Exception):
     """A search has not ended in time."""
 
 
-def found(expression: re.Pattern[bytes], data: bytes | bytearray, seconds: float) -> bool:
+def matches(expression: re.Pattern[bytes], data: bytes | bytearray, seconds: float) -> bool:
     """Whether an expression matches anywhere. Raises TooSlow after so many seconds.
 
     The engine looks for signals while it searches (CPython, ``_sre.c``). Only the main thread can set them.
@@ -26,10 +26,10 @@ def found(expression: re.Pattern[bytes], data: bytes | bytearray, seconds: float
 
 @contextmanager
 def _alarm(seconds: float) -> t.Iterator[None]:
-    def ring(_number: int, _frame: t.Any) -> None:
+    def give_up(_number: int, _frame: t.Any) -> None:
         raise TooSlow
 
-    before = signal.signal(signal.SIGALRM, ring)
+    before = signal.signal(signal.SIGALRM, give_up)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _sockets
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._expression import TooSlow, found
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._expression import TooSlow, matches
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._owners import (
     Holder,
     Owner,
@@ -292,7 +292,7 @@ def _disappointment(client: Client, answer: Answer) -> str:
 
 def _mismatch(expect: re.Pattern[bytes], timeout: float, answer: Answer) -> str:
     try:
-        if found(expect, answer.data, timeout):
+        if matches(expect, answer.data, timeout):
             return ""
     except TooSlow:
         return (

@@ -13,7 +13,7 @@ import time
 import uuid
 from dataclasses import dataclass
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._expression import TooSlow, found
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._expression import TooSlow, matches
 
 # Errors by what they mean for whoever asked; whatever is not here is "unreachable".
 _OUTCOMES = {
@@ -29,7 +29,7 @@ _OUTCOMES = {
 _KINDS = {"tcp": (socket.SOCK_STREAM,), "udp": (socket.SOCK_DGRAM,)}
 _UNIX_KINDS = (socket.SOCK_STREAM, socket.SOCK_SEQPACKET, socket.SOCK_DGRAM)
 _CHUNK = 1 << 16  # bytes
-_MOST = 1 << 20  # bytes of an answer: whoever never stops sending is not listened to for ever
+_MOST = 1 << 20  # bytes of an answer that are read: a server may never stop sending
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def _exchange(
     refusal = _send(client, send, deadline) if send or datagrams else None
     if refusal and datagrams:
         return _failure(refusal)
-    if not datagrams and not refusal and until and found(until, b"", _left(deadline)):
+    if not datagrams and not refusal and until and matches(until, b"", _left(deadline)):
         return "answered", "connected"
     try:
         outcome, detail = _receive(client, until, deadline, received)
@@ -166,7 +166,7 @@ def _receive(
         received += data
         if not data and client.type != socket.SOCK_DGRAM:
             return "closed", "the peer closed the connection"
-        if until is None or found(until, received, _left(deadline)):
+        if until is None or matches(until, received, _left(deadline)):
             return "answered", "answered"
         if len(received) > _MOST:
             return "answered", f"no such answer in the first {len(received)} bytes"
