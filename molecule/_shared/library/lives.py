@@ -26,6 +26,13 @@ JOURNAL = "/var/lib/superserver/journal.json"
 READY = "/run/conformance-interrupt"
 SESSION = "/run/conformance-session"
 SNAPSHOT = "/run/conformance-snapshot.json"
+HALVES = (
+    "/var/lib/superserver/.superserver.manifest.json",
+    "/var/lib/superserver/.superserver.journal.json",
+    "/var/lib/superserver/generations/.superserver.1.json",
+    "/var/lib/superserver/stages/stage-killed/etc/superserver/guard.nft",
+    "/run/superserver/.superserver.hold.nft",
+)
 ECHO_PORT = "21102"
 # Ports of the services that a run has to close, so that they are other sockets afterwards.
 CLOSED = ("21041", "21042")
@@ -229,6 +236,19 @@ def interruption(host: Host, delay: float) -> None:
     host.again([])
 
 
+def halves(host: Host) -> None:
+    """What a run that was killed was writing for itself is removed by the next one, which finds nothing to do."""
+    program("snapshot", "take", SNAPSHOT)
+    for path in HALVES:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="ascii") as file:
+            file.write("{")
+    host.again([])
+    host.same_as()
+    left = [path for path in HALVES if os.path.exists(path)]
+    require(not left, f"files are left: {left}")
+
+
 def stories() -> dict[str, Callable[[Host], None]]:
     """All of them by name."""
     return {
@@ -241,6 +261,7 @@ def stories() -> dict[str, Callable[[Host], None]]:
         "interrupted at once": partial(interruption, delay=0.0),
         "interrupted after 0.1 s": partial(interruption, delay=0.1),
         "interrupted after 0.5 s": partial(interruption, delay=0.5),
+        "halves": halves,
         "forgotten": partial(drift, stage="forgotten"),
         "booted": lambda host: host.again(host.not_at_boot),
     }

@@ -26,6 +26,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._co
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._errors import RunFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._journal import Journal
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._leftovers import STAGES, remove_leftovers
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._lock import locked
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._passage import Passage, passage_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._plan import (
@@ -47,8 +48,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host._local 
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
-
-STAGES = f"{STATE}/stages"
 
 
 @dataclass(frozen=True)
@@ -84,6 +83,8 @@ def converge(request: Request, host: LocalHost) -> dict[str, t.Any]:
     Raises InvalidDeclaration before anything is touched, RunFailed after everything was put back.
     """
     with locked(request.check, host):
+        if not request.check:
+            remove_leftovers()
         recovered = _recover(request, host)
         plan = _prepare(request, host)
         result = _report(plan, recovered)

@@ -12,6 +12,7 @@ import zipfile
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import STATE
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _helper_watcher, _journal
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._leftovers import remove_leftovers
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._rollback import recover
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._files import Seen
@@ -68,5 +69,6 @@ def undo(commands: Commands) -> float:
         return 0.0
     if journal.awaited:
         return journal.awaited
+    remove_leftovers()
     _journal.tell(recover(journal, LocalHost(commands)))
     return PAUSE if _journal.read() else 0.0

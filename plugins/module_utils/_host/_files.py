@@ -6,6 +6,7 @@ one."""
 
 from __future__ import annotations
 
+import glob
 import grp
 import hashlib
 import os
@@ -111,6 +112,12 @@ def restore(path: str, seen: Seen) -> None:
 def discard_half(path: str) -> None:
     """Remove what a run that was killed has left of a file that it was writing."""
     _unlink(_temporary(path))
+
+
+def discard_halves(folder: str) -> None:
+    """The same for every file in a directory of the collection's own."""
+    for path in glob.glob(f"{glob.escape(folder)}/{TEMPORARY}*"):
+        _unlink(path)
 
 
 def _temporary(path: str) -> str:

@@ -25,6 +25,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge imp
     _confirm,
     _helper_watcher,
     _journal,
+    _leftovers,
     _lock,
     _manifest,
     _watch,
@@ -53,6 +54,8 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (_lock, "LOCK", "run/lock"),
     ):
         monkeypatch.setattr(module, name, str(tmp_path / file))
+    monkeypatch.setattr(_leftovers, "FOLDERS", (str(tmp_path),))
+    monkeypatch.setattr(_leftovers, "STAGES", str(tmp_path / "stages"))
     return tmp_path
 
 
@@ -148,6 +151,16 @@ def test_files_and_manifest_are_as_they_were(state: Path) -> None:
     assert (state / "changed").read_text() == "old"
     assert sorted(path.name for path in state.iterdir()) == ["changed", "untouched"]
     assert (state / "untouched").stat() == before
+
+
+def test_the_watcher_removes_what_a_run_was_writing(state: Path) -> None:
+    interrupted(state)
+    (state / "manifest.json").unlink()
+    for name in ("manifest.json", "journal.json", "watcher.pyz"):
+        (state / f"{_files.TEMPORARY}{name}").write_text("{")
+    (state / "stages/stage-1/etc").mkdir(parents=True)
+    assert _watch.undo(_helper_watcher.Commands()) == 0.0
+    assert sorted(path.name for path in state.iterdir()) == ["changed", "untouched", "watcher.json"]
 
 
 def test_what_could_not_be_put_back_is_tried_again(state: Path) -> None:
