@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 import threading
@@ -22,6 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.echo_clients import Session, Wrong, eventually, refused, require, serves
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import File
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
@@ -36,7 +36,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_proble
 
 Fields = dict[str, t.Any]
 
-PATIENCE = 10.0  # seconds that an answer may take
 ONE = b"one\n"
 GREETING = b"listen_fds 1, fd 0 is null\n"
 XINETD_CONFIG = "/etc/xinetd.conf"
@@ -64,71 +63,6 @@ RESTARTS = {
     "xinetd": "systemctl restart xinetd.service",
     "s6": "systemctl restart superserver-s6.service",
 }
-
-
-class Wrong(Exception):
-    """Something is not as it should be."""
-
-
-def require(right: bool, otherwise: str) -> None:
-    if not right:
-        raise Wrong(otherwise)
-
-
-class Session:
-    """One client's connection."""
-
-    def __init__(self, place: int | str, greeting: bytes = b"") -> None:
-        self._socket = socket.socket(socket.AF_UNIX if isinstance(place, str) else socket.AF_INET)
-        self._socket.settimeout(PATIENCE)
-        self._socket.connect(place if isinstance(place, str) else ("127.0.0.1", place))
-        got = self._receive(len(greeting))
-        require(got == greeting, f"{place} says {got!r}, not {greeting!r}")
-
-    def _receive(self, length: int) -> bytes:
-        data = b""
-        with suppress(OSError):
-            while len(data) < length:
-                part = self._socket.recv(length - len(data))
-                if not part:
-                    break
-                data += part
-        return data
-
-    @property
-    def alive(self) -> bool:
-        """Whether what is sent comes back."""
-        with suppress(OSError):
-            self._socket.sendall(b"alive?\n")
-            return self._receive(7) == b"alive?\n"
-        return False
-
-    def close(self) -> None:
-        self._socket.close()
-
-
-def refused(port: int) -> bool:
-    """Whether nobody listens there."""
-    with socket.socket() as client:
-        client.settimeout(PATIENCE)
-        return client.connect_ex(("127.0.0.1", port)) != 0
-
-
-def eventually(what: Callable[[], bool], otherwise: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not what():
-        require(time.monotonic() < deadline, otherwise)
-        time.sleep(0.1)
-
-
-def serves(place: int | str, greeting: bytes = b"") -> bool:
-    try:
-        session = Session(place, greeting)
-    except (OSError, Wrong):
-        return False
-    alive = session.alive
-    session.close()
-    return alive
 
 
 def shell(script: str) -> str:
