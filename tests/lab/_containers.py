@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import resource
+import secrets
 import time
 from pathlib import Path
 
 from _images import BOOT_IS_OVER, build_image, image_init
 from _system import CAP_SYS_RESOURCE, LABEL, RUN_ID, LabError, has_capability, locked, run, say
 
-NETWORK = "superserver"
 BOOT_TIMEOUT = 90.0  # seconds
 
 # A systemd takes about five inotify instances, and the kernel's default of 128 for each user is soon used up: the next
@@ -56,14 +56,22 @@ def runtime_options() -> list[str]:
     return options
 
 
-def network_exists() -> bool:
-    return run("podman", "network", "exists", NETWORK, check=False).returncode == 0
+def networks() -> list[str]:
+    """The names of the lab's networks: one, or none yet."""
+    return run("podman", "network", "ls", "--quiet", "--filter", f"label={LABEL}=network").stdout.split()
 
 
-def make_network() -> None:
+def network() -> str:
+    """The network of all containers, made when there is none.
+
+    Each one made has a name of its own. netavark keeps the rules of a network in a chain that is named after it, and
+    rules stay there when containers end without it; they would masquerade what goes between the hosts of a later one.
+    """
     with locked("network"):
-        if not network_exists():
-            run("podman", "network", "create", "--ipv6", "--disable-dns", "--label", f"{LABEL}=network", NETWORK)
+        if not networks():
+            name = f"superserver-{secrets.token_hex(4)}"
+            run("podman", "network", "create", "--ipv6", "--disable-dns", "--label", f"{LABEL}=network", name)
+        return networks()[0]
 
 
 def wait_for_boot(name: str, init: str) -> None:
@@ -90,11 +98,10 @@ def raise_inotify_limit() -> None:
 def up(name: str, image: str, extra: list[str]) -> None:
     tag = build_image(image)
     raise_inotify_limit()
-    make_network()
     init = image_init(tag)
     full = container(name)
     remove([name])
-    options = ["--name", full, "--hostname", name, "--label", f"{LABEL}={RUN_ID}", "--network", NETWORK]
+    options = ["--name", full, "--hostname", name, "--label", f"{LABEL}={RUN_ID}", "--network", network()]
     options += ["--pids-limit=0", "--cap-add=NET_ADMIN", *INIT_OPTIONS[init], *runtime_options(), *extra]
     run("podman", "run", "--detach", *options, tag)
     wait_for_boot(full, init)
@@ -110,8 +117,9 @@ def clean(everything: bool, images: bool) -> None:
     found = run("podman", "ps", "--all", "--quiet", "--filter", f"label={wanted}").stdout.split()
     if found:
         run("podman", "rm", "-f", "-t", "0", *found)
-    if (everything or images) and network_exists():
-        run("podman", "network", "rm", NETWORK)
+    if everything or images:
+        for name in networks():
+            run("podman", "network", "rm", name)
     if images:
         built = run("podman", "images", "--quiet", "--filter", f"label={LABEL}=image").stdout.split()
         for image in set(built):
