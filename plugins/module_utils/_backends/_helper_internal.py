@@ -9,9 +9,11 @@ This file is installed on hosts as a program of its own, so it imports nothing b
 
 from __future__ import annotations
 
+import itertools
 import os
 import select
 import socket
+import stat
 import sys
 import time
 
@@ -79,17 +81,35 @@ def write(data: bytes) -> None:
 def datagrams(name: str) -> None:
     """Answer datagrams until there have been none for a while."""
     answers = {"daytime": daytime, "time": clock, "chargen": chargen}
-    server = socket.socket(fileno=0)
-    while select.select([server], [], [], IDLE)[0]:
-        data, peer = server.recvfrom(MOST)
-        # An answer to one of these ports would be answered in turn, for ever.
-        if name == "discard" or (isinstance(peer, tuple) and peer[1] in (7, 13, 19, 37)):
-            continue
-        answer = data if name == "echo" else answers[name]()
-        try:
-            server.sendto(answer, peer)
-        except OSError as problem:
-            sys.stderr.write(f"{peer}: {problem}\n")
+    servers = inherited()
+    while True:
+        ready = select.select(servers, [], [], IDLE)[0]
+        if not ready:
+            return
+        for server in ready:
+            data, peer = server.recvfrom(MOST)
+            # An answer to one of these ports would be answered in turn, for ever.
+            if name == "discard" or (isinstance(peer, tuple) and peer[1] in (7, 13, 19, 37)):
+                continue
+            answer = data if name == "echo" else answers[name]()
+            try:
+                server.sendto(answer, peer)
+            except OSError as problem:
+                sys.stderr.write(f"{peer}: {problem}\n")
+
+
+def inherited() -> list[socket.socket]:
+    """Standard input where it is a socket, otherwise those that systemd hands over, which begin at 3."""
+    if is_socket(0):
+        return [socket.socket(fileno=0)]
+    return [socket.socket(fileno=number) for number in itertools.takewhile(is_socket, itertools.count(3))]
+
+
+def is_socket(number: int) -> bool:
+    try:
+        return stat.S_ISSOCK(os.fstat(number).st_mode)
+    except OSError:
+        return False
 
 
 def main() -> None:

@@ -203,7 +203,9 @@ def _by_setpriv(service: Service) -> bool:
 
 
 def _streams(service: Service, part: Part) -> list[tuple[str, str]]:
-    if not part.accept and not service.internal and service.socket_fd == "listen_fds":
+    # Standard input can be one socket only.
+    several = len(part.endpoints) > 1 if service.internal else service.socket_fd == "listen_fds"
+    if not part.accept and several:
         return [("StandardInput", "null"), ("StandardOutput", "journal"), ("StandardError", "journal")]
     error = "socket" if service.stderr == "client" else "journal"
     return [("StandardInput", "socket"), ("StandardOutput", "socket"), ("StandardError", error)]
