@@ -68,10 +68,12 @@ def network() -> str:
     rules stay there when containers end without it; they would masquerade what goes between the hosts of a later one.
     """
     with locked("network"):
-        if not networks():
-            name = f"superserver-{secrets.token_hex(4)}"
-            run("podman", "network", "create", "--ipv6", "--disable-dns", "--label", f"{LABEL}=network", name)
-        return networks()[0]
+        names = networks()
+        if names:
+            return names[0]
+        name = f"superserver-{secrets.token_hex(4)}"
+        run("podman", "network", "create", "--ipv6", "--disable-dns", "--label", f"{LABEL}=network", name)
+        return name
 
 
 def wait_for_boot(name: str, init: str) -> None:

@@ -87,7 +87,11 @@ def datagrams(name: str) -> None:
         if not ready:
             return
         for server in ready:
-            data, peer = server.recvfrom(MOST)
+            try:
+                data, peer = server.recvfrom(MOST, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                # Its checksum was wrong, and the kernel has dropped it.
+                continue
             # An answer to one of these ports would be answered in turn, for ever.
             if name == "discard" or (isinstance(peer, tuple) and peer[1] in (7, 13, 19, 37)):
                 continue

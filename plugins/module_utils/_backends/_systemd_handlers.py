@@ -202,10 +202,13 @@ def _by_setpriv(service: Service) -> bool:
     return service.supplementary_groups is not None or drops_itself(service) or bool(session(service))
 
 
+def _from_descriptor_3(service: Service, part: Part) -> bool:
+    """Whether the handler has its sockets from descriptor 3 on; standard input can be one socket only."""
+    return len(part.endpoints) > 1 if service.internal else service.socket_fd == "listen_fds"
+
+
 def _streams(service: Service, part: Part) -> list[tuple[str, str]]:
-    # Standard input can be one socket only.
-    several = len(part.endpoints) > 1 if service.internal else service.socket_fd == "listen_fds"
-    if not part.accept and several:
+    if not part.accept and _from_descriptor_3(service, part):
         return [("StandardInput", "null"), ("StandardOutput", "journal"), ("StandardError", "journal")]
     error = "socket" if service.stderr == "client" else "journal"
     return [("StandardInput", "socket"), ("StandardOutput", "socket"), ("StandardError", error)]
