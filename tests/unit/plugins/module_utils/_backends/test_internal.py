@@ -28,7 +28,7 @@ os.execv(sys.argv[end + 1], sys.argv[end + 1:])
 
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_each_socket_of_datagrams_is_served(number: int) -> None:
-    servers = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(number)]
+    servers = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for each in range(number)]
     for server in servers:
         server.bind(("127.0.0.1", 0))
     words = [sys.executable, "-IS", _helper_internal.__file__, "echo", "datagram"]
