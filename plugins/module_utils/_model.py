@@ -39,6 +39,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_record
     Resources,
     Tcp,
     Tls,
+    known,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_rules import (
     check_collisions,
@@ -147,7 +148,7 @@ def _services(merged: Sequence[Merged], backend: str, problems: list[Problem]) -
     check_services([entry for entry in present if not entry.broken], problems)
     if problems:
         raise InvalidDeclaration(problems)
-    services = [_build(entry, backend) for entry in present]
+    services = [build(entry.fields, backend, entry.origins) for entry in present]
     return sorted(services, key=lambda service: service.name), absent
 
 
@@ -179,8 +180,9 @@ def _resolve(service: Service, lookup: Callable[[str, str], int | None], problem
     return replace(service, listen=tuple(endpoints))
 
 
-def _build(entry: Merged, backend: str) -> Service:
-    fields = entry.fields
+def build(fields: Mapping[str, t.Any], backend: str, origins: Mapping[str, str]) -> Service:
+    """Make a service of its fields, which have been checked, now or by the version of this collection that stored them:
+    what is not known here stays in ``declared``."""
     listen = tuple(build_endpoint(endpoint) for endpoint in fields["listen"])
     groups = fields.get("supplementary_groups")
     native = fields.get("native", {})
@@ -196,7 +198,7 @@ def _build(entry: Merged, backend: str) -> Service:
         socket_fd=fields.get("socket_fd", "listen_fds"),
         exec=tuple(fields.get("exec", ())),
         internal=fields.get("internal", ""),
-        proxy=_proxy(**fields["proxy"]) if "proxy" in fields else None,
+        proxy=_proxy(**known(Proxy, fields["proxy"])) if "proxy" in fields else None,
         user=fields.get("user", "root"),
         group=fields.get("group"),
         supplementary_groups=None if groups is None else tuple(groups),
@@ -205,43 +207,47 @@ def _build(entry: Merged, backend: str) -> Service:
         working_directory=fields.get("working_directory", "/"),
         environment=tuple(sorted(fields.get("environment", {}).items())),
         stderr=fields.get("stderr", "log"),
-        resources=Resources(**fields.get("resources", {})),
+        resources=Resources(**known(Resources, fields.get("resources", {}))),
         connections=_connections(fields.get("connections", {})),
-        access=Access(**{name: tuple(entries) for name, entries in fields.get("access", {}).items()}),
-        tcp=Tcp(**fields.get("tcp", {})),
-        banner=Banner(**fields["banner"]) if "banner" in fields else None,
-        tls=Tls(**fields["tls"]) if "tls" in fields else None,
+        access=Access(**{name: tuple(entries) for name, entries in known(Access, fields.get("access", {})).items()}),
+        tcp=Tcp(**known(Tcp, fields.get("tcp", {}))),
+        banner=Banner(**known(Banner, fields["banner"])) if "banner" in fields else None,
+        tls=Tls(**known(Tls, fields["tls"])) if "tls" in fields else None,
         log=_log(fields["log"]) if "log" in fields else None,
         requires=tuple(fields.get("requires", ())),
         after=tuple(fields.get("after", ())),
         sandbox=fields.get("sandbox", "off"),
-        probe=Probe(**fields["probe"]) if "probe" in fields else None,
+        probe=Probe(**known(Probe, fields["probe"])) if "probe" in fields else None,
         native=Native(
             systemd.get("socket", {}), systemd.get("service", {}), native.get("xinetd", {}), native.get("s6", {})
         ),
-        origins=entry.origins,
+        origins=origins,
     )
 
 
 def _connections(fields: Mapping[str, t.Any]) -> Connections:
-    rate = Rate(**fields["rate"]) if "rate" in fields else None
-    return Connections(**{**fields, "rate": rate})
+    rate = Rate(**known(Rate, fields["rate"])) if "rate" in fields else None
+    return Connections(**{**known(Connections, fields), "rate": rate})
 
 
 def _log(fields: Mapping[str, t.Any]) -> Log:
-    given: dict[str, t.Any] = {name: tuple(value) if name == "what" else value for name, value in fields.items()}
-    return Log(**given)
+    given: dict[str, t.Any] = known(Log, fields)
+    return Log(**{**given, **{name: tuple(given[name]) for name in ("what",) if name in given}})
 
 
 def _proxy(to: str, **given: t.Any) -> Proxy:
     return Proxy(parse_targets(to), **given)
 
 
+# What is in an endpoint's text.
+_PARSED = ("transport", "address", "port", "path")
+
+
 def build_endpoint(fields: Mapping[str, t.Any]) -> Endpoint:
     """Make an endpoint of a checked entry of ``listen``."""
     transport = next(name for name in ("tcp", "udp", "unix") if name in fields)
     endpoint = parse_endpoint(transport, fields[transport])
-    given = {key: value for key, value in fields.items() if key not in ("tcp", "udp", "unix")}
+    given = {key: value for key, value in known(Endpoint, fields).items() if key not in _PARSED}
     if "mode" in given:
         given["mode"] = "0" + given["mode"][-3:]
     if given.get("family") == "any":

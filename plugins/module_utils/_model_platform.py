@@ -32,8 +32,11 @@ class Rc:
 
 
 def rc_from_json(value: Mapping[str, t.Any] | None) -> Rc | None:
-    """Read what ``dataclasses.asdict`` gave of an :class:`Rc`."""
-    return Rc(**{**value, "sources": tuple(value["sources"])}) if value else None
+    """Read what ``dataclasses.asdict`` gave of an :class:`Rc`, in this version or another."""
+    if not value:
+        return None
+    known = {name: value[name] for name in ("bundle", "live", "compiled") if name in value}
+    return Rc(tuple(value["sources"]), **known)
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,15 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Endpoint
+
+
+def known(record: type[t.Any], given: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Those of the given fields that a record has."""
+    names = {each.name for each in fields(record)}
+    return {name: value for name, value in given.items() if name in names}
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._jo
     seen_from_json,
     seen_to_json,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._others import Others
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._others import Others, listeners_from_json
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._files import Seen
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import Socket
@@ -57,11 +57,11 @@ def adoption_from_json(value: Mapping[str, t.Any]) -> Adoption:
     """Read what :meth:`Adoption.to_json` gave."""
     return Adoption(
         value["kind"],
-        tuple(Listener(**each) for each in value["held"]),
-        tuple(Listener(**each) for each in value["claims"]),
-        {path: None if seen is None else seen_from_json(seen) for path, seen in value["before"].items()},
-        tuple(value["running"]),
-        value["given_back"],
+        listeners_from_json(value.get("held", ())),
+        listeners_from_json(value.get("claims", ())),
+        {path: None if seen is None else seen_from_json(seen) for path, seen in value.get("before", {}).items()},
+        tuple(value.get("running", ())),
+        bool(value.get("given_back", False)),
     )
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Change
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _journal
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _boot, _journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._errors import RunFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._journal import Journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._lock import LONG, locked
@@ -68,14 +68,14 @@ def _touched(change: Change) -> Iterable[Service]:
         yield from pair
 
 
-def settle(journal: Journal) -> None:
+def settle(journal: Journal, host: LocalHost) -> None:
     """A run that comes over a fresh connection confirms what was changed before it. Raises RunFailed where it does not
     come over one."""
-    accept(journal)
+    accept(journal, host)
     _journal.tell(["the change before this run was not confirmed yet; this run came over a fresh connection, so it is"])
 
 
-def accept(journal: Journal) -> None:
+def accept(journal: Journal, host: LocalHost) -> None:
     """The change stands. Raises RunFailed when this is still the connection that the change was made over."""
     awaited = journal.confirmation
     if awaited and awaited.connection and awaited.connection == connection_of(os.getpid()):
@@ -83,7 +83,7 @@ def accept(journal: Journal) -> None:
             f"a change waits for its confirmation over a fresh connection, and this is not one ({awaited.connection}); "
             f"the change is undone in {awaited.left:.0f} s"
         )
-    _journal.clear()
+    _boot.conclude(host)
 
 
 def confirm(host: LocalHost) -> dict[str, t.Any]:
@@ -93,5 +93,5 @@ def confirm(host: LocalHost) -> dict[str, t.Any]:
         told = recover(journal, host) if journal and journal.confirmation and not journal.awaited else _journal.told()
         if journal is None or not journal.confirmation or told:
             raise RunFailed("; ".join(told) or "there is no change that waits for its confirmation")
-        accept(journal)
+        accept(journal, host)
         return dict(journal.confirmation.result)

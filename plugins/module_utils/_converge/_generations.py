@@ -11,11 +11,13 @@ import os
 import typing as t
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import STATE, File
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _stored
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import Manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
 
 DIRECTORY = f"{STATE}/generations"
 SUFFIX = ".json"
+FORMAT = _stored.Format(1)
 
 
 def keep(old: Manifest, new: Manifest, most: int) -> None:
@@ -24,22 +26,34 @@ def keep(old: Manifest, new: Manifest, most: int) -> None:
         return
     services, found = _listed_services(old), listed()
     if most and (not found or found[-1]["services"] != services):
-        number = found[-1]["number"] + 1 if found else 1
-        entry = {"number": number, "replaced": _now(), "services": services}
+        number = max(_numbers(), default=0) + 1
+        entry: dict[str, t.Any] = {"number": number, "replaced": _now(), "services": services}
         _files.install(File(DIRECTORY, mode=0o700, kind="directory"))
-        _files.install(File(_path(number), json.dumps(entry), 0o600))
+        _files.install(File(_path(number), json.dumps({"version": FORMAT.version, **entry}), 0o600))
         found.append(entry)
     for entry in found[: max(0, len(found) - most)]:
-        os.unlink(_path(entry["number"]))
+        os.unlink(_path(int(entry["number"])))
 
 
 def listed() -> list[dict[str, t.Any]]:
-    """Every generation, the oldest first: ``number``, ``replaced`` (when) and ``services``."""
-    entries = []
-    for number in sorted(_numbers()):
-        with open(_path(number), encoding="utf-8") as file:
-            entries.append(json.load(file))
-    return entries
+    """Every generation that is understood, the oldest first: ``number``, ``replaced`` (when) and ``services``."""
+    found = (_stored.understood(path, FORMAT, read_as(number)) for number, path in paths().items())
+    return [entry for entry in found if entry is not None]
+
+
+def paths() -> dict[int, str]:
+    """Where each generation is, by its number."""
+    return {number: _path(number) for number in sorted(_numbers())}
+
+
+def read_as(number: int) -> t.Callable[[dict[str, t.Any]], dict[str, t.Any]]:
+    """What makes a generation of what is stored under a number, which is also the name of its file."""
+
+    def read(value: dict[str, t.Any]) -> dict[str, t.Any]:
+        services = [_stored.mapping(each) for each in value["services"]]
+        return {"number": number, "replaced": str(value.get("replaced", "")), "services": services}
+
+    return read
 
 
 def _listed_services(manifest: Manifest) -> list[dict[str, t.Any]]:

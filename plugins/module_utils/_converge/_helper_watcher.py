@@ -6,6 +6,9 @@
 It is started before the first change and goes on in the background. A run holds a lock for as long as it lives,
 whatever ends it; the journal that is there once the lock is free is that of a run that has not finished.
 
+With the argument "boot" it is started by the init system before anything listens: it puts the files back, so that what
+listens is what did before the run.
+
 The code that undoes a switch lies beside this program, in the same archive; it is read only when it is needed.
 """
 
@@ -15,8 +18,11 @@ import fcntl
 import importlib
 import os
 import subprocess
+import sys
+import syslog
 import tempfile
 import time
+import traceback
 import typing as t
 from collections.abc import Mapping, Sequence
 
@@ -28,6 +34,9 @@ NAME = "the watcher"
 ATTEMPTS = 6
 # How often to look whether a change has been confirmed, in seconds.
 POLL = 0.5
+# How often to try again where this itself fails, in seconds.
+PAUSE = 5.0
+BOOT = "boot"
 UNDO = "ansible_collections.ondemand.superserver.plugins.module_utils._converge._watch"
 
 
@@ -58,18 +67,35 @@ def detach() -> None:
         os.dup2(null, descriptor)
 
 
+def complain(text: str) -> None:
+    """Tell the host's log; nobody else is listening."""
+    syslog.openlog("superserver-watcher")
+    for line in text.splitlines():
+        syslog.syslog(syslog.LOG_ERR, line)
+
+
 def watch() -> None:
     """Wait for the end of the run, and undo what it has not finished, or what nobody confirms in time."""
     for _attempt in range(ATTEMPTS):
-        seconds = attempt()
+        try:
+            seconds = attempt()
+        except Exception:  # whatever it is, the next attempt may be luckier
+            complain(traceback.format_exc())
+            seconds = PAUSE
         if not seconds:
             return
         wait(seconds)
 
 
+def opened() -> t.TextIO:
+    """The lock, whose directory is gone after a boot."""
+    os.makedirs(os.path.dirname(LOCK), exist_ok=True)
+    return open(LOCK, "a+", encoding="ascii")
+
+
 def attempt() -> float:
     """Wait for the lock and do what is to be done; the seconds after which to come again, 0 for never."""
-    with open(LOCK, "a+", encoding="ascii") as lock:
+    with opened() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not os.path.exists(JOURNAL):
             return 0.0
@@ -77,6 +103,16 @@ def attempt() -> float:
         lock.write(NAME)
         lock.flush()
         return float(importlib.import_module(UNDO).undo(Commands()))
+
+
+def boot() -> None:
+    """Put the files back. A host that cannot do that boots all the same."""
+    try:
+        with opened() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            importlib.import_module(UNDO).boot(Commands())
+    except Exception:
+        complain(traceback.format_exc())
 
 
 def wait(seconds: float) -> None:
@@ -87,6 +123,9 @@ def wait(seconds: float) -> None:
 
 
 def main() -> None:
+    if sys.argv[1:] == [BOOT]:
+        boot()
+        return
     # Whoever started this goes on now.
     if os.fork():
         return

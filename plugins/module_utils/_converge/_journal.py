@@ -14,21 +14,29 @@ import os
 import time
 import typing as t
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import STATE, Change, File
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _manifest
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import RULES
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _manifest, _stored
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._helper_watcher import JOURNAL
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import Manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._others import Others, others_from_json
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._files import Seen
-from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service, service_from_json
+from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Rc, rc_from_json
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_records import known
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_stored import NotUnderstood, stored_service
 
 PATH = JOURNAL
+FORMAT = _stored.Format(1)
 # What the watcher has done, for the next run to tell.
 TOLD = f"{STATE}/watcher.json"
+
+# 1.0.0 stored only the texts, in a list.
+TOLD_FORMAT = _stored.Format(2, {1: lambda texts: {"version": 2, "texts": texts}})
 
 BOOT = "/proc/sys/kernel/random/boot_id"
 
@@ -39,11 +47,11 @@ class Confirmation:
     another connection than the run's. ``deadline`` is on the clock of this ``boot``. ``result``: what the run returned,
     for the case that the connection did not live to carry it."""
 
-    within: int
-    deadline: float
-    boot: str
-    connection: str
-    result: Mapping[str, t.Any]
+    within: int = 0
+    deadline: float = 0.0
+    boot: str = ""
+    connection: str = ""
+    result: Mapping[str, t.Any] = field(default_factory=dict)
 
     @property
     def left(self) -> float:
@@ -126,6 +134,7 @@ def journal_of(
 def write(journal: Journal) -> None:
     """Store the journal; it is on the disk when this returns."""
     value = {
+        "version": FORMAT.version,
         "files": {path: None if seen is None else seen_to_json(seen) for path, seen in journal.files.items()},
         "backends": dict(journal.backends),
         "changes": {backend: _change_to_json(change) for backend, change in journal.changes.items()},
@@ -141,46 +150,59 @@ def write(journal: Journal) -> None:
 
 
 def read() -> Journal | None:
-    """The journal that a run left behind, if there is one."""
-    try:
-        with open(PATH, encoding="utf-8") as file:
-            value = json.load(file)
-    except FileNotFoundError:
-        return None
+    """The journal that a run left behind, if there is one that is understood. Raises RunFailed where a newer version of
+    the collection has written it."""
+    return _stored.understood(PATH, FORMAT, from_json)
+
+
+def from_json(value: Mapping[str, t.Any]) -> Journal:
+    """Read what :func:`write` stores, in this version of the format. Raises NotUnderstood.
+
+    Nothing can be done without what was at each path. The rest is as if there had been none of it, and the manifest is
+    the one that is there.
+    """
+    files = {path: None if seen is None else seen_from_json(seen) for path, seen in value["files"].items()}
+    backends = {path: str(value["backends"][path]) for path in files}
+    manifest = _manifest.from_json(value["manifest"]) if "manifest" in value else _manifest.load()
     return Journal(
-        {path: None if seen is None else seen_from_json(seen) for path, seen in value["files"].items()},
-        value["backends"],
-        {backend: _change_from_json(change) for backend, change in value["changes"].items()},
-        _manifest.from_json(value["manifest"]),
-        value["guarded"],
-        value["policy"],
-        value["bin_directory"],
-        rc_from_json(value["s6_rc"]),
-        others_from_json(value["others"]),
-        Confirmation(**value["confirmation"]) if value["confirmation"] else None,
+        files,
+        backends,
+        {backend: _change_from_json(change) for backend, change in value.get("changes", {}).items()},
+        manifest,
+        bool(value.get("guarded", RULES in manifest.files)),
+        str(value.get("policy", "auto")),
+        str(value.get("bin_directory", "")),
+        rc_from_json(value.get("s6_rc")),
+        others_from_json(value.get("others", {})),
+        Confirmation(**known(Confirmation, value["confirmation"])) if value.get("confirmation") else None,
     )
 
 
 def clear() -> None:
-    """The switch is over, one way or the other."""
-    if os.path.exists(PATH):
+    """The switch is over, one way or the other, and this is on the disk when it returns."""
+    if os.path.lexists(PATH):
         os.unlink(PATH)
+        _files.sync_folder(os.path.dirname(PATH))
 
 
 def tell(texts: Sequence[str]) -> None:
     """Leave word for the next run."""
-    _files.install(File(TOLD, json.dumps(list(texts)), 0o600))
+    _files.install(File(TOLD, json.dumps({"version": TOLD_FORMAT.version, "texts": list(texts)}), 0o600))
 
 
 def told() -> list[str]:
     """What was left for this run; it is told once."""
-    try:
-        with open(TOLD, encoding="utf-8") as file:
-            texts = json.load(file)
-    except FileNotFoundError:
-        return []
-    os.unlink(TOLD)
-    return [str(text) for text in texts]
+    texts = _stored.understood(TOLD, TOLD_FORMAT, texts_from_json)
+    if texts is not None:
+        os.unlink(TOLD)
+    return texts or []
+
+
+def texts_from_json(value: Mapping[str, t.Any]) -> list[str]:
+    """Read what :func:`tell` stores, in this version of the format."""
+    if not isinstance(value["texts"], list):
+        raise NotUnderstood("there is no list of texts")
+    return [str(text) for text in value["texts"]]
 
 
 def seen_to_json(seen: Seen) -> dict[str, t.Any]:
@@ -213,10 +235,19 @@ def _all(services: Iterable[Service]) -> list[dict[str, t.Any]]:
 
 
 def _change_from_json(value: Mapping[str, t.Any]) -> Change:
-    def built(entries: Iterable[Mapping[str, t.Any]]) -> tuple[Service, ...]:
-        return tuple(service_from_json(entry) for entry in entries)
-
-    pairs = [built(pair) for pair in value["refresh"]]
+    refresh = tuple(_built(pair) for pair in value.get("refresh", ()))
     return Change(
-        built(value["stop"]), built(value["start"]), tuple((old, new) for old, new in pairs), built(value["kept"])
+        _built(value.get("stop", ())),
+        _built(value.get("start", ())),
+        tuple((pair[0], pair[1]) for pair in refresh if len(pair) == 2),
+        _built(value.get("kept", ())),
     )
+
+
+def _built(entries: Iterable[t.Any]) -> tuple[Service, ...]:
+    """The services that are understood; the files of the others are put back all the same."""
+    services = []
+    for entry in entries:
+        with suppress(NotUnderstood):
+            services.append(stored_service(entry))
+    return tuple(services)

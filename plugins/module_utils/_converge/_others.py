@@ -20,6 +20,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host._socket
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._xinetd_config import read_services
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener, collide
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_records import known
 
 # How long a listener of somebody else's may take to open again, in seconds.
 PATIENCE = 10.0
@@ -66,14 +67,19 @@ class Others:
 
 def others_from_json(value: Mapping[str, t.Any]) -> Others:
     """Read what :meth:`Others.to_json` gave."""
-    units = {name: tuple(value[name]) for name in ("stop", "start", "failed", "masks")}
+    units = {name: tuple(value.get(name, ())) for name in ("stop", "start", "failed", "masks")}
     return Others(
         **units,
-        xinetd=value["xinetd"],
-        owners=frozenset((kind, name) for kind, name in value["owners"]),
-        closing=tuple(Listener(**each) for each in value["closing"]),
-        opening=tuple(Listener(**each) for each in value["opening"]),
+        xinetd=bool(value.get("xinetd", False)),
+        owners=frozenset((kind, name) for kind, name in value.get("owners", ())),
+        closing=listeners_from_json(value.get("closing", ())),
+        opening=listeners_from_json(value.get("opening", ())),
     )
+
+
+def listeners_from_json(values: t.Iterable[Mapping[str, t.Any]]) -> tuple[Listener, ...]:
+    """Read what ``dataclasses.asdict`` gave of each."""
+    return tuple(Listener(**known(Listener, each)) for each in values)
 
 
 def give_way(others: Others, host: LocalHost) -> None:

@@ -15,7 +15,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import RULES
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._hold import held
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _hold, _journal
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _boot, _hold, _manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._journal import Journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import Live, look
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._others import Others
@@ -27,7 +27,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._sh
     withdraw,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._switch import Transition, end, switch
-from ansible_collections.ondemand.superserver.plugins.module_utils._host import _platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files, _platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
@@ -80,7 +80,9 @@ def roll_back(journal: Journal, host: LocalHost) -> list[str]:
     _hold.lift(platform, host)
     problems += [str(failure) for failure in prove_listeners(list(have.values()), BACKENDS, platform, host)]
     if not problems:
-        _journal.clear()
+        # The journal must not be gone from the disk before what it tells has been undone there.
+        _files.sync_folders_of([*journal.files, _manifest.PATH])
+        _boot.conclude(host)
     return problems
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import (
     STATE,
@@ -17,7 +17,13 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import RULES, check_guard
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _generations, _journal, _manifest
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import (
+    _boot,
+    _generations,
+    _journal,
+    _manifest,
+    _state,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._confirm import (
     await_confirmation,
     outlive_connection,
@@ -85,9 +91,11 @@ def converge(request: Request, host: LocalHost) -> dict[str, t.Any]:
     with locked(request.check, host):
         if not request.check:
             remove_leftovers()
+        found = _state.problems() if request.check else _state.tidy()
         recovered = _recover(request, host)
         plan = _prepare(request, host)
         result = _report(plan, recovered)
+        result["warnings"] += found
         if request.check:
             return result
         result["warnings"] += _journal.told()
@@ -102,8 +110,8 @@ def converge(request: Request, host: LocalHost) -> dict[str, t.Any]:
             outlive_connection()
         journal, passed = _carry_out(plan, request, host)
         if not waits:
-            _journal.clear()
-        result["warnings"] += _let_go(plan, host)
+            _boot.conclude(host)
+        result["warnings"] += [*_let_go(plan, host), *_boot.gaps(plan.picture.platform)]
         result = _with_passages(result, passed)
         if waits:
             await_confirmation(journal, request.confirm_timeout, result)
@@ -145,11 +153,11 @@ def _recover(request: Request, host: LocalHost) -> list[str]:
         paths = f"{len(journal.files)} files"
         return [f"a run was interrupted; the next one first puts {paths} back as they were before it"]
     if journal.awaited:
-        settle(journal)
+        settle(journal, host)
         return []
     texts = recover(journal, host)
     # Whatever could not be put back even now, this run finds and makes as declared.
-    _journal.clear()
+    _boot.conclude(host)
     return texts
 
 
@@ -196,6 +204,8 @@ def _carry_out(plan: Plan, request: Request, host: LocalHost) -> tuple[Journal, 
             switch(_transition(plan, passage, request), BACKENDS, picture.platform, host)
         served = told(clients, sessions(touched(plan.changes), picture.platform))
         _prove(plan, request, host)
+        # What is recorded must not be on the disk before what was done.
+        _files.sync_folders_of(journal.files)
         _record(plan, request)
     except (SwitchFailed, OSError) as exc:
         problems = roll_back(journal, host)
@@ -221,12 +231,13 @@ def _passage(plan: Plan, request: Request, host: LocalHost) -> Passage:
 
 
 def _begin(journal: Journal, platform: Platform, host: LocalHost) -> None:
-    """Nothing is changed before there is a way back, and somebody who knows it."""
+    """Nothing is changed before there is a way back, and somebody who knows it, after a boot, too."""
     try:
         arm(platform, host)
+        _boot.prepare(platform, host)
         _journal.write(journal)
     except (SwitchFailed, OSError) as exc:
-        _journal.clear()
+        _boot.conclude(host)
         raise RunFailed(f"the watcher could not be started: {exc}\nnothing was changed") from exc
 
 
@@ -299,6 +310,7 @@ def _record(plan: Plan, request: Request) -> None:
     manifest = _manifest.manifest_of(
         picture.want.values(), picture.files, runtimes, request.bin_directory, request.s6_rc, picture.takeover.records
     )
+    manifest = replace(manifest, unknown=picture.manifest.unknown)
     if manifest.to_json() != picture.manifest.to_json():
         _generations.keep(picture.manifest, manifest, request.generations)
         _manifest.save(manifest)
@@ -310,7 +322,7 @@ def _let_go(plan: Plan, host: LocalHost) -> list[str]:
     used = {service.backend for service in plan.picture.want.values()}
     warnings = []
     for name, state in manifest.runtimes.items():
-        if name not in used and state == "active":
+        if name in BACKENDS and name not in used and state == "active":
             try:
                 BACKENDS[name].retire(plan.picture.platform, host)
             except SwitchFailed as exc:

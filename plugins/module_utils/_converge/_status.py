@@ -8,7 +8,12 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _generations, _journal, _manifest
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import (
+    _generations,
+    _journal,
+    _manifest,
+    _state,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import look
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import Manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._prove import probe_service, status_rows
@@ -45,6 +50,7 @@ def status(request: Request, declared: bool, probe: bool, host: LocalHost) -> di
             *(f"{row['path']}: {row['problem']}" for row in files if row["problem"]),
             *_health(services, platform, host),
             *_unfinished(),
+            *_state.problems(),
         ],
     }
     if declared:
@@ -90,7 +96,7 @@ def _adopted_rows(manifest: Manifest) -> list[dict[str, str]]:
     return [
         {"name": name, "kind": each["kind"]}
         for name, each in sorted(manifest.adopted.items())
-        if not each["given_back"]
+        if not each.get("given_back")
     ]
 
 

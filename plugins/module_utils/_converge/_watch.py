@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import inspect
 import io
+import os
 import sys
 import zipfile
+from collections.abc import Sequence
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import STATE
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _helper_watcher, _journal
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _boot, _helper_watcher, _journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._leftovers import remove_leftovers
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._rollback import recover
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
@@ -19,11 +20,11 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host._files 
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import Commands, LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 
-PATH = f"{STATE}/watcher.pyz"
+PATH = _boot.PROGRAM
 PREFIX = "ansible_collections.ondemand.superserver.plugins.module_utils."
 
 # What is in the way of putting things back may pass: a full disk, somebody on a port. Seconds between two attempts.
-PAUSE = 5.0
+PAUSE = _helper_watcher.PAUSE
 
 # A unit of its own: what ends the session of the run does not reach it, nor does it need a message bus. What it starts
 # is not ended with it.
@@ -35,6 +36,8 @@ UNIT = (
     "--property=KillMode=process",
     "--description=Watcher of a run of ondemand.superserver",
 )
+# When the host boots: once the network is there, which addresses of listeners belong to.
+LATER = ("--no-block", "--property=After=basic.target network.target")
 
 
 def arm(platform: Platform, host: LocalHost) -> None:
@@ -42,7 +45,10 @@ def arm(platform: Platform, host: LocalHost) -> None:
     wanted = Seen("file", program(), 0o600, "root", "root")
     if _files.look(PATH) != wanted:
         _files.restore(PATH, wanted)
-    unit = UNIT if platform.init == "systemd" else ()
+    _start(UNIT if platform.init == "systemd" else (), host)
+
+
+def _start(unit: Sequence[str], host: LocalHost) -> None:
     host.run([*unit, sys.executable, "-I", PATH])
 
 
@@ -70,5 +76,18 @@ def undo(commands: Commands) -> float:
     if journal.awaited:
         return journal.awaited
     remove_leftovers()
-    _journal.tell(recover(journal, LocalHost(commands)))
-    return PAUSE if _journal.read() else 0.0
+    told = recover(journal, LocalHost(commands))
+    _journal.tell(told)
+    left = _journal.read() is not None
+    if left:
+        _helper_watcher.complain("\n".join(told))
+    return PAUSE if left else 0.0
+
+
+def boot(commands: Commands) -> None:
+    """What is done when the host boots with a journal. Of this boot there is none: it would be for others to undo."""
+    journal, host = _journal.read(), LocalHost(commands)
+    if journal is None or journal.awaited:
+        return
+    _boot.put_back(journal, host)
+    _start((*UNIT, *LATER) if os.path.isdir("/run/systemd/system") else (), host)

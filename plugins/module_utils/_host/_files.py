@@ -14,6 +14,7 @@ import pwd
 import shutil
 import stat
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import CONFIG, LIBRARY, LOGS, File
@@ -85,10 +86,10 @@ def matches(file: File, seen: Seen | None) -> bool:
 def install(file: File) -> None:
     """Put a file into place, atomically. Raises OSError."""
     if file.kind == "directory":
-        os.makedirs(file.path, exist_ok=True)
+        make_folder(file.path)
         _grant(file.path, file)
         return
-    os.makedirs(os.path.dirname(file.path), exist_ok=True)
+    make_folder(os.path.dirname(file.path))
     restore(
         file.path,
         Seen("link" if file.kind == "link" else "file", os.fsencode(file.content), file.mode, file.owner, file.group),
@@ -98,7 +99,7 @@ def install(file: File) -> None:
 def restore(path: str, seen: Seen) -> None:
     """Make ``path`` be again what was seen there, atomically. Raises OSError."""
     folder = os.path.dirname(path)
-    os.makedirs(folder, exist_ok=True)
+    make_folder(folder)
     temporary = _temporary(path)
     discard_half(path)
     if seen.kind == "link":
@@ -106,7 +107,17 @@ def restore(path: str, seen: Seen) -> None:
     else:
         _write(temporary, seen)
     os.replace(temporary, path)
-    _sync(folder)
+    sync_folder(folder)
+
+
+def make_folder(path: str) -> None:
+    """Make a directory and those above it, where they are not there yet; they are on the disk when this returns."""
+    if os.path.isdir(path):
+        return
+    above = os.path.dirname(path)
+    make_folder(above)
+    os.makedirs(path, exist_ok=True)
+    sync_folder(above)
 
 
 def discard_half(path: str) -> None:
@@ -143,12 +154,26 @@ def _number(lookup: object, name: str) -> int:
     return int(name) if name.isdigit() else int(lookup(name)[2])  # type: ignore[operator]
 
 
-def _sync(folder: str) -> None:
+def sync_folder(folder: str) -> None:
+    """Have the disk know what a directory holds."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_folders_of(paths: Iterable[str]) -> None:
+    """Have the disk know what is at each path, and what is not there any more."""
+    for folder in sorted({_existing(os.path.dirname(path)) for path in paths}):
+        sync_folder(folder)
+
+
+def _existing(folder: str) -> str:
+    """A directory, or the one that is left of those above it."""
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    return folder
 
 
 def remove(path: str, own: tuple[str, ...] = OWN_DIRECTORIES) -> None:

@@ -292,7 +292,7 @@ def test_it_is_too_late_to_confirm(state: Path, lapsed: dict[str, t.Any]) -> Non
 def test_a_run_confirms_what_was_before_it(state: Path) -> None:
     journal = replace(interrupted(state), confirmation=_journal.confirmation(60, SSH, {}))
     _journal.write(journal)
-    _confirm.settle(journal)
+    _confirm.settle(journal, HOST)
     assert _journal.read() is None
     assert len(_journal.told()) == 1
 
