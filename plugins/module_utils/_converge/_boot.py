@@ -164,7 +164,7 @@ def prepare(platform: Platform, host: LocalHost) -> None:
 def conclude(host: LocalHost) -> None:
     """A switch is over, one way or the other: first the journal goes, then what would act on it at boot."""
     _journal.clear()
-    for means in (SYSTEMD, DEBIAN_SCRIPT, OPENRC, S6):
+    for _fits, means in EVERY:
         present = [file for file in means.files if file.kind == "link" or _is_ours(file.path)]
         _withdraw(means, [file.path for file in present if os.path.lexists(file.path)], host)
 

@@ -90,7 +90,7 @@ NOT_UNDERSTOOD = {
 }
 FILES = ("manifest.json", "journal.json", "watcher.json", "generations/3.json")
 CASES = [(file, name) for file in FILES for name in NOT_UNDERSTOOD if (file, name) != ("watcher.json", "a list")]
-SHAPES = (
+SHAPES: tuple[tuple[str, dict[str, t.Any]], ...] = (
     ("manifest.json", {"version": 1, "services": []}),
     ("manifest.json", {"version": 1, "files": 3}),
     ("manifest.json", {"version": 1, "s6_rc": {"sources": 3}}),
