@@ -15,12 +15,11 @@ import json
 import os
 import random
 import signal
-import socket
 import time
 import typing as t
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
+from ansible.module_utils.answers import Endpoint, endpoints, silent_after
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _journal, _manifest, _watch
@@ -33,7 +32,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers
 
 DEADLINE = 5.0  # seconds from the death until the last endpoint answers
 PATIENCE = 30.0  # seconds until nothing is left to tidy up, which nobody waits for
-ANSWER = 3.0  # seconds that one answer may take
 TOLD = "/run/transaction-step"
 # Where a run can be killed: everything that changes the host, and what stands between.
 STEPS = (
@@ -49,55 +47,11 @@ STEPS = (
     (_takeover, "step_back"),
 )
 FILES = ("install", "remove")
-TYPES = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
-FAMILIES = {"ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}
-ADDRESSES = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    transport: str
-    port: int
-    family: socket.AddressFamily
-
-    def answers(self) -> bool:
-        """Whether what is sent comes back."""
-        with socket.socket(self.family, TYPES[self.transport]) as client:
-            client.settimeout(ANSWER)
-            try:
-                client.connect((ADDRESSES[self.family], self.port))
-                client.sendall(b"alive\n")
-                return client.recv(6) == b"alive\n"
-            except OSError:
-                return False
-
-
-def endpoints(services: list[dict[str, t.Any]]) -> list[Endpoint]:
-    """Every endpoint; a port of any family is one for each."""
-    return [
-        Endpoint(transport, int(entry[transport]), family)
-        for service in services
-        for entry in service["listen"]
-        for transport in TYPES
-        if transport in entry
-        for name, family in FAMILIES.items()
-        if entry.get("family", "any") in ("any", name)
-    ]
 
 
 def told(text: str) -> None:
     with open(TOLD, "w", encoding="utf-8") as file:
         file.write(text[:160])
-
-
-def boot(wanted: list[Endpoint], seconds: int) -> list[Endpoint]:
-    """What is still silent so many seconds after a boot."""
-    deadline = time.monotonic() + seconds
-    while True:
-        silent = [endpoint for endpoint in wanted if not endpoint.answers()]
-        if not silent or time.monotonic() > deadline:
-            return silent
-        time.sleep(0.2)
 
 
 def watchers() -> list[int]:
@@ -283,7 +237,7 @@ def main() -> None:
     )
     options = module.params
     if options["boot"] is not None:
-        silent = boot(endpoints(options["services"]), options["boot"])
+        silent = silent_after(endpoints(options["services"]), options["boot"])
         (module.fail_json if silent else module.exit_json)(msg=f"silent: {silent}")
     trial = Trial(module)
     start, rows = time.monotonic(), []

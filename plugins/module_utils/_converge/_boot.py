@@ -176,7 +176,7 @@ def _is_ours(path: str) -> bool:
 
 def _withdraw(means: Means, paths: Sequence[str], host: LocalHost) -> None:
     for path in reversed(paths):
-        _files.remove(path, (SCANNED,))
+        _files.remove(path, (SCANNED, os.path.dirname(UNIT_LINK)))
     if paths:
         _files.sync_folders_of(paths)
         for command in means.disable:

@@ -112,7 +112,7 @@ def restore(path: str, seen: Seen) -> None:
 
 def make_folder(path: str) -> None:
     """Make a directory and those above it, where they are not there yet; they are on the disk when this returns."""
-    if os.path.isdir(path):
+    if not path or os.path.isdir(path):
         return
     above = os.path.dirname(path)
     make_folder(above)
