@@ -58,7 +58,7 @@ def main() -> None:
             "old": {"type": "str", "required": True},
             "new": {"type": "str", "required": True},
             "serves": {"type": "str", "choices": ["old", "either", "new"], "required": True},
-            "copy": {"type": "str"},
+            "image": {"type": "str"},
             "after": {"type": "float"},
         }
     )

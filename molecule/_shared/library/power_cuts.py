@@ -58,7 +58,7 @@ class Moves:
         self._lasts = time.monotonic() - begun - stood
         if code:
             self._module.fail_json(msg=f"the move to {new} failed, see the host's log; code {code}")
-        return {"copy": copy, "old": old, "new": new, "serves": phase, "after": round(moment, 3)}
+        return {"image": copy, "old": old, "new": new, "serves": phase, "after": round(moment, 3)}
 
     def _run(self, backend: str) -> int:
         """In a group of processes of its own, the run and its confirmation."""

@@ -289,6 +289,20 @@ def test_it_is_too_late_to_confirm(state: Path, lapsed: dict[str, t.Any]) -> Non
     assert (state / "changed").read_text() == "old"
 
 
+def test_a_container_that_was_started_again_has_booted(
+    state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel is the same, and so is its clock."""
+    first = tmp_path / "stat"
+    monkeypatch.setattr(_journal, "FIRST_PROCESS", str(first))
+    first.write_text(f"1 (init) 1) S {' '.join(map(str, range(4, 23)))}")
+    confirmation = _journal.confirmation(60, "", {})
+    assert confirmation.boot.endswith(" 22")
+    assert confirmation.left > 50
+    first.write_text(f"1 (init) S {' '.join(map(str, range(4, 22)))} 23")
+    assert confirmation.left == 0
+
+
 def test_a_run_confirms_what_was_before_it(state: Path) -> None:
     journal = replace(interrupted(state), confirmation=_journal.confirmation(60, SSH, {}))
     _journal.write(journal)
