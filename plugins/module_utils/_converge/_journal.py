@@ -68,8 +68,8 @@ def confirmation(within: int, connection: str, result: Mapping[str, t.Any]) -> C
 
 
 def _clock() -> tuple[float, str]:
-    """Seconds since the boot, and which boot that was: the kernel's, and that of a container, which has a process of its
-    own as number 1."""
+    """Seconds since the boot, and which boot that was: the kernel's, and that of a container, which has a process of
+    its own as number 1."""
     with open(BOOT, encoding="ascii") as kernel, open(FIRST_PROCESS, encoding="utf-8") as first:
         # proc_pid_stat(5): the name may hold anything; the 20th word behind it is when the process was started.
         started = first.read().rpartition(")")[2].split()[19]
