@@ -29,7 +29,9 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._sh
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._switch import Transition, end, switch
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files, _platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import Socket
+from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener, collide
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 
 
@@ -68,7 +70,7 @@ def roll_back(journal: Journal, host: LocalHost) -> list[str]:
         frozenset(journal.backends.values()),
         journal.surplus(),
         journal.guarded if RULES in journal.files else None,
-        staying=_staying(changes, others, live, platform),
+        staying=_staying(changes, have, others, live, platform),
         others=others,
         held=_held(changes, platform, host),
     )
@@ -99,7 +101,9 @@ def _held(changes: Mapping[str, Change], platform: Platform, host: LocalHost) ->
     return [] if _hold.obstacle(listeners, platform, host) else listeners
 
 
-def _staying(changes: Mapping[str, Change], others: Others, live: Live, platform: Platform) -> frozenset[int]:
+def _staying(
+    changes: Mapping[str, Change], have: Mapping[str, Service], others: Others, live: Live, platform: Platform
+) -> frozenset[int]:
     """Sockets at listeners that the switch was to open, and that still, or again, belong to whoever was before."""
     stopping = [(name, service) for name, change in changes.items() for service in change.stop]
     return others.sockets(live) | frozenset(
@@ -108,7 +112,17 @@ def _staying(changes: Mapping[str, Change], others: Others, live: Live, platform
         for listener in service.listeners(platform.ipv6)
         for socket in live.near(listener)
         if any(_holds(other, live.owner(socket), service.name) for other in BACKENDS.values() if other.name != name)
+        or any(_had(other, socket, platform) for other in have.values() if _beside(other, name, service))
     )
+
+
+def _beside(other: Service, backend: str, service: Service) -> bool:
+    """Whether it is another service of the same super-server: nobody can tell which of both has a socket."""
+    return other.enabled and other.backend == backend and other.name != service.name
+
+
+def _had(service: Service, socket: Socket, platform: Platform) -> bool:
+    return any(collide(listener, socket.listener) for listener in service.listeners(platform.ipv6))
 
 
 def _holds(backend: Backend, owner: tuple[str, str], service: str) -> bool:

@@ -28,16 +28,20 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge imp
     _leftovers,
     _lock,
     _manifest,
+    _rollback,
     _watch,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._errors import RunFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._journal import Journal
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import Live
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import Manifest, manifest_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._others import Others
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._rollback import recover, roll_back
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Rc
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._owners import Owner
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import Socket
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform, Rc
 from ansible_collections.ondemand.superserver.tests.unit.declarations import service
 
 SSH = "192.0.2.7 50022 192.0.2.1 22"
@@ -142,6 +146,17 @@ def interrupted(state: Path) -> Journal:
     untouched.with_name(f"{_files.TEMPORARY}{untouched.name}").write_text("ne")
     _manifest.save(manifest_of([service()], [], {}))
     return journal
+
+
+def test_a_port_that_went_to_another_service_is_not_waited_for() -> None:
+    """Nobody closes it again where the run died before its old service had."""
+    two, three = (service(name=name, backend="xinetd", listen=[{"tcp": "7"}]) for name in ("two", "three"))
+    socket = Socket("tcp", "ipv6", "::", 7, True, "stream", 42, 0, None, "")
+    live = Live({("tcp", 7): [socket]}, {42: Owner("xinetd", "three", 99, "xinetd")})
+    staying = _rollback._staying({"xinetd": Change(stop=(three,))}, {"two": two}, Others(), live, Platform())
+    assert staying == {42}
+    moved = service(name="two", backend="xinetd", listen=[{"tcp": "8"}])
+    assert not _rollback._staying({"xinetd": Change(stop=(three,))}, {"two": moved}, Others(), live, Platform())
 
 
 def test_files_and_manifest_are_as_they_were(state: Path) -> None:
