@@ -143,6 +143,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_platfo
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import InvalidDeclaration
 
 _NAME = "ondemand.superserver.render"
+# What is in a file that has secrets is not for everybody who sees what a filter made.
+_HIDDEN = "(secret)\n"
 _FACTS = {"s6_provider": "s6", "guard": "policy"}
 
 
@@ -180,7 +182,7 @@ def _row(file: File) -> dict[str, str]:
     return {
         "path": file.path,
         "kind": file.kind,
-        "content": file.content,
+        "content": _HIDDEN if file.secret else file.content,
         "mode": f"{file.mode:04o}",
         "owner": file.owner,
         "service": file.service,

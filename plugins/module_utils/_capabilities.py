@@ -133,4 +133,4 @@ def without(service: Service, path: str) -> Service:
             declared[top] = {key: value for key, value in declared[top].items() if key != name}
         else:
             declared.pop(top)
-    return dataclasses.replace(service_from_json(declared), origins=service.origins)
+    return dataclasses.replace(service_from_json(declared), secrets=service.secrets, origins=service.origins)

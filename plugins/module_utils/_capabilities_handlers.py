@@ -21,6 +21,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities
 _SETPRIV = emulated("`setpriv --groups`")
 _FORWARDER = emulated("the collection's forwarder")
 _PRLIMIT = emulated("`prlimit`")
+_READER = emulated("the collection's own program: root reads the files, then the handler's account gets what they say")
 _TIMEOUT = emulated("`timeout`")
 _NO_CGROUP = impossible("the servers of s6 and their handlers share one cgroup")
 _NO_SANDBOX = impossible("setpriv takes privileges away, but nothing here mounts file systems for each handler")
@@ -111,6 +112,8 @@ HANDLERS: tuple[Row, ...] = (
             emulated("`env -i`; REMOTE_ADDR, REMOTE_PORT"),
         ),
     ),
+    Row("environment_file", declared("environment_file"), everywhere(_READER)),
+    Row("secrets", declared("secrets"), everywhere(_READER)),
     Row(
         "stderr",
         lambda service: service.stderr == "log",

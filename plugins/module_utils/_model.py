@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import typing as t
 from collections.abc import Callable, Mapping, Sequence
@@ -37,6 +38,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_record
     Proxy,
     Rate,
     Resources,
+    Secret,
     Tcp,
     Tls,
     known,
@@ -45,13 +47,14 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_rules 
     check_collisions,
     check_services,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_types import collector
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_types import DIGEST, collector
 
 
 @dataclass(frozen=True)
 class Service:
-    """One service. ``declared`` holds what the user wrote (after merging), for fields that have no attribute here and
-    for the manifest; two services mean the same when :meth:`to_json` gives the same."""
+    """One service. ``declared`` holds what the user wrote (after merging, with digests in the place of secrets), for
+    fields that have no attribute here and for the manifest; two services mean the same when :meth:`to_json` gives the
+    same."""
 
     name: str
     backend: str
@@ -71,6 +74,8 @@ class Service:
     nice: int = 0
     working_directory: str = "/"
     environment: tuple[tuple[str, str], ...] = ()
+    environment_file: str = ""
+    secrets: tuple[tuple[str, Secret], ...] = ()
     stderr: str = "log"
     resources: Resources = field(default_factory=Resources)
     connections: Connections = field(default_factory=Connections)
@@ -123,32 +128,38 @@ class Service:
         return {**declared, "backend": self.backend}
 
 
-def load_services(layers: Sequence[Layer], defaults: t.Any, backend: str) -> tuple[list[Service], list[str]]:
+def load_services(
+    layers: Sequence[Layer], defaults: t.Any, backend: str, key: bytes = b""
+) -> tuple[list[Service], list[str]]:
     """Turn the layers of a declaration into services, sorted by name, and the names declared ``absent``.
 
-    ``backend`` is the host's; a service may name its own. Raises InvalidDeclaration with every problem found.
+    ``backend`` is the host's; a service may name its own. ``key`` is what digests of secrets are made with. Raises
+    InvalidDeclaration with every problem found.
     """
     problems: list[Problem] = []
     merged = merge(layers, defaults, problems)
     check_order([entry for entry in merged if "name" in entry.fields], backend, collector(problems))
-    return _services(merged, backend, problems)
+    return _services(merged, backend, problems, key)
 
 
 def service_from_json(value: Mapping[str, t.Any]) -> Service:
-    """Make a service again from what :meth:`Service.to_json` gave, whatever other services it wants to have."""
+    """Make a service again from what :meth:`Service.to_json` gave, whatever other services it wants to have. Of secrets
+    nothing but their digests is known."""
     problems: list[Problem] = []
     merged = merge([Layer("manifest", [dict(value)])], None, problems)
     services, _absent = _services(merged, str(value["backend"]), problems)
     return services[0]
 
 
-def _services(merged: Sequence[Merged], backend: str, problems: list[Problem]) -> tuple[list[Service], list[str]]:
+def _services(
+    merged: Sequence[Merged], backend: str, problems: list[Problem], key: bytes = b""
+) -> tuple[list[Service], list[str]]:
     absent = [entry.fields["name"] for entry in merged if entry.fields.get("state") == "absent"]
     present = [entry for entry in merged if entry.fields.get("state") != "absent"]
     check_services([entry for entry in present if not entry.broken], problems)
     if problems:
         raise InvalidDeclaration(problems)
-    services = [build(entry.fields, backend, entry.origins) for entry in present]
+    services = [build(entry.fields, backend, entry.origins, key) for entry in present]
     return sorted(services, key=lambda service: service.name), absent
 
 
@@ -180,9 +191,12 @@ def _resolve(service: Service, lookup: Callable[[str, str], int | None], problem
     return replace(service, listen=tuple(endpoints))
 
 
-def build(fields: Mapping[str, t.Any], backend: str, origins: Mapping[str, str]) -> Service:
+def build(fields: Mapping[str, t.Any], backend: str, origins: Mapping[str, str], key: bytes = b"") -> Service:
     """Make a service of its fields, which have been checked, now or by the version of this collection that stored them:
     what is not known here stays in ``declared``."""
+    secrets = _sealed(fields, key)
+    if "secrets" in fields:
+        fields = {**fields, "secrets": {name: {DIGEST: secret.digest} for name, secret in secrets}}
     listen = tuple(build_endpoint(endpoint) for endpoint in fields["listen"])
     groups = fields.get("supplementary_groups")
     native = fields.get("native", {})
@@ -206,6 +220,8 @@ def build(fields: Mapping[str, t.Any], backend: str, origins: Mapping[str, str])
         nice=fields.get("nice", 0),
         working_directory=fields.get("working_directory", "/"),
         environment=tuple(sorted(fields.get("environment", {}).items())),
+        environment_file=fields.get("environment_file", ""),
+        secrets=secrets,
         stderr=fields.get("stderr", "log"),
         resources=Resources(**known(Resources, fields.get("resources", {}))),
         connections=_connections(fields.get("connections", {})),
@@ -223,6 +239,20 @@ def build(fields: Mapping[str, t.Any], backend: str, origins: Mapping[str, str])
         ),
         origins=origins,
     )
+
+
+def _sealed(fields: Mapping[str, t.Any], key: bytes) -> tuple[tuple[str, Secret], ...]:
+    """A service's secrets in order of name."""
+    return tuple(
+        (name, Secret(value[DIGEST]) if isinstance(value, Mapping) else seal(value, fields["name"], name, key))
+        for name, value in sorted(fields.get("secrets", {}).items())
+    )
+
+
+def seal(value: str, service: str, name: str, key: bytes) -> Secret:
+    """A secret with its digest, which tells nothing to who does not know the key; not even that two are the same."""
+    text = f"{service}\0{name}\0{value}".encode()
+    return Secret(hmac.new(key, text, "sha256").hexdigest()[:32], value)
 
 
 def _connections(fields: Mapping[str, t.Any]) -> Connections:

@@ -58,7 +58,7 @@ def merge(layers: Sequence[Layer], defaults: t.Any, problems: list[Problem]) -> 
     """Check every entry of every layer by itself, then merge those of one name.
 
     A later entry overrides field by field, within a record (``connections``, ``access``) sub-field by sub-field; lists,
-    ``environment`` and the directives of ``native`` are replaced as a whole.
+    ``environment``, ``secrets`` and the directives of ``native`` are replaced as a whole.
     """
     before = len(problems)
     base = _check_defaults(defaults, problems)
@@ -128,5 +128,5 @@ def _combined(old: Mapping[str, t.Any], new: Mapping[str, t.Any]) -> dict[str, t
 
 
 def _overridden(old: t.Any, new: t.Any, key: str) -> t.Any:
-    nested = key != "environment" and isinstance(new, Mapping) and isinstance(old, Mapping)
+    nested = key not in ("environment", "secrets") and isinstance(new, Mapping) and isinstance(old, Mapping)
     return {**old, **new} if nested else new

@@ -26,7 +26,11 @@ _PROCESS = (
     "nice",
     "working_directory",
     "environment",
+    "environment_file",
+    "secrets",
 )
+# The forwarder looks at no variable.
+_READ = ("environment_file", "secrets")
 
 
 def kind_of(endpoint: Mapping[str, t.Any]) -> str:
@@ -69,7 +73,7 @@ def _pointless_by_handler(fields: Mapping[str, t.Any]) -> Iterator[tuple[str, st
     if "internal" in fields:
         yield from ((name, "has no meaning for an internal service") for name in _PROCESS)
     elif "proxy" in fields:
-        yield from ((name, "has no meaning for a proxy") for name in _HANDOVER)
+        yield from ((name, "has no meaning for a proxy") for name in (*_HANDOVER, *_READ))
     elif accepts(fields):
         yield "socket_fd", "has a meaning with accept: false only; a handler gets its connection as fd 0"
     elif fields.get("stderr") == "client":

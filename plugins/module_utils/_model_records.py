@@ -124,6 +124,15 @@ class Probe:
     timeout: float = 5
 
 
+@dataclass(frozen=True)
+class Secret:
+    """A value that must not be told. ``digest`` stands for it wherever a service is written down or shown; ``value`` is
+    None where nothing but that is known."""
+
+    digest: str
+    value: str | None = field(default=None, compare=False, repr=False)
+
+
 Directives = t.Mapping[str, t.Union[str, t.Sequence[str]]]
 
 

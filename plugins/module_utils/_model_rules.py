@@ -37,6 +37,9 @@ _NETWORK_ONLY = ("family", "interface")
 FORWARDER_FILES = 22
 _UNIX_ONLY = ("owner", "group", "mode", "type")
 
+# Python starts within these.
+_ROOM = (("address_space", 1 << 26), ("data", 1 << 24), ("stack", 1 << 20), ("open_files", 16))
+
 Rule = t.Callable[[Merged, Report], None]
 
 
@@ -183,9 +186,30 @@ def _probe(service: Merged, report: Report) -> None:
         report(service.path("probe.expect"), "matches an empty answer, so it could never fail")
 
 
+def _secrets(service: Merged, report: Report) -> None:
+    for name in service.fields.get("secrets", {}):
+        if name in service.fields.get("environment", {}):
+            report(
+                service.path(f"secrets.{name}"), "is in environment, too; a variable has one value, so leave one out"
+            )
+
+
+def _room(service: Merged, report: Report) -> None:
+    """What delivers variables of files starts within the limits of the handler."""
+    resources = service.fields.get("resources", {})
+    if not (service.fields.get("environment_file") or service.fields.get("secrets")):
+        return
+    for name, least in _ROOM:
+        if resources.get(name, least) < least:
+            report(
+                service.path(f"resources.{name}"),
+                f"must be at least {least} with environment_file or secrets, which the program that sets them needs",
+            )
+
+
 _RULES: tuple[Rule, ...] = (
     *(_handler, _accept, _socket_fd, _internal, _proxy, _proxy_files),
-    *(_pointless, _banner, _log, _probe),
+    *(_pointless, _banner, _log, _probe, _secrets, _room),
 )
 
 

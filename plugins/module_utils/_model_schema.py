@@ -14,6 +14,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_types 
     Choice,
     Field,
     Flag,
+    Hidden,
     Listing,
     Number,
     OneOf,
@@ -31,16 +32,17 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_values
     OCTAL,
     PROGRAM,
     SECONDS,
+    VARIABLE,
     daemon_name,
     directory,
     log_file,
     plain_end,
     regular_expression,
+    secret_value,
     service_or_unit,
     tcp_endpoint,
     udp_endpoint,
     unix_endpoint,
-    variable,
     variable_value,
 )
 
@@ -325,17 +327,27 @@ SERVICE = Record(
         ),
         Field(
             "environment",
-            Table(
-                Text(
-                    "variable name",
-                    pattern=r"[A-Za-z_][A-Za-z0-9_]*",
-                    hint="must be a variable name: letters, digits and _",
-                    checker=variable,
-                ),
-                Text("value", multiline=True, empty=True, checker=variable_value),
-            ),
-            "the handler's environment: these, PATH (unless given here), REMOTE_ADDR and, where the backend knows it, "
-            "REMOTE_PORT; nothing else",
+            Table(VARIABLE, Text("value", multiline=True, empty=True, checker=variable_value)),
+            "the handler's environment: these, those of `environment_file` and `secrets`, PATH (unless given there), "
+            "REMOTE_ADDR and, where the backend knows it, REMOTE_PORT; nothing else",
+            {},
+        ),
+        Field(
+            "environment_file",
+            Text("absolute path", checker=log_file),
+            "file on the host with more variables for the environment, which root reads at each start of a handler. "
+            "Its lines are NAME=value, comments that begin with `#`, or empty. A value reaches to the end of its line "
+            "and means itself; backslashes, quotes at its beginning and blanks around it are refused. What "
+            "`environment` and `secrets` declare goes before what the file says. The file and all directories on the "
+            "way to it must be root's, and writable for nobody else, and none of them a symbolic link. While it is "
+            "missing, or has any other line, no handler starts",
+        ),
+        Field(
+            "secrets",
+            Table(VARIABLE, Hidden(Text("value", multiline=True, empty=True, checker=secret_value))),
+            "variables for the environment whose values must not be told, such as vaulted ones. They stand in a file "
+            "that only root can read, and in nothing that is shown or logged; a change of one shows as a change, and "
+            "no more. None of them can be in `environment` as well",
             {},
         ),
         Field(

@@ -17,10 +17,11 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_schema
 
 # What each field is made of, as JSON has it. A field of another shape says that this is no service.
 _SHAPES: tuple[tuple[type, str], ...] = (
-    (str, "name backend state description socket_fd internal user group umask working_directory stderr sandbox"),
+    (str, "name backend state description socket_fd internal user group umask working_directory environment_file"),
+    (str, "stderr sandbox"),
     (int, "accept nice"),
     (list, "listen exec supplementary_groups requires after"),
-    (dict, "proxy environment resources connections access tcp banner tls log probe native"),
+    (dict, "proxy environment secrets resources connections access tcp banner tls log probe native"),
 )
 _REQUIRED = ("name", "backend", "listen")
 _WRONG = (TypeError, ValueError, KeyError, AttributeError, RuntimeError)

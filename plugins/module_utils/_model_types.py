@@ -215,6 +215,29 @@ class OneOf(Kind):
         return "string, number, boolean, or a list of them"
 
 
+# What stands for a value that must not be told.
+DIGEST = "digest"
+_DIGEST = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True)
+class Hidden(Kind):
+    """A text that must not be told, or what a host tells instead: ``{"digest": ...}``, for the value that it has."""
+
+    text: Text
+
+    def check(self, value: t.Any, path: str, report: Report) -> t.Any:
+        if not isinstance(value, Mapping):
+            return self.text.check(value, path, report)
+        digest = value.get(DIGEST)
+        if set(value) != {DIGEST} or not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
+            report(path, "must be a string, or what services_info tells of it: a mapping with nothing but its digest")
+        return {DIGEST: digest}
+
+    def describe(self) -> str:
+        return self.text.describe()
+
+
 @dataclass(frozen=True)
 class Field:
     """One field of a record. ``default`` is what an omitted field means; None where omission has its own meaning."""

@@ -16,6 +16,9 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_types 
 RESERVED_VARIABLES = ("REMOTE_ADDR", "REMOTE_PORT", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES")
 
 
+# execve(2) takes 131072 bytes with the name, the sign and a NUL.
+LONGEST_SECRET = 130000
+
 # Other units than services.
 _UNIT_TYPES = ("socket", "device", "mount", "automount", "swap", "target", "path", "timer", "slice", "scope")
 _SERVICE_NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}"
@@ -73,6 +76,12 @@ def variable_value(text: str) -> None:
         raise ValueError("must not contain a carriage return: systemd drops such a variable")
 
 
+def secret_value(text: str) -> None:
+    variable_value(text)
+    if len(text.encode("utf-8")) > LONGEST_SECRET:
+        raise ValueError(f"must not have more than {LONGEST_SECRET} bytes: Linux takes no longer variable")
+
+
 def tcp_endpoint(text: str) -> None:
     parse_endpoint("tcp", text)
 
@@ -104,6 +113,12 @@ def service_or_unit(text: str) -> None:
         raise ValueError('must be the name of a service, or of a unit of systemd with its type, as in "nginx.service"')
 
 
+VARIABLE = Text(
+    "variable name",
+    pattern=r"[A-Za-z_][A-Za-z0-9_]*",
+    hint="must be a variable name: letters, digits and _",
+    checker=variable,
+)
 NAME = Text(
     "service name",
     pattern=_SERVICE_NAME,

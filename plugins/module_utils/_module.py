@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import secrets
 import typing as t
 from collections.abc import Mapping
+
+from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._read import Request
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers import BASE, Layer
@@ -16,6 +19,49 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_schema
 
 # Seconds that a change waits for its confirmation where the task does not say it.
 CONFIRM_TIMEOUT = 60
+
+
+class DeclarationModule(AnsibleModule):
+    """A module that takes a declaration. Secrets are taken out of its parameters before anybody looks at these, so that
+    they are neither logged nor returned."""
+
+    def __init__(self, **options: t.Any) -> None:
+        self.withheld: dict[str, t.Any] = {}
+        super().__init__(**options)  # type: ignore[no-untyped-call]
+
+    def _load_params(self) -> None:
+        super()._load_params()  # type: ignore[no-untyped-call]
+        self.params = withhold(self.params, self.withheld)
+
+    def options(self) -> dict[str, t.Any]:
+        """The parameters as they were given."""
+        return dict(reveal(self.params, self.withheld))
+
+
+def withhold(value: t.Any, withheld: dict[str, t.Any], secret: bool = False) -> t.Any:
+    """A value with words of no meaning in the place of secrets, and of what somebody may have meant to be some."""
+    if isinstance(value, Mapping):
+        return {name: withhold(entry, withheld, secret or _is_secret(name)) for name, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [withhold(entry, withheld, secret) for entry in value]
+    if not secret:
+        return value
+    word = f"(secret {secrets.token_hex(8)})"
+    withheld[word] = value
+    return word
+
+
+def _is_secret(name: t.Any) -> bool:
+    return isinstance(name, str) and name.lower().startswith("secret")
+
+
+def reveal(value: t.Any, withheld: Mapping[str, t.Any]) -> t.Any:
+    """What :func:`withhold` was given."""
+    if isinstance(value, Mapping):
+        return {name: reveal(entry, withheld) for name, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [reveal(entry, withheld) for entry in value]
+    return withheld.get(value, value) if isinstance(value, str) else value
 
 
 def declaration_options() -> dict[str, t.Any]:

@@ -233,8 +233,6 @@ commands:
   sample: 4
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._confirm import confirm
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._errors import RunFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._handover import AUTO, NAMES
@@ -243,6 +241,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host._local 
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import InvalidDeclaration
 from ansible_collections.ondemand.superserver.plugins.module_utils._module import (
     CONFIRM_TIMEOUT,
+    DeclarationModule,
     declaration_options,
     explain,
     request_of,
@@ -250,7 +249,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._module impor
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = DeclarationModule(
         argument_spec={
             **declaration_options(),
             "handover": {"type": "str", "choices": [AUTO, *NAMES], "default": AUTO},
@@ -271,7 +270,7 @@ def main() -> None:
         if module.params["confirmed"]:
             result = confirm(host)
         else:
-            result = converge(request_of(module.params, module.check_mode), host)
+            result = converge(request_of(module.options(), module.check_mode), host)
     except InvalidDeclaration as exc:
         module.fail_json(msg=explain(exc), problems=[str(problem) for problem in exc.problems])
     except RunFailed as exc:

@@ -185,13 +185,12 @@ backend:
   sample: systemd
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._errors import RunFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._status import status
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import InvalidDeclaration
 from ansible_collections.ondemand.superserver.plugins.module_utils._module import (
+    DeclarationModule,
     declaration_options,
     explain,
     request_of,
@@ -199,14 +198,14 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._module impor
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = DeclarationModule(
         argument_spec={**declaration_options(), "probe": {"type": "bool", "default": False}},
         mutually_exclusive=[("services", "layers")],
         supports_check_mode=True,
     )
     declared = module.params["services"] is not None or module.params["layers"] is not None
     try:
-        found = status(request_of(module.params, True), declared, module.params["probe"], LocalHost(module))
+        found = status(request_of(module.options(), True), declared, module.params["probe"], LocalHost(module))
     except InvalidDeclaration as exc:
         module.fail_json(msg=explain(exc), problems=[str(problem) for problem in exc.problems])
     except RunFailed as exc:

@@ -13,6 +13,8 @@ import re
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import PATH
+
 Words = t.List[t.Any]  # of words, and of blocks, which are lists of the same kind
 
 _ESCAPES = {**dict(zip("abtnvfr", "\a\b\t\n\v\f\r")), '"': '"', "\\": "\\"}
@@ -129,9 +131,8 @@ def follow(words: Words, environment: t.Mapping[str, str]) -> Chain:
         elif name == "multisubstitute":
             words = _substitute(rest[0], rest[1:], environment)
         elif name == "python3":
-            end = rest.index("--")
-            chain.programs.append(("binder", rest[:end]))
-            words = rest[end + 1 :]
+            words = _own(rest, chain)
+            clean += chain.programs[-1][0] == "enter"
         elif name in _PROGRAMS:
             count = _length(rest, *_PROGRAMS[name])
             chain.programs.append((name, rest[:count]))
@@ -139,6 +140,16 @@ def follow(words: Words, environment: t.Mapping[str, str]) -> Chain:
         else:
             chain.argv, words = words, []
     return chain
+
+
+def _own(words: Words, chain: Chain) -> Words:
+    """One of the collection's own programs, which Python runs; what comes behind it."""
+    end, name = words.index("--"), words[1].rpartition("/")[2]
+    name = words[2] if name == "environment" else name
+    if name == "enter":
+        chain.environment = {"PATH": PATH, **dict(word.split("=", 1) for word in words[3:end])}
+    chain.programs.append((name, words[:end]))
+    return words[end + 1 :]
 
 
 def _env(words: Words) -> tuple[dict[str, str], Words]:

@@ -76,6 +76,11 @@ PLACES: dict[str, tuple[tuple[Callable[[str], Fields], str | tuple[str, ...]], .
         (lambda text: {"environment": {"A": text, "B": "b"}}, "x"),
         (lambda text: {"environment": {text: "a"}}, "x"),
     ),
+    "environment_file": ((lambda text: {"environment_file": f"/etc/{text}"}, "x"),),
+    "secrets": (
+        (lambda text: {"secrets": {"A": text, "B": "b"}, "environment": {"C": "c"}}, "x"),
+        (lambda text: {"secrets": {text: "a"}}, "x"),
+    ),
     "access.allow": ((lambda text: {"access": {"allow": [text]}}, ADDRESSES),),
     "access.deny": ((lambda text: {"access": {"deny": [text]}}, ADDRESSES),),
     "access.hours": ((lambda text: {"access": {"hours": [text]}}, "08:00-09:00"),),

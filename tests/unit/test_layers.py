@@ -38,7 +38,8 @@ HELPER = r"module_utils/_(?:backends|converge)/_helper_\w+"
 # A pure layer may use what computes. The list grows when something of that kind is missing.
 PURE_MODULES = frozenset({
     *("__future__", "abc", "collections", "collections.abc", "dataclasses", "enum", "types", "typing"),
-    *("base64", "hashlib", "json", "re", "shlex", "string", "struct", "textwrap", "unicodedata", "urllib.parse"),
+    *("base64", "hashlib", "hmac", "json", "re", "shlex", "string", "struct", "textwrap", "unicodedata"),
+    "urllib.parse",
     *("bisect", "contextlib", "copy", "datetime", "difflib", "fnmatch", "functools", "heapq", "itertools", "math"),
     *("ipaddress", "operator", "posixpath"),
     "inspect",  # the source of a helper

@@ -25,6 +25,8 @@ RUNTIME = "/run/superserver"
 CONFIG = "/etc/superserver"
 LIBRARY = "/usr/local/lib/superserver"
 LOGS = "/var/log/superserver"
+# What must not be told stands in files below, and nowhere else.
+SECRETS = f"{CONFIG}/secrets"
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,16 @@ class File:
     group: str = "root"
     service: str = ""
     backend: str = ""
+
+    @property
+    def secret(self) -> bool:
+        """Whether what is in it must not be told."""
+        return self.kind == "file" and is_secret(self.path)
+
+
+def is_secret(path: str) -> bool:
+    """Whether what is in a file must not be told."""
+    return path.startswith(f"{SECRETS}/")
 
 
 @dataclass(frozen=True)

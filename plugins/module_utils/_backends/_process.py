@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import (
     _helper_attendant,
     _helper_binder,
+    _helper_environment,
     _helper_gate,
     _helper_internal,
     _helper_proxy,
@@ -34,6 +35,7 @@ INTERNAL = f"{LIBRARY}/internal"
 BINDER = f"{LIBRARY}/binder"
 PROXY = f"{LIBRARY}/proxy"
 ATTENDANT = f"{LIBRARY}/attendant"
+ENVIRONMENT = f"{LIBRARY}/environment"
 GATE = f"{LIBRARY}/gate"
 SESSION = f"{LIBRARY}/session"
 TERMINATOR = f"{LIBRARY}/terminator"
@@ -223,6 +225,11 @@ def _trimmed(words: Sequence[str]) -> tuple[str, ...]:
     return tuple(words[:count])
 
 
+def reads_files(service: Service) -> bool:
+    """Whether variables of the handler stand in files, which root has to read."""
+    return bool(service.environment_file or service.secrets)
+
+
 def drops_itself(service: Service) -> bool:
     """Whether the handler's command line is to be started as root, and changes to the service's account by itself."""
     return bool(service.tls or (service.proxy and service.proxy.unit))
@@ -251,6 +258,7 @@ def shared_programs(argvs: Sequence[Sequence[str]]) -> list[File]:
     sources = {
         ATTENDANT: inspect.getsource(_helper_attendant),
         BINDER: inspect.getsource(_helper_binder),
+        ENVIRONMENT: inspect.getsource(_helper_environment),
         GATE: _helper_gate.PROGRAM,
         INTERNAL: inspect.getsource(_helper_internal),
         SESSION: _helper_session.PROGRAM,

@@ -12,6 +12,11 @@ import posixpath
 from collections.abc import Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import LOGS, File
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._delivery import (
+    FENCE,
+    entering,
+    opening,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import RULES, TABLE
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import (
     BINDER,
@@ -21,6 +26,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._pr
     gate,
     log_directories,
     prlimit,
+    reads_files,
     session,
     setpriv,
     shared_programs,
@@ -93,6 +99,7 @@ def render_services(services: Sequence[Service], platform: Platform) -> list[Fil
     every = [server for service in services for server in servers(service, platform)]
     files = [file for server in every for file in _server_files(server, platform)]
     argvs = [words for server in every for words in (_handler(server, platform), _gate(server), _session(server))]
+    argvs += [opening(service, platform) for service in services]
     argvs += [(BINDER,) for server in every if server.kind != "tcp" or server.service.tcp != Tcp()]
     holder = holder_files(platform) if any(server.kept for server in every) else []
     shared = bundles(platform.s6_rc) if platform.s6_rc and every else []
@@ -307,7 +314,8 @@ def _chain(server: Server, platform: Platform) -> list[str]:
     words = _handler(server, platform)
     declared = [f"{name}={value}" for name, value in variables(service).items()]
     passed = _passed(server)
-    importing, references = substitution(passed.values(), [*words, *declared, service.working_directory])
+    reading = opening(service, platform)
+    importing, references = substitution(passed.values(), [*words, *declared, *reading, service.working_directory])
     lines = [block("if", line(*_gate(server)))] if _gate(server) else []
     lines += [line(*_session(server))] if _session(server) else []
     lines += [importing] if passed else []
@@ -315,6 +323,7 @@ def _chain(server: Server, platform: Platform) -> list[str]:
         lines.append(line("fdmove", "-c", "2", "1"))
     if service.nice:
         lines.append(line(platform.program("nice"), "-n", str(service.nice)))
+    lines += [line(*reading)] if reading else []
     lines += [line(*prlimit(service, platform))] if prlimit(service, platform) else []
     lines += [] if drops_itself(service) else [line(*setpriv(service, platform))]
     if service.working_directory != "/":
@@ -322,6 +331,8 @@ def _chain(server: Server, platform: Platform) -> list[str]:
     found = [f"{name}={references[variable]}" for name, variable in passed.items()]
     if _way(server) == "listen_fds":
         found.append(f"LISTEN_FDS={len(server.sockets)}")
+    if reads_files(service):
+        return [*lines, line(*entering(service, platform), *found, FENCE), line(*words)]
     fence = (platform.program("nice"), "-n", "0") if "=" in words[0] else ()
     return [*lines, line(platform.program("env"), "-i", *declared, *found, *fence), line(*words)]
 

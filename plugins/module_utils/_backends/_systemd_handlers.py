@@ -6,6 +6,11 @@
 from __future__ import annotations
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import File
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._delivery import (
+    FENCE,
+    entering,
+    opening,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import (
     GRACE,
     SESSION_VARIABLES,
@@ -15,6 +20,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._pr
     gate,
     limits,
     prlimit,
+    reads_files,
     session,
     setpriv,
     user,
@@ -175,6 +181,8 @@ def handler_argv(service: Service, part: Part, platform: Platform) -> tuple[str,
     if _session(service, part):
         return _logged(service, part, platform)
     words = command(service, platform, datagram=part.endpoints[0].datagram)
+    if reads_files(service):
+        return (*opening(service, platform), *setpriv(service, platform), *_entered(service, part, platform), *words)
     if not _by_setpriv(service) or drops_itself(service):
         return words
     return (*setpriv(service, platform), *words)
@@ -183,12 +191,16 @@ def handler_argv(service: Service, part: Part, platform: Platform) -> tuple[str,
 def _logged(service: Service, part: Part, platform: Platform) -> tuple[str, ...]:
     """What is set by the unit for others would be the session's here, which is not the handler."""
     words = bounded(service, platform)
+    logging = _session(service, part)
+    if reads_files(service):
+        rights = (*opening(service, platform), *prlimit(service, platform), *setpriv(service, platform))
+        return (*logging, *rights, *_entered(service, part, platform), *words)
     declared = [f"{name}={value}" for name, value in variables(service).items()]
     surplus = [word for name in SESSION_VARIABLES for word in ("-u", name)]
     # env would take such a program for a variable.
     fence = (platform.program("nice"), "-n", "0", "--") if "=" in words[0] else ()
     return (
-        *_session(service, part),
+        *logging,
         *prlimit(service, platform),
         *setpriv(service, platform),
         *(platform.program("env"), *surplus, *declared, *fence),
@@ -196,10 +208,22 @@ def _logged(service: Service, part: Part, platform: Platform) -> tuple[str, ...]
     )
 
 
+def _entered(service: Service, part: Part, platform: Platform) -> tuple[str, ...]:
+    return (*entering(service, platform, _told(service, part)), FENCE)
+
+
+def _told(service: Service, part: Part) -> tuple[str, ...]:
+    """The variables that systemd sets and that the handler is to have."""
+    if part.accept:
+        return ("REMOTE_ADDR", "REMOTE_PORT")
+    return ("LISTEN_FDS", "LISTEN_PID") if service.socket_fd == "listen_fds" and not service.internal else ()
+
+
 def _by_setpriv(service: Service) -> bool:
     """Whether setpriv changes to the service's account, because User= would add the groups of the account, or because
     root has to do something first."""
-    return service.supplementary_groups is not None or drops_itself(service) or bool(session(service))
+    rooted = drops_itself(service) or reads_files(service) or bool(session(service))
+    return service.supplementary_groups is not None or rooted
 
 
 def _from_descriptor_3(service: Service, part: Part) -> bool:
@@ -231,7 +255,7 @@ def _identity(service: Service, platform: Platform) -> list[tuple[str, str]]:
 
 
 def _environment(service: Service, part: Part) -> list[tuple[str, str]]:
-    declared = {} if _session(service, part) else variables(service)
+    declared = {} if _session(service, part) or reads_files(service) else variables(service)
     surplus = [name for name in MANAGER_VARIABLES if name not in declared]
     if part.accept or service.socket_fd == "stdin" or service.internal:
         surplus += ["LISTEN_FDS", "LISTEN_PID"]

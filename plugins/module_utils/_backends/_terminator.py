@@ -20,6 +20,11 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
     LIBRARY,
     File,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._delivery import (
+    FENCE,
+    entering,
+    opening,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import (
     GRACE,
     SESSION,
@@ -29,6 +34,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._pr
     gate,
     log_directories,
     prlimit,
+    reads_files,
     session,
     setpriv,
     shared_programs,
@@ -80,6 +86,8 @@ def in_front(service: Service, platform: Platform) -> Service:
         supplementary_groups=None,
         working_directory="/",
         environment=(),
+        environment_file="",
+        secrets=(),
         stderr="log",
         resources=Resources(**{name: getattr(service.resources, name) for name in shared}),
         connections=replace(service.connections, max_load=None),
@@ -104,7 +112,9 @@ def _files(service: Service, tls: Tls, platform: Platform) -> Iterator[File]:
     yield File(script_file(service), _script(service, platform), 0o755, service=service.name)
     yield from log_directories([service])
     yield from banners([service])
-    yield from shared_programs([bounded(service, platform), gate(service), _session(service)])
+    yield from shared_programs(
+        [bounded(service, platform), gate(service), _session(service), opening(service, platform)]
+    )
 
 
 def _session(service: Service) -> tuple[str, ...]:
@@ -144,8 +154,16 @@ def _script(service: Service, platform: Platform) -> str:
         lines.append(f"{shlex.join(gate(service))} || exit 0")
     if service.working_directory != "/":
         lines.append(f"cd -P {shlex.quote(service.working_directory)} || exit 1")
-    words = (*prlimit(service, platform), *setpriv(service, platform), *bounded(service, platform))
-    assignments = (f"{name}={shlex.quote(value)}" for name, value in variables(service).items())
-    start = " ".join(["exec", *map(shlex.quote, _session(service)), platform.program("env"), "-i"])
-    program = " ".join(map(shlex.quote, words))
-    return "\n".join([*lines, _CLIENT, " \\\n\t".join([start, *assignments, '"$@"', program])]) + "\n"
+    return "\n".join([*lines, _CLIENT, " \\\n\t".join(_start(service, platform))]) + "\n"
+
+
+def _start(service: Service, platform: Platform) -> list[str]:
+    """The last command of the script, in parts."""
+    rights = (*prlimit(service, platform), *setpriv(service, platform))
+    program = bounded(service, platform)
+    if reads_files(service):
+        before = (*_session(service), *opening(service, platform), *rights, *entering(service, platform))
+        return [shlex.join(["exec", *before]), '"$@"', shlex.join([FENCE, *program])]
+    assignments = [f"{name}={shlex.quote(value)}" for name, value in variables(service).items()]
+    start = shlex.join(["exec", *_session(service), platform.program("env"), "-i"])
+    return [start, *assignments, '"$@"', shlex.join([*rights, *program])]

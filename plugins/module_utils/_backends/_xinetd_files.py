@@ -21,6 +21,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
     LOGS,
     File,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._delivery import opening
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import (
     banners,
     gate,
@@ -149,7 +150,7 @@ def render_services(services: Sequence[Service], platform: Platform) -> list[Fil
             files.append(File(entry.handler, f"#!/bin/sh\n{NOTICE}\n{script}", 0o755, service=service.name))
         if log_file(service):
             files.append(File(log_file(service), mode=0o640, kind="seed", owner=user(service), service=service.name))
-        argvs += [gate(service), session(service)]
+        argvs += [gate(service), session(service), opening(service, platform)]
     return files + banners(services) + shared_programs(argvs)
 
 

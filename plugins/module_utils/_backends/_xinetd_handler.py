@@ -13,12 +13,18 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._delivery import (
+    FENCE,
+    entering,
+    opening,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import (
     bounded,
     drops_itself,
     gate,
     limits,
     prlimit,
+    reads_files,
     session,
     setpriv,
     variables,
@@ -29,8 +35,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_platfo
 
 def starts_as_root(service: Service) -> bool:
     """Whether xinetd cannot set the process up: it drops root before it lowers ``nice``, knows all or none of an
-    account's groups, only some limits and no capabilities; and the gate, the session and the attendant
-    are root's."""
+    account's groups, only some limits and no capabilities; and the gate, the session, the attendant and
+    what reads files are root's."""
     return bool(
         service.supplementary_groups is not None
         or (service.nice < 0 and service.user != "root")
@@ -38,6 +44,7 @@ def starts_as_root(service: Service) -> bool:
         or service.sandbox != "off"
         or gate(service)
         or session(service)
+        or reads_files(service)
         or drops_itself(service)
     )
 
@@ -45,6 +52,8 @@ def starts_as_root(service: Service) -> bool:
 def handler_argv(service: Service, accept: bool, platform: Platform) -> tuple[str, ...]:
     """What the script becomes once the environment is set."""
     words = bounded(service, platform, datagram=not accept)
+    if reads_files(service):
+        return words
     if drops_itself(service):
         return (*prlimit(service, platform), *words)
     if starts_as_root(service):
@@ -65,12 +74,20 @@ def render_handler(service: Service, accept: bool, argv: Sequence[str], log: str
         lines.append(f"cd -P {shlex.quote(service.working_directory)} || exit 1")
     if _passes_socket(service, accept):
         lines.append("exec 3<&0 </dev/null >&2")
-    assignments = [f"{name}={shlex.quote(value)}" for name, value in variables(service).items()]
-    assignments += _dynamic(service, accept)
-    program = " ".join(shlex.quote(word) for word in argv)
-    start = shlex.join(["exec", *(session(service) if accept else ()), platform.program("env"), "-i"])
-    lines.append(" \\\n\t".join([start, *assignments, program]))
+    lines.append(" \\\n\t".join(_start(service, accept, argv, platform)))
     return "\n".join(lines) + "\n"
+
+
+def _start(service: Service, accept: bool, argv: Sequence[str], platform: Platform) -> list[str]:
+    """The last command of the script, in parts."""
+    logging = ("exec", *(session(service) if accept else ()))
+    program = shlex.join(argv)
+    if reads_files(service):
+        rights = (*opening(service, platform), *prlimit(service, platform), *setpriv(service, platform))
+        start = shlex.join([*logging, *rights, *entering(service, platform)])
+        return [start, *_dynamic(service, accept), f"{FENCE} {program}"]
+    assignments = [f"{name}={shlex.quote(value)}" for name, value in variables(service).items()]
+    return [shlex.join([*logging, platform.program("env"), "-i"]), *assignments, *_dynamic(service, accept), program]
 
 
 def _passes_socket(service: Service, accept: bool) -> bool:

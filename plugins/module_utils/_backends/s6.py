@@ -18,6 +18,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
     Host,
     SwitchFailed,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._delivery import secret_files
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_files import (
     process_lines,
     render_services,
@@ -81,7 +82,8 @@ class S6:
 
     def render(self, services: Sequence[Service], platform: Platform) -> list[File]:
         fronts = [in_front(service, platform) for service in services]
-        return joined(render_services(fronts, platform), behind(services, platform))
+        front, back = render_services(fronts, platform), behind(services, platform)
+        return joined(secret_files(services), joined(front, back))
 
     def refuse(self, service: Service, platform: Platform) -> list[Problem]:
         problems = []
@@ -272,12 +274,17 @@ def _restarted(old: Service, new: Service, platform: Platform) -> list[Server]:
     """The servers that must be started again to be as declared; those of a service that only has to be repaired may run
     anything."""
     repair = old.to_json() == new.to_json()
-    before = {server.name: process_lines(server, platform) for server in servers(in_front(old, platform), platform)}
+    before = {server.name: _running(server, platform) for server in servers(in_front(old, platform), platform)}
     return [
         server
         for server in servers(in_front(new, platform), platform)
-        if repair or before.get(server.name) != process_lines(server, platform)
+        if repair or before.get(server.name) != _running(server, platform)
     ]
+
+
+def _running(server: Server, platform: Platform) -> tuple[object, ...]:
+    """What runs until the server is started again; handlers of connections read their secrets by themselves."""
+    return (process_lines(server, platform), () if server.accept else server.service.secrets)
 
 
 def _drop(gone: Mapping[str, bool], platform: Platform, host: Host) -> None:

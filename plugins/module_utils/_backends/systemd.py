@@ -15,6 +15,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
     Host,
     SwitchFailed,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._delivery import secret_files
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_directives import refuse_native
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_parts import UNITS, parts
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_units import (
@@ -58,7 +59,8 @@ class Systemd:
 
     def render(self, services: Sequence[Service], platform: Platform) -> list[File]:
         fronts = [in_front(service, platform) for service in services]
-        return joined(render_service(fronts, platform), behind(services, platform))
+        front, back = render_service(fronts, platform), behind(services, platform)
+        return joined(secret_files(services), joined(front, back))
 
     def refuse(self, service: Service, platform: Platform) -> list[Problem]:
         return refuse_native(service) + _refuse_differing(service)

@@ -15,6 +15,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
     Host,
     SwitchFailed,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._delivery import secret_files
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import user
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._terminator import behind, in_front, joined
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xinetd_attributes import refuse_native
@@ -62,7 +63,8 @@ class Xinetd:
 
     def render(self, services: Sequence[Service], platform: Platform) -> list[File]:
         fronts = [in_front(service, platform) for service in services]
-        return joined(render_services(fronts, platform), behind(services, platform))
+        front, back = render_services(fronts, platform), behind(services, platform)
+        return joined(secret_files(services), joined(front, back))
 
     def refuse(self, service: Service, platform: Platform) -> list[Problem]:
         return refuse_native(service)

@@ -16,6 +16,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import HEADER, Backend, File
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._helper_environment import (
+    Refused,
+    read_variables,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import daemon
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import Live
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import Manifest
@@ -138,6 +142,21 @@ def _unit_problems(units: Sequence[str], host: LocalHost) -> dict[str, str]:
 
 def _directory_problems(directories: Sequence[str], host: LocalHost) -> dict[str, str]:
     return {path: "" if host.exists(f"{path}/run") else _LOAD_STATES["not-found"] for path in directories}
+
+
+def environment_problems(service: Service) -> list[Problem]:
+    """A file of variables without which, or as which it is, no handler would start."""
+    path = service.environment_file
+    if not path:
+        return []
+    if service.sandbox == "strict" and path.startswith(_HIDDEN):
+        hidden = "is hidden by sandbox: strict; put it somewhere else, such as below /etc"
+        return [Problem(service.path("environment_file"), f'"{path}" {hidden}')]
+    try:
+        read_variables(path)
+    except Refused as refused:
+        return [Problem(service.path("environment_file"), f"{refused}; put it right first")]
+    return []
 
 
 def certificate_problems(service: Service) -> list[Problem]:

@@ -18,7 +18,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._gu
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._offline import honourable, render_all
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _manifest, _preflight
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _manifest, _preflight, _secrets
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._adopt import plan_takeover
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._adoption import Takeover
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import Live, listener_problem, look
@@ -115,7 +115,9 @@ def read(request: Request, host: LocalHost) -> Picture:
     policy = policy_of(request.policy)
     processes = host.processes()
     chosen = _platform.choose_backend(processes) if request.backend == "auto" else request.backend
-    services, _absent = load_services(request.layers, request.defaults, chosen)
+    key = _secrets.load_key()
+    services, _absent = load_services(request.layers, request.defaults, chosen, key)
+    services = _secrets.recalled(services, key)
     services = resolve_ports(services, port_number)
     check_policy(services, policy)
     every = [*services, *have.values()]
@@ -146,7 +148,10 @@ def read(request: Request, host: LocalHost) -> Picture:
         table_problem(guarded and not missing["guard"], platform, host),
         plan_takeover(request.adopt, manifest.adopted, paths, listeners, live, platform.init, host),
     )
-    return replace(picture, warnings=[*warnings, *_preflight_all(picture, request.check, host)])
+    picture = replace(picture, warnings=[*warnings, *_preflight_all(picture, request.check, host)])
+    if not request.check:
+        _secrets.keep_key(key, services)
+    return picture
 
 
 def port_number(name: str, transport: str) -> int | None:
@@ -183,6 +188,8 @@ def _preflight_all(picture: Picture, check: bool, host: LocalHost) -> list[str]:
         absent += _preflight.account_problems(service)
         absent += _preflight.program_problems(service, host)
         absent += _preflight.certificate_problems(service)
+        absent += _preflight.environment_problems(service)
+        problems += _secrets.problems_of(service)
         names = _preflight.name_problems(service, picture.manifest, backend, picture.platform, host)
         taken |= {service.name} if names else set()
         problems += names

@@ -14,6 +14,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
     Change,
     File,
     SwitchFailed,
+    is_secret,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import RULES, check_guard
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
@@ -50,6 +51,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._se
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._switch import GapMeter, Transition, switch
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._watch import arm
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._files import Seen
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
@@ -370,13 +372,18 @@ def _diff(plan: Plan) -> list[dict[str, str]]:
             {
                 "before_header": file.path if there else "absent",
                 "after_header": f"{file.path} ({file.kind}, {file.mode:04o})",
-                "before": there.text if there else "",
-                "after": file.content,
+                "before": _shown(file.path, there),
+                "after": "(secret, changed)\n" if file.secret else file.content,
             }
         )
     for path in plan.remove:
-        there = seen[path]
-        entries.append(
-            {"before_header": path, "after_header": "absent", "before": there.text if there else "", "after": ""}
-        )
+        before = _shown(path, seen[path])
+        entries.append({"before_header": path, "after_header": "absent", "before": before, "after": ""})
     return entries
+
+
+def _shown(path: str, there: Seen | None) -> str:
+    """What is at a path, for everybody to see."""
+    if there is None:
+        return ""
+    return "(secret)\n" if is_secret(path) else there.text

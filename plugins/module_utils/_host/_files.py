@@ -17,7 +17,13 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import CONFIG, LIBRARY, LOGS, File
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import (
+    CONFIG,
+    LIBRARY,
+    LOGS,
+    File,
+    is_secret,
+)
 
 # Directories that hold nothing but the collection's files, so that an empty one is removed with its last file.
 OWN_DIRECTORIES = (CONFIG, LIBRARY, "/etc/systemd/system/xinetd.service.d")
@@ -89,7 +95,6 @@ def install(file: File) -> None:
         make_folder(file.path)
         _grant(file.path, file)
         return
-    make_folder(os.path.dirname(file.path))
     restore(
         file.path,
         Seen("link" if file.kind == "link" else "file", os.fsencode(file.content), file.mode, file.owner, file.group),
@@ -99,7 +104,7 @@ def install(file: File) -> None:
 def restore(path: str, seen: Seen) -> None:
     """Make ``path`` be again what was seen there, atomically. Raises OSError."""
     folder = os.path.dirname(path)
-    make_folder(folder)
+    make_folder(folder, 0o700 if is_secret(path) else 0o777)
     temporary = _temporary(path)
     discard_half(path)
     if seen.kind == "link":
@@ -110,13 +115,14 @@ def restore(path: str, seen: Seen) -> None:
     sync_folder(folder)
 
 
-def make_folder(path: str) -> None:
-    """Make a directory and those above it, where they are not there yet; they are on the disk when this returns."""
+def make_folder(path: str, mode: int = 0o777) -> None:
+    """Make a directory and those above it, where they are not there yet; they are on the disk when this returns.
+    ``mode``: of the last one."""
     if not path or os.path.isdir(path):
         return
     above = os.path.dirname(path)
     make_folder(above)
-    os.makedirs(path, exist_ok=True)
+    os.makedirs(path, mode, exist_ok=True)
     sync_folder(above)
 
 

@@ -73,6 +73,8 @@ SAMPLES: dict[tuple[str, str], Fields] = {
     ("nice", "below 0"): {"nice": -5},
     ("working_directory", ""): {"working_directory": "/srv"},
     ("environment", ""): {"environment": {"A": "b"}},
+    ("environment_file", ""): {"environment_file": "/a"},
+    ("secrets", ""): {"secrets": {"A": "b"}},
     ("stderr", "log"): {},
     ("stderr", "client"): {"stderr": "client"},
     ("connections.max", "tcp, accept: true"): {"connections": {"max": 1}},

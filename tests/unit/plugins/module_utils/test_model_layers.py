@@ -62,6 +62,7 @@ OVERRIDES: tuple[tuple[Fields, Fields, Fields], ...] = (
         "access": {"allow": [], "deny": ["::2"]},
     }),
     ({"environment": {"A": "1", "B": "2"}}, {"environment": {"A": "3"}}, {"environment": {"A": "3"}}),
+    ({"secrets": {"A": "1", "B": "2"}}, {"secrets": {"A": "3"}}, {"secrets": {"A": "3"}}),
     ({"native": {"xinetd": {"a": "1"}}}, {"native": {"xinetd": {"b": "2"}, "s6": {"c": "3"}}}, {
         "native": {"xinetd": {"b": "2"}, "s6": {"c": "3"}},
     }),
@@ -109,6 +110,9 @@ POINTLESS: tuple[tuple[Fields, Fields], ...] = (
     ({"nice": 1}, INTERNAL),
     ({"working_directory": "/srv"}, INTERNAL),
     ({"environment": {"A": "b"}}, INTERNAL),
+    ({"environment_file": "/a"}, INTERNAL),
+    ({"secrets": {"A": "b"}}, INTERNAL),
+    ({"environment_file": "/a", "secrets": {"A": "b"}}, {"exec": None, "proxy": {"to": "/run/b"}}),
     ({"stderr": "client"}, INTERNAL),
     ({"accept": False}, INTERNAL),
     ({"socket_fd": "stdin"}, INTERNAL),

@@ -16,7 +16,7 @@ import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _helper_internal
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import HEADER, File
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import SESSION
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import ENVIRONMENT, SESSION
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_handlers import MANAGER_VARIABLES
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_parts import (
     UNITS,
@@ -198,8 +198,10 @@ EXPLICIT = {
 }  # fmt: skip
 
 
-def _is_logged(unit: t.Any) -> bool:
-    return "Service" in unit and values(unit, "Service", "ExecStart")[0].startswith(SESSION)
+def _sets_environment_later(unit: t.Any) -> bool:
+    if "Service" not in unit:
+        return False
+    return re.match(rf"{SESSION} |.* {ENVIRONMENT} ", values(unit, "Service", "ExecStart")[0]) is not None
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -207,8 +209,8 @@ def test_defaults_are_written_out(name: str) -> None:
     for unit in read(name).values():
         for section in EXPLICIT.keys() & unit.keys():
             found = {key for key, _value in unit[section]}
-            # With a log the environment is set behind it.
-            assert EXPLICIT[section] - ({"Environment"} if _is_logged(unit) else set()) <= found
+            # With a log the environment is set behind it, and with files where their variables are.
+            assert EXPLICIT[section] - ({"Environment"} if _sets_environment_later(unit) else set()) <= found
         if "Socket" in unit and values(unit, "Socket", "Accept") == ["yes"]:
             assert {"MaxConnections", "MaxConnectionsPerSource"} <= {key for key, _value in unit["Socket"]}
 
