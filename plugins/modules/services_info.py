@@ -14,6 +14,7 @@ description:
   - Tells the services that this collection made on a host, in the shape of the schema, the files that belong to them,
     and who holds each of their endpoints now.
   - With a declaration, compares the host with it. With O(probe), connects to every service that says how.
+  - In the place of a secret it tells a digest, which stands for the value that the host has.
 extends_documentation_fragment:
   - ondemand.superserver._attributes
   - ondemand.superserver._attributes.info
