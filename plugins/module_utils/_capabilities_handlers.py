@@ -106,7 +106,7 @@ HANDLERS: tuple[Row, ...] = (
         "environment",
         lambda _service: True,
         (
-            native("`Environment=`, `UnsetEnvironment=`; REMOTE_ADDR, REMOTE_PORT"),
+            emulated("`env -i`; REMOTE_ADDR, REMOTE_PORT"),
             emulated("`env -i` in the wrapper; REMOTE_ADDR, but xinetd does not tell the client's port"),
             emulated("`env -i`; REMOTE_ADDR, REMOTE_PORT"),
             emulated("`env -i`; REMOTE_ADDR, REMOTE_PORT"),

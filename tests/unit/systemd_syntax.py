@@ -133,21 +133,39 @@ def _blank_quoted(value: str) -> str:
     return re.sub(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|\\.', "q", value, flags=re.DOTALL)
 
 
+# What the collection has systemd put in.
+_MEANT = re.compile(r"(REMOTE_ADDR|REMOTE_PORT|LISTEN_FDS|LISTEN_PID)=\$\{\1\}")
+
+
 def _unexpanded(word: str) -> str:
+    if _MEANT.fullmatch(word):
+        return word
     if "$" in word.replace("$$", ""):
         raise Surprise(f"a variable: {word!r}")
     return word.replace("$$", "$")
 
 
+def handler(value: str) -> tuple[list[str], dict[str, str]]:
+    """The argument list that a command line comes to, and the environment that it makes on the way; of what systemd
+    puts in, the name stands for the value."""
+    argv = command(value)
+    start = next(index for index, word in enumerate(argv) if word.endswith("/env"))
+    rest = argv[start + 1 :]
+    script = argv[start - 1] if start and argv[start - 2] == "-c" else ""
+    told = re.findall(r"\$\{(\w+):\+", script)
+    if not told and rest.pop(0) != "-i":
+        raise Surprise(f"an environment that is not clean: {value!r}")
+    end = next(index for index, word in enumerate(rest) if "=" not in word)
+    found = dict(word.split("=", 1) for word in rest[:end])
+    if len(found) < end:
+        raise Surprise(f"a variable that is set twice: {value!r}")
+    words = rest[end:]
+    if words[1:4] == ["-n", "0", "--"]:
+        words = words[4:]
+    return words, {**{name: f"${{{name}}}" for name in told}, **found}
+
+
 def environment(unit: Unit) -> dict[str, str]:
-    """The variables that a service unit sets."""
-    found: dict[str, str] = {}
-    for value in values(unit, "Service", "Environment"):
-        for word in words(value):
-            name, equals, text = unspecified(word).partition("=")
-            if not equals or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-                raise Surprise(f"not an assignment: {word!r}")
-            if re.search(r"[\x00-\x08\x0b-\x1f\x7f]", text):
-                raise Surprise(f"a value that is dropped: {text!r}")
-            found[name] = text
-    return found
+    """The variables that a service unit gives its handler, without those of systemd."""
+    (value,) = values(unit, "Service", "ExecStart")
+    return {name: text for name, text in handler(value)[1].items() if text != f"${{{name}}}"}

@@ -181,10 +181,7 @@ def test_service_is_read_back_as_it_was(declared: Fields, defaults: Fields) -> N
 
 
 def expected_argv(service: Service, argv: list[str]) -> bool:
-    """Whether a handler's command line is the declared one, for an exec service; perhaps behind ``setpriv ... --``."""
-    if service.supplementary_groups is not None:
-        assert argv[0] == "/usr/bin/setpriv"
-        argv = argv[argv.index("--") + 1 :]
+    """Whether a handler's command line is the declared one, for an exec service."""
     return tuple(argv) == service.exec or bool(service.internal)
 
 
@@ -205,7 +202,7 @@ KEYS = {
     "Service": {
         *("Type", "ExecStart", "ExecStopPost", "Restart", "StandardInput", "StandardOutput", "StandardError"),
         *("User", "Group", "SupplementaryGroups", "WorkingDirectory", "UMask", "Nice"),
-        *("Environment", "UnsetEnvironment"),
+        "SyslogIdentifier",
     },
 }
 
@@ -218,7 +215,9 @@ def check_unit(service: Service, unit: systemd_syntax.Unit) -> None:
             for value in systemd_syntax.values(unit, section, key):
                 assert systemd_syntax.unspecified(value) == meant(service)
     for value in systemd_syntax.values(unit, "Service", "ExecStart"):
-        assert expected_argv(service, systemd_syntax.command(value))
+        by_setpriv = systemd_syntax.command(value)[0] == "/usr/bin/setpriv"
+        assert by_setpriv is (service.supplementary_groups is not None)
+        assert expected_argv(service, systemd_syntax.handler(value)[0])
     if "Service" in unit:
         assert systemd_syntax.environment(unit) == variables(service)
         assert len(systemd_syntax.values(unit, "Service", "ExecStart")) == 1

@@ -41,9 +41,6 @@ SESSION = f"{LIBRARY}/session"
 TERMINATOR = f"{LIBRARY}/terminator"
 BANNERS = f"{CONFIG}/banners"
 
-# What bash exports, so that it must not reach the handler.
-SESSION_VARIABLES = ("OLDPWD", "PWD", "SHLVL", "_")
-
 # How long a handler whose time is over may take to end, in seconds.
 GRACE = 5
 
@@ -164,7 +161,7 @@ def gate(service: Service) -> tuple[str, ...]:
 def session(service: Service) -> tuple[str, ...]:
     """Words that log a connection, for a chain that starts as root; none where nothing is logged of it.
 
-    What they run has more in its environment than they have: see :data:`SESSION_VARIABLES`.
+    What they run has more in its environment than they have: what bash exports.
     """
     what = [part for part in service.log.what if part != "refused"] if service.log else []
     return (*_logging(service, what), "--") if what else ()

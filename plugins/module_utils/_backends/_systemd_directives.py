@@ -121,10 +121,12 @@ OWNED: dict[str, dict[str, str]] = {
     },
     "service": {
         "Environment": "environment",
+        "EnvironmentFile": "environment_file",
         "ExecStart": "exec",
         "ExecStopPost": "exec",
         "Group": "group",
         "Nice": "nice",
+        "PassEnvironment": "environment",
         "Restart": "accept",
         "StandardError": "stderr",
         "StandardInput": "accept",

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import posixpath
+from dataclasses import dataclass
+
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import File
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._delivery import (
     FENCE,
@@ -13,11 +16,11 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._de
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import (
     GRACE,
-    SESSION_VARIABLES,
     bounded,
     command,
     drops_itself,
     gate,
+    handler,
     limits,
     prlimit,
     reads_files,
@@ -31,7 +34,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._sy
     Part,
     description,
     native_settings,
-    quote,
     quote_argument,
     specifier,
     unit_text,
@@ -40,45 +42,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model import
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_order import is_unit
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 
-# What systemd would add to the environment of a handler (systemd.exec(5), "Environment Variables Set or Propagated").
-MANAGER_VARIABLES = (
-    "CPU_PRESSURE_WATCH",
-    "CPU_PRESSURE_WRITE",
-    "CREDENTIALS_DIRECTORY",
-    "DEBUG_INVOCATION",
-    "HOME",
-    "INVOCATION_ID",
-    "IO_PRESSURE_WATCH",
-    "IO_PRESSURE_WRITE",
-    "JOURNAL_STREAM",
-    "LANG",
-    "LANGUAGE",
-    "LC_ADDRESS",
-    "LC_COLLATE",
-    "LC_CTYPE",
-    "LC_IDENTIFICATION",
-    "LC_MEASUREMENT",
-    "LC_MESSAGES",
-    "LC_MONETARY",
-    "LC_NAME",
-    "LC_NUMERIC",
-    "LC_PAPER",
-    "LC_TELEPHONE",
-    "LC_TIME",
-    "LISTEN_FDNAMES",
-    "LISTEN_PIDFDID",
-    "LOGNAME",
-    "MANAGERPID",
-    "MANAGERPIDFDID",
-    "MEMORY_PRESSURE_WATCH",
-    "MEMORY_PRESSURE_WRITE",
-    "NOTIFY_SOCKET",
-    "SHELL",
-    "SO_COOKIE",
-    "SYSTEMD_EXEC_PID",
-    "TERM",
-    "USER",
-)
+# Hands on what systemd tells of a client that has an address, and nothing for one that has none.
+TOLD = 'exec "$0" -i ${REMOTE_ADDR:+"REMOTE_ADDR=$REMOTE_ADDR"} ${REMOTE_PORT:+"REMOTE_PORT=$REMOTE_PORT"} "$@"'
 
 # A daemon that fails at once would be started again at once, for as long as its client waits.
 THROTTLE = "/bin/sh -c '[ \"$$SERVICE_RESULT\" = success ] || exec sleep 1'"
@@ -111,19 +76,27 @@ def service_unit(service: Service, part: Part, platform: Platform) -> str:
     else:
         unit.append(("StartLimitIntervalSec", "0"))
     unit += _needs(service)
-    words = " ".join(quote_argument(word) for word in handler_argv(service, part, platform))
-    settings = [("Type", "simple"), *_gate(service, part), ("ExecStart", words)]
+    start = handler_start(service, part, platform)
+    settings = [("Type", "simple"), *_gate(service, part), ("ExecStart", start.text)]
     if part.accept and not _session(service, part) and service.resources.connection_time is not None:
         settings += [("RuntimeMaxSec", str(service.resources.connection_time)), ("TimeoutStopSec", str(GRACE))]
     if not part.accept:
         settings += [("ExecStopPost", THROTTLE), ("Restart", "no")]
-    settings += _streams(service, part) + _identity(service, platform) + _environment(service, part)
+    settings += _streams(service, part) + _identity(service, platform)
+    settings += _named(service, platform)
     if not _session(service, part):
         settings += [(limit.directive, str(value)) for limit, value in limits(service)]
     settings += _sandbox(service)
     settings += [("Slice", slice_unit(service))] if _slice_settings(service) else []
     settings += native_settings(service.native.systemd_service)
     return unit_text(("Unit", unit), ("Service", settings))
+
+
+def _named(service: Service, platform: Platform) -> list[tuple[str, str]]:
+    """What messages are called after: the program, not what starts it; unless the declaration says something else."""
+    program = posixpath.basename(handler(service, platform)[0])
+    declared = "SyslogIdentifier" in service.native.systemd_service
+    return [] if declared else [("SyslogIdentifier", specifier(program))]
 
 
 def _gate(service: Service, part: Part) -> list[tuple[str, str]]:
@@ -176,46 +149,61 @@ def _session(service: Service, part: Part) -> tuple[str, ...]:
     return session(service) if part.accept else ()
 
 
-def handler_argv(service: Service, part: Part, platform: Platform) -> tuple[str, ...]:
-    """What is started for a part, word by word."""
-    if _session(service, part):
-        return _logged(service, part, platform)
-    words = command(service, platform, datagram=part.endpoints[0].datagram)
-    if reads_files(service):
-        return (*opening(service, platform), *setpriv(service, platform), *_entered(service, part, platform), *words)
-    if not _by_setpriv(service) or drops_itself(service):
-        return words
-    return (*setpriv(service, platform), *words)
+@dataclass(frozen=True)
+class Start:
+    """A command line: words, then variables of systemd's that are handed on, and more words."""
+
+    before: tuple[str, ...]
+    told: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What can be told in advance."""
+        return (*self.before, *self.after)
+
+    @property
+    def text(self) -> str:
+        """As it stands in a unit."""
+        before, after = (list(map(quote_argument, words)) for words in (self.before, self.after))
+        return " ".join([*before, *(f"{name}=${{{name}}}" for name in self.told), *after])
 
 
-def _logged(service: Service, part: Part, platform: Platform) -> tuple[str, ...]:
-    """What is set by the unit for others would be the session's here, which is not the handler."""
-    words = bounded(service, platform)
+def handler_start(service: Service, part: Part, platform: Platform) -> Start:
+    """What is started for a part. With a session, what is set by the unit for others would be the session's."""
     logging = _session(service, part)
+    words = bounded(service, platform) if logging else command(service, platform, part.endpoints[0].datagram)
     if reads_files(service):
-        rights = (*opening(service, platform), *prlimit(service, platform), *setpriv(service, platform))
-        return (*logging, *rights, *_entered(service, part, platform), *words)
-    declared = [f"{name}={value}" for name, value in variables(service).items()]
-    surplus = [word for name in SESSION_VARIABLES for word in ("-u", name)]
+        limited = prlimit(service, platform) if logging else ()
+        rights = (*opening(service, platform), *limited, *setpriv(service, platform))
+        told = _told(service, part)
+        return Start((*logging, *rights, *entering(service, platform, told), FENCE, *words))
+    if logging:
+        rights = (*prlimit(service, platform), *setpriv(service, platform))
+    else:
+        rights = setpriv(service, platform) if _by_setpriv(service) and not drops_itself(service) else ()
+    return _cleaned((*logging, *rights), words, service, part, platform)
+
+
+def _cleaned(
+    before: tuple[str, ...], words: tuple[str, ...], service: Service, part: Part, platform: Platform
+) -> Start:
+    """Nothing of systemd's own environment is left, nor of what the host has it give to all (DefaultEnvironment=)."""
+    env = platform.program("env")
+    declared = tuple(f"{name}={value}" for name, value in variables(service).items())
     # env would take such a program for a variable.
     fence = (platform.program("nice"), "-n", "0", "--") if "=" in words[0] else ()
-    return (
-        *logging,
-        *prlimit(service, platform),
-        *setpriv(service, platform),
-        *(platform.program("env"), *surplus, *declared, *fence),
-        *words,
-    )
-
-
-def _entered(service: Service, part: Part, platform: Platform) -> tuple[str, ...]:
-    return (*entering(service, platform, _told(service, part)), FENCE)
+    told = _told(service, part)
+    if part.accept and told and any(endpoint.transport == "unix" for endpoint in part.endpoints):
+        return Start((*before, "/bin/sh", "-c", TOLD, env, *declared, *fence, *words))
+    return Start((*before, env, "-i", *declared), told, (*fence, *words))
 
 
 def _told(service: Service, part: Part) -> tuple[str, ...]:
     """The variables that systemd sets and that the handler is to have."""
     if part.accept:
-        return ("REMOTE_ADDR", "REMOTE_PORT")
+        addressed = any(endpoint.transport != "unix" for endpoint in part.endpoints)
+        return ("REMOTE_ADDR", "REMOTE_PORT") if addressed else ()
     return ("LISTEN_FDS", "LISTEN_PID") if service.socket_fd == "listen_fds" and not service.internal else ()
 
 
@@ -252,14 +240,3 @@ def _identity(service: Service, platform: Platform) -> list[tuple[str, str]]:
             own = platform.primary_groups.get(account, account)
             settings[1:1] = [("Group", service.group), ("SupplementaryGroups", own)]
     return settings
-
-
-def _environment(service: Service, part: Part) -> list[tuple[str, str]]:
-    declared = {} if _session(service, part) or reads_files(service) else variables(service)
-    surplus = [name for name in MANAGER_VARIABLES if name not in declared]
-    if part.accept or service.socket_fd == "stdin" or service.internal:
-        surplus += ["LISTEN_FDS", "LISTEN_PID"]
-    if not part.accept:
-        surplus += ["REMOTE_ADDR", "REMOTE_PORT"]
-    assignments = [("Environment", quote(f"{name}={value}")) for name, value in declared.items()]
-    return [*assignments, ("UnsetEnvironment", " ".join(surplus))]

@@ -20,7 +20,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._pr
     shared_programs,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_handlers import (
-    handler_argv,
+    handler_start,
     service_unit,
     slice_files,
 )
@@ -51,7 +51,7 @@ def render_service(services: Sequence[Service], platform: Platform) -> list[File
     argvs = []
     for service in services:
         for part in parts(service, platform):
-            argvs += [handler_argv(service, part, platform), gate(service) if part.accept else ()]
+            argvs += [handler_start(service, part, platform).words, gate(service) if part.accept else ()]
             files += _unit_files(service, part, platform)
         files += slice_files(service)
     return files + log_directories(services) + banners(services) + shared_programs(argvs)

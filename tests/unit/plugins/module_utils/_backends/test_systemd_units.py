@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import typing as t
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +15,7 @@ import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _helper_internal
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import HEADER, File
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import ENVIRONMENT, SESSION
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_handlers import MANAGER_VARIABLES
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_handlers import TOLD as HANDED_ON
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_parts import (
     UNITS,
     parts,
@@ -180,7 +178,7 @@ def test_units_are_all_that_is_written(name: str) -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("name", SERVICES)
 def test_settings_are_known_and_stand_once(name: str, version: str) -> None:
-    repeated = {"Environment", "ListenStream", "ListenDatagram", "ListenSequentialPacket", "ExecStartPre"}
+    repeated = {"ListenStream", "ListenDatagram", "ListenSequentialPacket", "ExecStartPre"}
     repeated |= {"IPAddressAllow", "IPAddressDeny"}
     for unit in read(name, VERSIONS[version]).values():
         for section, settings in unit.items():
@@ -193,15 +191,9 @@ EXPLICIT = {
     "Socket": {"Accept", "TriggerLimitIntervalSec"},
     "Service": {
         *("Type", "ExecStart", "StandardInput", "StandardOutput", "StandardError"),
-        *("WorkingDirectory", "UMask", "Nice", "Environment", "UnsetEnvironment"),
+        *("WorkingDirectory", "UMask", "Nice", "SyslogIdentifier"),
     },
 }  # fmt: skip
-
-
-def _sets_environment_later(unit: t.Any) -> bool:
-    if "Service" not in unit:
-        return False
-    return re.match(rf"{SESSION} |.* {ENVIRONMENT} ", values(unit, "Service", "ExecStart")[0]) is not None
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -209,8 +201,7 @@ def test_defaults_are_written_out(name: str) -> None:
     for unit in read(name).values():
         for section in EXPLICIT.keys() & unit.keys():
             found = {key for key, _value in unit[section]}
-            # With a log the environment is set behind it, and with files where their variables are.
-            assert EXPLICIT[section] - ({"Environment"} if _sets_environment_later(unit) else set()) <= found
+            assert EXPLICIT[section] <= found
         if "Socket" in unit and values(unit, "Socket", "Accept") == ["yes"]:
             assert {"MaxConnections", "MaxConnectionsPerSource"} <= {key for key, _value in unit["Socket"]}
 
@@ -218,7 +209,7 @@ def test_defaults_are_written_out(name: str) -> None:
 def test_everything_nasty_arrives_byte_for_byte() -> None:
     unit = read("nasty")["nasty@.service"]
     (line,) = values(unit, "Service", "ExecStart")
-    assert systemd_syntax.command(line) == ["/bin/echo", *NASTY]
+    assert systemd_syntax.handler(line)[0] == ["/bin/echo", *NASTY]
     assert systemd_syntax.environment(unit) == {**VARIABLES, "PATH": "/bin", "HOME": "/"}
     (directory,) = values(unit, "Service", "WorkingDirectory")
     assert systemd_syntax.unspecified(directory) == '/srv/a %n $b "c"'
@@ -226,19 +217,43 @@ def test_everything_nasty_arrives_byte_for_byte() -> None:
     assert systemd_syntax.unspecified(description) == "100 % of $HOME \"quoted\" 'x' #1; {a}"
 
 
-def test_environment_is_clean() -> None:
-    unit = read("echo")["echo@.service"]
-    assert systemd_syntax.environment(unit) == {"PATH": PATH}
-    (unset,) = values(unit, "Service", "UnsetEnvironment")
-    assert set(unset.split()) >= {*MANAGER_VARIABLES, "SO_COOKIE", "LISTEN_FDS", "LISTEN_PID", "LISTEN_PIDFDID"}
-    # What says which descriptors there are is no more than with the others.
-    daemon = Systemd().render([service(name="d", accept=False, socket_fd="listen_fds")], HOST)
-    (text,) = (file.content for file in daemon if file.path.endswith("/d.service"))
-    (unset,) = values(systemd_syntax.read_unit(text), "Service", "UnsetEnvironment")
-    assert {"LISTEN_FDS", "LISTEN_PID", "LISTEN_PIDFDID"} & set(unset.split()) == {"LISTEN_PIDFDID"}
-    # What is declared is not taken away again.
-    (unset,) = values(read("nasty")["nasty@.service"], "Service", "UnsetEnvironment")
-    assert "HOME" not in unset.split()
+# Endpoints of a handler or a daemon, and what it is told by systemd.
+TOLD: tuple[tuple[Fields, set[str]], ...] = (
+    ({}, {"REMOTE_ADDR", "REMOTE_PORT"}),
+    ({"listen": [{"unix": "/run/a"}]}, set()),
+    ({"listen": [{"tcp": "7"}, {"unix": "/run/a"}]}, {"REMOTE_ADDR", "REMOTE_PORT"}),
+    ({"accept": False}, {"LISTEN_FDS", "LISTEN_PID"}),
+    ({"accept": False, "socket_fd": "stdin"}, set()),
+    ({"exec": None, "internal": "time", "listen": [{"udp": "7"}]}, set()),
+    ({"log": {"what": ["pid"]}}, {"REMOTE_ADDR", "REMOTE_PORT"}),
+    ({"supplementary_groups": []}, {"REMOTE_ADDR", "REMOTE_PORT"}),
+)
+
+
+@pytest.mark.parametrize(("fields", "told"), TOLD)
+def test_environment_is_made_of_nothing_else(fields: Fields, told: set[str]) -> None:
+    """Not even of what the host has systemd give to every unit."""
+    files = Systemd().render([service(**fields)], HOST)
+    (unit,) = (systemd_syntax.read_unit(file.content) for file in files if "ExecStart=" in file.content)
+    (line,) = values(unit, "Service", "ExecStart")
+    assert systemd_syntax.handler(line)[1] == {"PATH": PATH, **{name: f"${{{name}}}" for name in told}}
+    assert not {"Environment", "UnsetEnvironment"} & {key for key, _value in unit["Service"]}
+
+
+@pytest.mark.parametrize("client", [{}, {"REMOTE_ADDR": "::1", "REMOTE_PORT": "9"}])
+def test_a_client_without_an_address_has_none(client: dict[str, str]) -> None:
+    """Where a unit has unix sockets beside others, each handler finds out."""
+    words = ["/bin/sh", "-c", HANDED_ON, "/usr/bin/env", "A=b c", "/usr/bin/env", "-0"]
+    done = subprocess.run(words, env={**client, "SURPLUS": "x"}, stdout=subprocess.PIPE, check=True, text=True)
+    assert dict(entry.split("=", 1) for entry in done.stdout.split("\0") if entry) == {**client, "A": "b c"}
+
+
+def test_messages_bear_the_name_of_the_program() -> None:
+    (name,) = values(read("echo")["echo@.service"], "Service", "SyslogIdentifier")
+    assert name == "cat"
+    made = service(native={"systemd": {"service": {"SyslogIdentifier": "other"}}})
+    text = next(file.content for file in Systemd().render([made], HOST) if file.path.endswith("@.service"))
+    assert values(systemd_syntax.read_unit(text), "Service", "SyslogIdentifier") == ["other"]
 
 
 @pytest.mark.parametrize("word", NASTY)
@@ -313,7 +328,7 @@ WRONG: tuple[tuple[str, str, str], ...] = (
     ("echo.socket", "Accept=yes", "Accept=perhaps"),
     ("echo.socket", "[Socket]", "[Socket]\nNonesuch=1"),
     ("echo@.service", "ExecStart=", "ExecStart=relative "),
-    ("echo@.service", "ExecStart=/bin/cat", 'ExecStart=/bin/cat "a'),
+    ("echo@.service", "/bin/cat", '/bin/cat "a'),
     ("echo@.service", "Nice=0", "Nice=99"),
 )
 
