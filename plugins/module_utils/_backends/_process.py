@@ -222,6 +222,11 @@ def _trimmed(words: Sequence[str]) -> tuple[str, ...]:
     return tuple(words[:count])
 
 
+def fence(words: Sequence[str], platform: Platform) -> tuple[str, ...]:
+    """What must stand between env and a handler; none for most. env would take such a program for a variable."""
+    return (platform.program("nice"), "-n", "0", "--") if "=" in words[0] else ()
+
+
 def reads_files(service: Service) -> bool:
     """Whether variables of the handler stand in files, which root has to read."""
     return bool(service.environment_file or service.secrets)

@@ -19,6 +19,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._pr
     bounded,
     command,
     drops_itself,
+    fence,
     gate,
     handler,
     limits,
@@ -191,12 +192,11 @@ def _cleaned(
     """Nothing of systemd's own environment is left, nor of what the host has it give to all (DefaultEnvironment=)."""
     env = platform.program("env")
     declared = tuple(f"{name}={value}" for name, value in variables(service).items())
-    # env would take such a program for a variable.
-    fence = (platform.program("nice"), "-n", "0", "--") if "=" in words[0] else ()
+    words = (*fence(words, platform), *words)
     told = _told(service, part)
     if part.accept and told and any(endpoint.transport == "unix" for endpoint in part.endpoints):
-        return Start((*before, "/bin/sh", "-c", TOLD, env, *declared, *fence, *words))
-    return Start((*before, env, "-i", *declared), told, (*fence, *words))
+        return Start((*before, "/bin/sh", "-c", TOLD, env, *declared, *words))
+    return Start((*before, env, "-i", *declared), told, words)
 
 
 def _told(service: Service, part: Part) -> tuple[str, ...]:

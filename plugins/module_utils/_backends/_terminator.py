@@ -31,6 +31,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._pr
     TERMINATOR,
     banners,
     bounded,
+    fence,
     gate,
     log_directories,
     prlimit,
@@ -165,5 +166,5 @@ def _start(service: Service, platform: Platform) -> list[str]:
         before = (*_session(service), *opening(service, platform), *rights, *entering(service, platform))
         return [shlex.join(["exec", *before]), '"$@"', shlex.join([FENCE, *program])]
     assignments = [f"{name}={shlex.quote(value)}" for name, value in variables(service).items()]
-    start = shlex.join(["exec", *_session(service), platform.program("env"), "-i"])
-    return [start, *assignments, '"$@"', shlex.join([*rights, *program])]
+    start = shlex.join(["exec", *_session(service), *rights, platform.program("env"), "-i"])
+    return [start, *assignments, '"$@"', shlex.join([*fence(program, platform), *program])]

@@ -21,6 +21,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._de
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import (
     bounded,
     drops_itself,
+    fence,
     gate,
     limits,
     prlimit,
@@ -52,14 +53,15 @@ def starts_as_root(service: Service) -> bool:
 def handler_argv(service: Service, accept: bool, platform: Platform) -> tuple[str, ...]:
     """What the script becomes once the environment is set."""
     words = bounded(service, platform, datagram=not accept)
-    if reads_files(service):
-        return words
-    if drops_itself(service):
-        return (*prlimit(service, platform), *words)
-    if starts_as_root(service):
-        return (*prlimit(service, platform), *setpriv(service, platform), *words)
-    # env would take such a program for a variable.
-    return (platform.program("nice"), "-n", "0", "--", *words) if "=" in words[0] else words
+    return words if reads_files(service) else (*fence(words, platform), *words)
+
+
+def _rights(service: Service, platform: Platform) -> tuple[str, ...]:
+    """What sets limits and account, where xinetd cannot; the handler's variables come only behind it."""
+    if not starts_as_root(service):
+        return ()
+    account = () if drops_itself(service) else setpriv(service, platform)
+    return (*prlimit(service, platform), *account)
 
 
 def render_handler(service: Service, accept: bool, argv: Sequence[str], log: str, platform: Platform) -> str:
@@ -82,12 +84,13 @@ def _start(service: Service, accept: bool, argv: Sequence[str], platform: Platfo
     """The last command of the script, in parts."""
     logging = ("exec", *(session(service) if accept else ()))
     program = shlex.join(argv)
+    rights = (*opening(service, platform), *_rights(service, platform))
     if reads_files(service):
-        rights = (*opening(service, platform), *prlimit(service, platform), *setpriv(service, platform))
         start = shlex.join([*logging, *rights, *entering(service, platform)])
         return [start, *_dynamic(service, accept), f"{FENCE} {program}"]
     assignments = [f"{name}={shlex.quote(value)}" for name, value in variables(service).items()]
-    return [shlex.join([*logging, platform.program("env"), "-i"]), *assignments, *_dynamic(service, accept), program]
+    start = shlex.join([*logging, *rights, platform.program("env"), "-i"])
+    return [start, *assignments, *_dynamic(service, accept), program]
 
 
 def _passes_socket(service: Service, accept: bool) -> bool:

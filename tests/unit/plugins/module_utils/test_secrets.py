@@ -95,13 +95,16 @@ def test_a_change_closes_no_socket(column: str) -> None:
     assert not BACKENDS[backend].rebinds(old, new, platform)
 
 
+@pytest.mark.parametrize("fields", [{"environment_file": "/etc/x"}, {}, {"tls": {"certificate": "/a", "key": "/b"}}])
 @pytest.mark.parametrize("column", COLUMNS)
-def test_rights_go_before_variables_come(column: str) -> None:
+def test_rights_go_before_variables_come(column: str, fields: Fields) -> None:
     """What runs as root is started without them."""
-    files = rendered(column, environment_file="/etc/x", user="nobody", environment={"A": "b"})
-    text = next(file.content for file in files if " open -f /etc/x " in file.content)
+    # Groups, so that every backend starts as root.
+    made = {**fields, "user": "nobody", "supplementary_groups": [], "environment": {"LD_PRELOAD": "b"}}
+    text = next(file.content for file in rendered(column, **made) if "LD_PRELOAD=b" in file.content)
     words = shlex.split(text.replace("\\\n", " "), comments=True)
-    places = [words.index(word) for word in ("open", "--reuid=nobody", "enter", "A=b", "/bin/cat")]
+    reading = ["open", "--reuid=nobody", "enter"] if "environment_file" in fields else ["--reuid=nobody"]
+    places = [words.index(word) for word in (*reading, "LD_PRELOAD=b", "/bin/cat")]
     assert places == sorted(places)
 
 

@@ -92,9 +92,9 @@ def test_every_backend_starts_stunnel_and_brings_what_it_needs(backend: str) -> 
 @pytest.mark.parametrize(("told", "wanted"), CLIENTS)
 def test_the_handler_is_told_of_its_client(told: dict[str, str], wanted: list[str], tmp_path: Path) -> None:
     program = tmp_path / "setpriv"
-    program.write_text("#!/bin/sh\nexec /usr/bin/env\n")
+    program.write_text('#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done\nshift\nexec "$@"\n')
     program.chmod(0o755)
-    made = service(tls=TLS, environment={"PATH": "/bin", "A": "a 'b' $c"})
+    made = service(exec=["/usr/bin/env"], tls=TLS, environment={"PATH": "/bin", "A": "a 'b' $c"})
     files = {file.path: file for file in behind([made], Platform(programs={"setpriv": str(program)}))}
     session = tmp_path / "session"
     session.write_text(files[SESSION].content)
