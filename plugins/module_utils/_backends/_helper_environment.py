@@ -14,18 +14,17 @@ everything else, and what is given here before the file.
 
 ``-q``: standard error is the client's, so that syslog is told what is wrong.
 
-This file is installed on hosts as a program of its own, so it imports nothing but the standard library.
+This file is installed on hosts as a program of its own, so it imports nothing but the standard library. It is started
+twice for each connection: without ``re``, ``signal`` and ``typing`` that takes half the time.
 """
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]
 import os
-import re
-import signal
 import stat
 import sys
 import syslog
-import typing as t
 
 PATH = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -39,26 +38,25 @@ RESERVED = (b"REMOTE_ADDR", b"REMOTE_PORT", b"LISTEN_FDS", b"LISTEN_PID", b"LIST
 LONGEST = 131071
 MOST = 1 << 20
 
-NAME = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
-CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
-ESCAPES = {b"\\n": b"\n", b"\\\\": b"\\"}
+DIGITS = b"0123456789"
+LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_"
+# All but tabs.
+CONTROL = bytes({*range(32), 127} - {9})
 
 # sysexits.h: something is configured wrong. env(1): no such program.
 WRONG, ABSENT = 78, 127
-
-Variables = t.Dict[bytes, bytes]
 
 
 class Refused(Exception):
     """A file that cannot be used; the text says why, and nothing of what the file says."""
 
 
-def read_variables(path: str) -> Variables:
+def read_variables(path: str) -> dict[bytes, bytes]:
     """The variables of a file; see :func:`parse`."""
     return parse(content(path), path)
 
 
-def read_secrets(path: str) -> Variables:
+def read_secrets(path: str) -> dict[bytes, bytes]:
     """The variables of a file that the collection wrote."""
     lines = [line for line in content(path).split(b"\n") if line and not line.startswith(b"#")]
     return {name: unescape(value) for name, _sign, value in (line.partition(b"=") for line in lines)}
@@ -66,16 +64,17 @@ def read_secrets(path: str) -> Variables:
 
 def unescape(value: bytes) -> bytes:
     """A value that may have had line breaks."""
-    return re.sub(rb"\\.", lambda found: ESCAPES.get(found.group(), found.group()), value)
+    # What is left between two of a pair of backslashes has no other.
+    return b"\\".join(part.replace(b"\\n", b"\n") for part in value.split(b"\\\\"))
 
 
-def parse(text: bytes, path: str) -> Variables:
+def parse(text: bytes, path: str) -> dict[bytes, bytes]:
     """Lines of the form NAME=value, empty ones, and such that begin with "#".
 
     A value reaches to the end of its line and means itself. What systemd and others would read as something else is
     refused.
     """
-    found: Variables = {}
+    found: dict[bytes, bytes] = {}
     for number, line in enumerate(text.split(b"\n"), 1):
         if not line or line.startswith(b"#"):
             continue
@@ -87,20 +86,24 @@ def parse(text: bytes, path: str) -> Variables:
     return found
 
 
-def line_problem(name: bytes, sign: bytes, value: bytes, before: t.Container[bytes]) -> str:
+def line_problem(name: bytes, sign: bytes, value: bytes, before: dict[bytes, bytes]) -> str:
     """What is wrong with a line; empty when it can be used."""
     problems = (
-        (not sign or not NAME.fullmatch(name), "is not NAME=value, a comment that begins with # or empty"),
+        (not sign or not is_name(name), "is not NAME=value, a comment that begins with # or empty"),
         (name in RESERVED, "sets what the super-server itself sets"),
         (name in before, "sets a variable a second time"),
         (len(name) + 1 + len(value) > LONGEST, "is longer than Linux takes a variable"),
-        (bool(CONTROL.search(value)), "has a control character"),
+        (value != value.translate(None, CONTROL), "has a control character"),
         (not is_text(value), "is not UTF-8"),
         (b"\\" in value, "has a backslash, which readers of such files do not agree about"),
         (value[:1] in (b'"', b"'"), "has a value in quotes, which readers of such files do not agree about"),
         (value != value.strip(b" \t"), "has blanks around its value, which readers of such files do not agree about"),
     )
     return next((problem for holds, problem in problems if holds), "")
+
+
+def is_name(text: bytes) -> bool:
+    return bool(text) and text[:1] not in DIGITS and not text.translate(None, LETTERS + DIGITS)
 
 
 def is_text(value: bytes) -> bool:
@@ -194,7 +197,7 @@ def enter(words: list[str]) -> None:
     become(command, {b"PATH": PATH, **found, **declared, **told, **secrets}, False)
 
 
-def variables(part: bytes) -> Variables:
+def variables(part: bytes) -> dict[bytes, bytes]:
     return dict(entry.partition(b"=")[::2] for entry in part.split(b"\0") if entry)
 
 
@@ -204,10 +207,10 @@ def divided(words: list[str]) -> tuple[list[str], list[str]]:
     return words[:end], words[end + 1 :]
 
 
-def become(command: list[str], environment: Variables, quiet: bool) -> None:
+def become(command: list[str], environment: dict[bytes, bytes], quiet: bool) -> None:
     # Python ignores these, and an ignored signal stays ignored.
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):
-        signal.signal(number, signal.SIG_DFL)
+    for number in (_signal.SIGPIPE, _signal.SIGXFSZ):
+        _signal.signal(number, _signal.SIG_DFL)
     try:
         os.execve(command[0], command, environment)
     except OSError as exc:

@@ -14,7 +14,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._delivery import secrets_file
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._helper_environment import (
     Refused,
-    Variables,
     read_secrets,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
@@ -65,14 +64,14 @@ def _recalled(service: Service, key: bytes) -> Service:
     return replace(service, secrets=found)
 
 
-def _there(service: Service) -> Variables:
+def _there(service: Service) -> dict[bytes, bytes]:
     try:
         return read_secrets(secrets_file(service))
     except Refused:
         return {}
 
 
-def _value(name: str, secret: Secret, service: Service, there: Variables, key: bytes) -> Secret:
+def _value(name: str, secret: Secret, service: Service, there: dict[bytes, bytes], key: bytes) -> Secret:
     value = there.get(os.fsencode(name))
     if secret.value is not None or value is None:
         return secret
