@@ -120,6 +120,8 @@ def _programs(service: Service) -> Values:
 
 
 def _files(service: Service) -> Values:
+    if service.environment_file:
+        yield "environment_file", service.environment_file
     if service.banner and service.banner.file:
         yield "banner.file", service.banner.file
     if service.tls:

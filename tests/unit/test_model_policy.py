@@ -87,6 +87,7 @@ def test_what_is_allowed(policy: dict[str, t.Any], fields: dict[str, t.Any]) -> 
         ({"programs": ["/usr/lib/x"]}, {"exec": ["//usr//lib/xy"]}, ["exec"]),
         ({"programs": []}, {}, ["exec"]),
         ({"files": ["/etc/banners"]}, {"banner": {"file": "/etc/shadow"}}, ["banner.file"]),
+        ({"files": ["/etc/default"]}, {"environment_file": "/etc/shadow"}, ["environment_file"]),
         (
             {"files": ["/etc/ssl"]},
             {"tls": {"certificate": "/etc/ssl/a", "key": "/root/k", "client_ca": "/c"}},

@@ -67,8 +67,14 @@ LIMITS = (
 
 
 def variables(service: Service) -> dict[str, str]:
-    """The constant part of the handler's environment: PATH and what was declared."""
-    return {"PATH": PATH, **dict(service.environment)}
+    """The constant part of the environment that a handler is started with: PATH and what was declared, unless that
+    comes only behind what is root's; see :func:`command`."""
+    return {"PATH": PATH, **({} if attended(service) else dict(service.environment))}
+
+
+def attended(service: Service) -> bool:
+    """Whether the handler is a forwarder with somebody who starts its daemon."""
+    return bool(service.proxy and service.proxy.unit)
 
 
 def user(service: Service) -> str:
@@ -85,7 +91,9 @@ def command(service: Service, platform: Platform, datagram: bool = False) -> tup
     if not (service.proxy and service.proxy.unit):
         return words
     attendant = (platform.python, "-IS", ATTENDANT, *daemon(service.proxy.unit, platform), "--")
-    return (*attendant, *setpriv(service, platform), *words)
+    declared = [f"{name}={value}" for name, value in service.environment]
+    later = (platform.program("env"), *declared) if declared else ()
+    return (*attendant, *setpriv(service, platform), *later, *words)
 
 
 def handler(service: Service, platform: Platform, datagram: bool = False) -> tuple[str, ...]:

@@ -108,6 +108,17 @@ def test_rights_go_before_variables_come(column: str, fields: Fields) -> None:
     assert places == sorted(places)
 
 
+@pytest.mark.parametrize("column", COLUMNS)
+def test_rights_of_an_attended_forwarder_go_before_variables_come(column: str) -> None:
+    proxy = {"exec": None, "proxy": {"to": "/run/a", "unit": "b"}, "user": "nobody"}
+    files = rendered(column, **proxy, environment={"LD_PRELOAD": "b"})
+    text = next(file.content for file in files if "LD_PRELOAD=b" in file.content)
+    words = shlex.split(text.replace("\\\n", " "), comments=True)
+    places = [words.index(word) for word in ("--reuid=nobody", "LD_PRELOAD=b", "/usr/local/lib/superserver/proxy")]
+    assert places == sorted(places)
+    assert words.count("LD_PRELOAD=b") == 1
+
+
 @pytest.fixture(scope="module")
 def home() -> t.Iterator[Path]:
     """A directory that nobody else can write, up to the root."""
