@@ -152,7 +152,7 @@ def test_scripts_deliver_byte_for_byte(kind: str, hidden: dict[str, str], shown:
     for file in BACKENDS["xinetd"].render([made], platform):
         if file.secret or file.path == SESSION:
             path = home / Path(file.path).name
-            path.write_text(file.content, encoding="utf-8", newline="")
+            path.write_bytes(file.content.encode())
             path.chmod(0o700)
             places[file.path] = str(path)
         elif file.path.startswith("/usr/local/lib/superserver/handlers/") and " enter " in file.content:
