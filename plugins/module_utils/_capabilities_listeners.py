@@ -94,9 +94,9 @@ LISTENERS: tuple[Row, ...] = (
             ),
         )
         for name, how in (
-            ("owner", "`chown` between bind and listen"),
-            ("group", "`chown` between bind and listen"),
-            ("mode", "`chmod` between bind and listen"),
+            ("owner", "`fchown` between bind and listen"),
+            ("group", "`fchown` between bind and listen"),
+            ("mode", "`fchmod` between bind and listen"),
         )
     ),
     Row(

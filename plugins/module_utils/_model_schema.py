@@ -53,11 +53,14 @@ INTERNALS = ("echo", "discard", "daytime", "time", "chargen")
 # (systemd 64, xinetd none, s6 40), and 1000 is the most that every backend can hold.
 BACKSTOP = 1000
 
+# Where root writes, or shows what it reads. Who can write a directory can lead root elsewhere.
+ONLY_ROOT = "Nobody but root may be able to write the directories on the way to it, sticky ones like `/tmp` aside"
+
 ENDPOINT = Record(
     (
         Field("tcp", Text("TCP endpoint", numbers=True, checker=tcp_endpoint), "TCP port, or address and port"),
         Field("udp", Text("UDP endpoint", numbers=True, checker=udp_endpoint), "UDP port, or address and port"),
-        Field("unix", Text("absolute path", checker=unix_endpoint), "path of a unix socket"),
+        Field("unix", Text("absolute path", checker=unix_endpoint), f"path of a unix socket. {ONLY_ROOT}"),
         Field(
             "family",
             Choice(("any", "ipv4", "ipv6")),
@@ -185,7 +188,7 @@ TCP = Record(
 BANNER = Record(
     (
         Field("text", Text("text", multiline=True), "what is sent"),
-        Field("file", Text("absolute path", checker=directory), "file whose content is sent"),
+        Field("file", Text("absolute path", checker=directory), f"file whose content is sent. {ONLY_ROOT}"),
         Field(
             "on",
             Choice(("connect", "refuse")),
@@ -236,7 +239,7 @@ LOG = Record(
         Field(
             "file",
             Text("absolute path", checker=log_file),
-            "log file, which root owns; omitted: `/var/log/superserver/NAME.connections`",
+            f"log file, which root owns; omitted: `/var/log/superserver/NAME.connections`. {ONLY_ROOT}",
         ),
         Field(
             "rotate_size",

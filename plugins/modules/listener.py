@@ -233,6 +233,7 @@ attempts:
   sample: 1
 """
 
+import os
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -244,6 +245,7 @@ _ENDPOINTS = ("tcp", "udp", "unix")
 
 
 def main() -> None:
+    os.umask(0o022)
     module = AnsibleModule(
         argument_spec={
             "tcp": {"type": "str"},

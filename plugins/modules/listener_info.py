@@ -128,12 +128,15 @@ listeners:
           sample: echo.socket
 """
 
+import os
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._listener import inventory
 
 
 def main() -> None:
+    os.umask(0o022)
     module = AnsibleModule(
         argument_spec={
             "transport": {"type": "list", "elements": "str", "choices": ["tcp", "udp", "unix"], "default": []},

@@ -233,6 +233,8 @@ commands:
   sample: 4
 """
 
+import os
+
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._confirm import confirm
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._errors import RunFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._handover import AUTO, NAMES
@@ -249,6 +251,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._module impor
 
 
 def main() -> None:
+    # Whatever the connection's is: what is made here is for others, too.
+    os.umask(0o022)
     module = DeclarationModule(
         argument_spec={
             **declaration_options(),

@@ -186,6 +186,8 @@ backend:
   sample: systemd
 """
 
+import os
+
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._errors import RunFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._status import status
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
@@ -199,6 +201,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._module impor
 
 
 def main() -> None:
+    os.umask(0o022)
     module = DeclarationModule(
         argument_spec={**declaration_options(), "probe": {"type": "bool", "default": False}},
         mutually_exclusive=[("services", "layers")],

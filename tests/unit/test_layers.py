@@ -32,8 +32,11 @@ PURE = ("model", "capabilities", "backends")
 # The one place that knows all backends.
 REGISTRY = "_registry"
 
-# Programs that are installed on hosts: they are delivered as source, and nothing of the collection lies beside them.
+# Programs that are installed on hosts: they are delivered as source, and nothing of the collection lies beside them but
+# the one part that they share, which is put into each of them.
 HELPER = r"module_utils/_(?:backends|converge)/_helper_\w+"
+PART = "module_utils/_host/_paths"
+ASSEMBLER = "module_utils/_backends/_programs"
 
 # A pure layer may use what computes. The list grows when something of that kind is missing.
 PURE_MODULES = frozenset({
@@ -81,7 +84,9 @@ def imports(tree: ast.AST) -> Iterator[tuple[int, str, str]]:
 def import_violation(source: str, module: str, name: str) -> str | None:
     if module.startswith("."):
         return "relative import"
-    if is_helper(source):
+    if is_helper(source) and module == PACKAGE + PART.replace("/", "."):
+        return None
+    if is_helper(source) or source == f"{PART}.py":
         standard = module.partition(".")[0] in sys.stdlib_module_names
         return None if standard else f"{module} is not there where this program is installed"
     if module.startswith(PACKAGE):
@@ -100,7 +105,7 @@ def own_import_violation(source: str, module: str, name: str) -> str | None:
     here, there = layer_of(source), layer_of(target)
     if here is None or there is None:
         return f"{target if there is None else source} belongs to no layer"
-    if there > here:
+    if there > here and (source, target) != (f"{ASSEMBLER}.py", PART):
         return f"{LAYERS[here][0]} imports from {LAYERS[there][0]} ({target})"
     # What backends share has a leading underscore; one that leans on another cannot be taken out or replaced.
     if LAYERS[there][0] == "backends" == LAYERS[here][0] and not Path(target).name.startswith("_"):
@@ -159,6 +164,9 @@ UTILS = f"{PACKAGE}module_utils."
         ("module_utils/_model.py", f"from {UTILS}_nowhere import x", "_nowhere/x belongs to no layer"),
         ("module_utils/_backends/_helper_x.py", f"from {UTILS}_model import x", "not there where this program"),
         ("module_utils/_backends/_helper_x.py", "import yaml", "not there where this program"),
+        ("module_utils/_backends/_helper_x.py", f"from {UTILS}_host._files import x", "not there where this program"),
+        ("module_utils/_host/_paths.py", f"from {UTILS}_model import x", "not there where this program"),
+        ("module_utils/_backends/_process.py", f"from {UTILS}_host import _paths", "backends imports from host"),
         ("module_utils/helpers.py", f"from {UTILS}_model import x", "belongs to no layer"),
         ("module_utils/_backends/_x.py", f"from {UTILS}_backends.systemd import x", "a backend imports another one"),
         ("module_utils/_backends/s6.py", f"from {UTILS}_backends import systemd", "a backend imports another one"),
@@ -177,6 +185,8 @@ def test_violation_is_found(source: str, text: str, complaint: str) -> None:
         ("module_utils/_capabilities.py", f"from {UTILS}_model import x"),
         ("module_utils/_backends/_x.py", f"from {UTILS}_backends import _helper_x"),
         ("module_utils/_backends/_registry.py", f"from {UTILS}_backends import systemd, s6, _base"),
+        ("module_utils/_backends/_helper_x.py", f"from {UTILS}_host._paths import x"),
+        ("module_utils/_backends/_programs.py", f"from {UTILS}_host import _paths"),
         ("module_utils/_backends/_helper_x.py", "import os\nimport socket\nopen('/dev/null')"),
         ("module_utils/_converge/_x.py", f"import os\nfrom {UTILS}_backends.systemd import x"),
         ("modules/services.py", f"from {UTILS}_model import x\nfrom ansible.module_utils.basic import AnsibleModule"),

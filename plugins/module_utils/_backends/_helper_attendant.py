@@ -12,7 +12,7 @@ the child has nothing to do with sockets of clients. The child sees to it that t
 then whenever the program says a word, and says a word each time when that is done. When the program closes its end of
 the socket, or dies, the child stops the daemon, unless that ran already before, or another program needs it.
 
-This file is installed on hosts as a program of its own, so it imports nothing but the standard library.
+This file is installed on hosts as a program of its own, with what it imports of the collection in its place.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ import sys
 import time
 import typing as t
 from collections.abc import Iterator
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._paths import private
 
 # Which daemons were started, and are in use; empty after a reboot.
 NOTES = "/run/superserver/daemons"
@@ -116,7 +118,9 @@ class Attendant:
 
     def __init__(self, daemon: Daemon) -> None:
         self.daemon = daemon
-        os.makedirs(NOTES, mode=0o700, exist_ok=True)
+        # The first of them may be the first to have anything below /run.
+        private(os.path.dirname(NOTES)).close()
+        self.notes = private(NOTES)
         self.users = self._open("users")
         self.turn = self._open("turn")
         with self._my_turn():
@@ -139,7 +143,7 @@ class Attendant:
                 os.ftruncate(self.users, 0)
 
     def _open(self, what: str) -> int:
-        return os.open(f"{NOTES}/{self.daemon.name}.{what}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        return self.notes.file(f"{self.daemon.name}.{what}", os.O_RDWR)
 
     @contextlib.contextmanager
     def _my_turn(self) -> Iterator[None]:
@@ -166,6 +170,8 @@ def attend(daemon: Daemon, program: socket.socket) -> None:
 def detach() -> None:
     """Have nothing to do with the sockets of clients, and outlive both the program and what ends it."""
     os.setsid()
+    # That of the program is the handler's.
+    os.umask(0o077)
     for number in ENDING:
         signal.signal(number, signal.SIG_IGN)
     os.chdir("/")

@@ -23,7 +23,7 @@ descriptor that gets a line when it waits for the first time. WAY is how the pro
 
 LISTEN_PID is always set. When this program is told to end, it ends a program that has the sockets too.
 
-This file is installed on hosts as a program of its own, so it imports nothing but the standard library.
+This file is installed on hosts as a program of its own, with what it imports of the collection in its place.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ import socket
 import stat
 import sys
 import time
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._paths import Folder
 
 # How long to wait, in seconds, after a program that failed, or that left everything unread, before it is started again.
 PAUSE = 1.0
@@ -79,32 +81,44 @@ def bind_network(transport: str, family: str, address: str, port: str, backlog: 
 def bind_unix(kind: str, path: str, owner: str, group: str, mode: str, backlog: str) -> socket.socket:
     """A unix socket; nobody else can reach it before it has its owner and mode."""
     bound = socket.socket(socket.AF_UNIX, TYPES[kind])
-    make_way(path, TYPES[kind])
-    before = os.umask(0o022)
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    os.umask(0o777)
-    bound.bind(path)
-    os.umask(before)
-    os.chown(path, pwd.getpwnam(owner).pw_uid, grp.getgrnam(group).gr_gid)
-    os.chmod(path, int(mode, 8))
+    user, its_group = pwd.getpwnam(owner).pw_uid, grp.getgrnam(group).gr_gid
+    folder, name = os.path.split(path)
+    with Folder(folder, make=0o755) as here:
+        make_way(here, name, TYPES[kind])
+        before = os.umask(0o777)
+        try:
+            # The kernel keeps the very words for others to see, so that they are the path's. In a directory that only
+            # root can write they lead nowhere else.
+            bound.bind(path)
+        finally:
+            os.umask(before)
+        here.grant(name, user, its_group, int(mode, 8))
     if kind != "datagram":
         bound.listen(int(backlog))
     return bound
 
 
-def make_way(path: str, kind: int) -> None:
+def make_way(folder: Folder, name: str, kind: int) -> None:
     """Remove a socket that nobody listens on any more. Raises OSError for one that is in use, and for anything else."""
+    found = folder.look(name)
+    if found is None:
+        return
+    if not stat.S_ISSOCK(found.st_mode):
+        raise FileExistsError(errno.EEXIST, "exists and is not a socket", folder.at(name))
+    if is_served(folder, name, kind):
+        raise OSError(errno.EADDRINUSE, "is in use", folder.at(name))
+    folder.remove(name)
+
+
+def is_served(folder: Folder, name: str, kind: int) -> bool:
+    """Whether somebody has a socket open, also one whose queue is full."""
+    entry = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder.number)
     try:
-        if not stat.S_ISSOCK(os.lstat(path).st_mode):
-            raise FileExistsError(errno.EEXIST, "exists and is not a socket", path)
         with socket.socket(socket.AF_UNIX, kind) as client:
-            client.connect(path)
-    except FileNotFoundError:
-        return
-    except ConnectionRefusedError:
-        os.unlink(path)
-        return
-    raise OSError(errno.EADDRINUSE, "is in use", path)
+            client.setblocking(False)
+            return client.connect_ex(f"/proc/self/fd/{entry}") != errno.ECONNREFUSED
+    finally:
+        os.close(entry)
 
 
 class Binder:

@@ -20,6 +20,7 @@ PROGRAM = r"""#!/bin/sh
 # -c  what to tell a client that is served
 # -r  what to tell a client that is not
 
+umask 077
 load='' windows='' welcome='' farewell=''
 while getopts l:w:c:r: option; do
     case $option in

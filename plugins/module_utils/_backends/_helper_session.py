@@ -11,7 +11,7 @@ from __future__ import annotations
 
 PROGRAM = r"""#!/bin/bash -p
 # Managed by ondemand.superserver
-# session -n NAME -w WHAT [-r] [-j | -l | -f FILE -s SIZE -k KEEP] -- COMMAND...
+# session -n NAME -w WHAT [-r] [-j | -l | -f FILE -s SIZE -k KEEP -p PYTHON -a RECORD] -- COMMAND...
 #
 # Runs a command on the connection that is standard input and output, logs that, and ends as the command does. Until
 # then it keeps descriptor 5, which the command does not get: see the terminator.
@@ -21,9 +21,11 @@ PROGRAM = r"""#!/bin/bash -p
 # -j  log to the journal
 # -l  log to syslog
 # -f  log to a file, which is put aside once it has SIZE bytes; KEEP old ones stay
+# -p  runs the program that is
+# -a  who writes it: no shell can open a file without following links
 
-name='' what='' gate='' where='' file='' size=0 keep=1
-while getopts n:w:rjlf:s:k: option; do
+name='' what='' gate='' where='' file='' size=0 keep=1 python='' record=''
+while getopts n:w:rjlf:s:k:p:a: option; do
     case $option in
     n) name=$OPTARG ;;
     w) what=$OPTARG ;;
@@ -33,6 +35,8 @@ while getopts n:w:rjlf:s:k: option; do
     f) where=file file=$OPTARG ;;
     s) size=$OPTARG ;;
     k) keep=$OPTARG ;;
+    p) python=$OPTARG ;;
+    a) record=$OPTARG ;;
     *) exit 2 ;;
     esac
 done
@@ -73,27 +77,8 @@ to_syslog() {
     /usr/bin/logger -t "superserver-$name" -p daemon.info -- "$1"
 }
 
-to_file() (
-    umask 027
-    printf '%(%Y-%m-%dT%H:%M:%S%z)T %s\n' -1 "$1" >>"$file"
-    if is_full; then
-        # Others may be at it.
-        exec 9<"${file%/*}/" && /usr/bin/flock 9 && is_full && put_aside
-    fi
-)
-
-is_full() {
-    [ "$(/usr/bin/stat -L -c %s -- "$file")" -ge "$size" ]
-}
-
-put_aside() {
-    local number
-    for ((number = keep - 1; number > 0; number--)); do
-        if [ -e "$file.$number" ]; then
-            /bin/mv -f -- "$file.$number" "$file.$((number + 1))"
-        fi
-    done
-    /bin/mv -f -- "$file" "$file.1"
+to_file() {
+    "$python" -IS "$record" "$file" "$size" "$keep" "$1"
 }
 
 # Hundredths of a second since the host was started.
@@ -104,6 +89,7 @@ clock() {
 }
 
 if [ -n "$gate" ]; then
+    umask 077
     "$@"
     status=$?
     [ "$status" -ne 1 ] || say refused host "$host"
@@ -127,6 +113,8 @@ begin=$now
     trap - HUP INT QUIT TERM USR1 USR2
     exec "$@" 5>&-
 ) <&0 &
+# The mask until now is the handler's.
+umask 077
 # Nobody but the handler may hold the connection: it ends when the handler closes it.
 exec </dev/null >/dev/null 2>&1 3>&-
 if is_wanted host || is_wanted pid; then

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,10 +15,12 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends imp
     _helper_gate,
     _helper_internal,
     _helper_proxy,
+    _helper_record,
     _helper_session,
     _helper_terminator,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import CONFIG, LIBRARY, LOGS, File
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._programs import program
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities import enforced_by_guard
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Endpoint
@@ -38,6 +39,7 @@ ATTENDANT = f"{LIBRARY}/attendant"
 ENVIRONMENT = f"{LIBRARY}/environment"
 GATE = f"{LIBRARY}/gate"
 SESSION = f"{LIBRARY}/session"
+RECORD = f"{LIBRARY}/record"
 TERMINATOR = f"{LIBRARY}/terminator"
 BANNERS = f"{CONFIG}/banners"
 
@@ -153,7 +155,7 @@ def prlimit(service: Service, platform: Platform) -> tuple[str, ...]:
     return (platform.program("prlimit"), *words) if words else ()
 
 
-def gate(service: Service) -> tuple[str, ...]:
+def gate(service: Service, platform: Platform) -> tuple[str, ...]:
     """A command that says whether a connection may be served now, and that speaks to the client; none where every
     connection is served in silence. Root must run it, with the connection as its standard output."""
     words: list[str] = []
@@ -163,28 +165,29 @@ def gate(service: Service) -> tuple[str, ...]:
         words += ["-w", f"{''.join(map(str, window.days))}:{window.start}-{window.end}"]
     if service.banner:
         words += ["-c" if service.banner.on == "connect" else "-r", banner_file(service)]
-    return (*_turning_away(service), GATE, *words) if words else ()
+    return (*_turning_away(service, platform), GATE, *words) if words else ()
 
 
-def session(service: Service) -> tuple[str, ...]:
+def session(service: Service, platform: Platform) -> tuple[str, ...]:
     """Words that log a connection, for a chain that starts as root; none where nothing is logged of it.
 
     What they run has more in its environment than they have: what bash exports.
     """
     what = [part for part in service.log.what if part != "refused"] if service.log else []
-    return (*_logging(service, what), "--") if what else ()
+    return (*_logging(service, what, platform), "--") if what else ()
 
 
-def _turning_away(service: Service) -> tuple[str, ...]:
+def _turning_away(service: Service, platform: Platform) -> tuple[str, ...]:
     what = service.log.what if service.log else ()
-    return (*_logging(service, what), "-r", "--") if "refused" in what else ()
+    return (*_logging(service, what, platform), "-r", "--") if "refused" in what else ()
 
 
-def _logging(service: Service, what: Sequence[str]) -> tuple[str, ...]:
+def _logging(service: Service, what: Sequence[str], platform: Platform) -> tuple[str, ...]:
     log = service.log or Log()
     places = {"journal": ("-j",), "syslog": ("-l",)}
     kept = ("-f", log_file(service), "-s", str(log.rotate_size), "-k", str(log.rotate_keep))
-    return (SESSION, "-n", service.name, "-w", ",".join(what), *places.get(log.where, kept))
+    written = (*kept, "-p", platform.python, "-a", RECORD)
+    return (SESSION, "-n", service.name, "-w", ",".join(what), *places.get(log.where, written))
 
 
 def log_file(service: Service) -> str:
@@ -266,13 +269,14 @@ def shared_programs(argvs: Sequence[Sequence[str]]) -> list[File]:
     """The collection's own programs, those of them that any of these command lines runs."""
     words = {word for argv in argvs for word in argv}
     sources = {
-        ATTENDANT: inspect.getsource(_helper_attendant),
-        BINDER: inspect.getsource(_helper_binder),
-        ENVIRONMENT: inspect.getsource(_helper_environment),
+        ATTENDANT: program(_helper_attendant),
+        BINDER: program(_helper_binder),
+        ENVIRONMENT: program(_helper_environment),
         GATE: _helper_gate.PROGRAM,
-        INTERNAL: inspect.getsource(_helper_internal),
+        INTERNAL: program(_helper_internal),
+        RECORD: program(_helper_record),
         SESSION: _helper_session.PROGRAM,
-        PROXY: inspect.getsource(_helper_proxy),
+        PROXY: program(_helper_proxy),
         TERMINATOR: _helper_terminator.PROGRAM,
     }
     return [File(path, source, 0o755) for path, source in sources.items() if path in words]

@@ -19,6 +19,9 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_platfo
 # some of them (cd, umask, wait) have namesakes.
 EXECLINE_PATH = "/usr/lib/execline/bin:/command"
 
+# Whatever began the scan directory, with whatever mask.
+MASK = "umask 022"
+
 _PLAIN = re.compile(r"[A-Za-z0-9_./:=+,@%^-]+")
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
@@ -57,9 +60,9 @@ def _unused(name: str, words: Sequence[str]) -> str:
 
 
 def script(lines: Iterable[str], platform: Platform, about: str = "") -> str:
-    """A whole script. It begins with an environment that holds nothing but PATH."""
+    """A whole script. It begins with an environment that holds nothing but PATH, and with a mask of its own."""
     path = ":".join(folder for folder in (platform.s6_path, EXECLINE_PATH, PATH) if folder)
-    return continuation([command(platform.program("env"), "-i", f"PATH={path}"), *lines], platform, about)
+    return continuation([command(platform.program("env"), "-i", f"PATH={path}"), MASK, *lines], platform, about)
 
 
 def continuation(lines: Iterable[str], platform: Platform, about: str = "") -> str:

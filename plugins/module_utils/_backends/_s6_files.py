@@ -98,7 +98,11 @@ def render_services(services: Sequence[Service], platform: Platform) -> list[Fil
     """All files of these services."""
     every = [server for service in services for server in servers(service, platform)]
     files = [file for server in every for file in _server_files(server, platform)]
-    argvs = [words for server in every for words in (_handler(server, platform), _gate(server), _session(server))]
+    argvs = [
+        words
+        for server in every
+        for words in (_handler(server, platform), _gate(server, platform), _session(server, platform))
+    ]
     argvs += [opening(service, platform) for service in services]
     argvs += [(BINDER,) for server in every if server.kind != "tcp" or server.service.tcp != Tcp()]
     holder = holder_files(platform) if any(server.kept for server in every) else []
@@ -316,8 +320,8 @@ def _chain(server: Server, platform: Platform) -> list[str]:
     passed = _passed(server)
     reading = opening(service, platform)
     importing, references = substitution(passed.values(), [*words, *declared, *reading, service.working_directory])
-    lines = [block("if", line(*_gate(server)))] if _gate(server) else []
-    lines += [line(*_session(server))] if _session(server) else []
+    lines = [block("if", line(*_gate(server, platform)))] if _gate(server, platform) else []
+    lines += [line(*_session(server, platform))] if _session(server, platform) else []
     lines += [importing] if passed else []
     if service.stderr == "client" and _way(server) != "listen_fds":
         lines.append(line("fdmove", "-c", "2", "1"))
@@ -351,12 +355,12 @@ def _handler(server: Server, platform: Platform) -> tuple[str, ...]:
     return bounded(server.service, platform, datagram=server.sockets[0][0].datagram)
 
 
-def _gate(server: Server) -> tuple[str, ...]:
-    return gate(server.service) if _serves_connections(server) else ()
+def _gate(server: Server, platform: Platform) -> tuple[str, ...]:
+    return gate(server.service, platform) if _serves_connections(server) else ()
 
 
-def _session(server: Server) -> tuple[str, ...]:
-    return session(server.service) if _serves_connections(server) else ()
+def _session(server: Server, platform: Platform) -> tuple[str, ...]:
+    return session(server.service, platform) if _serves_connections(server) else ()
 
 
 def _serves_connections(server: Server) -> bool:

@@ -78,16 +78,16 @@ def service_unit(service: Service, part: Part, platform: Platform) -> str:
         unit.append(("StartLimitIntervalSec", "0"))
     unit += _needs(service)
     start = handler_start(service, part, platform)
-    settings = [("Type", "simple"), *_gate(service, part), ("ExecStart", start.text)]
-    if part.accept and not _session(service, part) and service.resources.connection_time is not None:
+    settings = [("Type", "simple"), *_gate(service, part, platform), ("ExecStart", start.text)]
+    if part.accept and not _session(service, part, platform) and service.resources.connection_time is not None:
         settings += [("RuntimeMaxSec", str(service.resources.connection_time)), ("TimeoutStopSec", str(GRACE))]
     if not part.accept:
         settings += [("ExecStopPost", THROTTLE), ("Restart", "no")]
     settings += _streams(service, part) + _identity(service, platform)
     settings += _named(service, platform)
-    if not _session(service, part):
+    if not _session(service, part, platform):
         settings += [(limit.directive, str(value)) for limit, value in limits(service)]
-    settings += _sandbox(service)
+    settings += _sandbox(service, platform)
     settings += [("Slice", slice_unit(service))] if _slice_settings(service) else []
     settings += native_settings(service.native.systemd_service)
     return unit_text(("Unit", unit), ("Service", settings))
@@ -100,16 +100,16 @@ def _named(service: Service, platform: Platform) -> list[tuple[str, str]]:
     return [] if declared else [("SyslogIdentifier", specifier(program))]
 
 
-def _gate(service: Service, part: Part) -> list[tuple[str, str]]:
-    words = gate(service) if part.accept else ()
+def _gate(service: Service, part: Part, platform: Platform) -> list[tuple[str, str]]:
+    words = gate(service, platform) if part.accept else ()
     # "+": as root, whatever the handler runs as.
     return [("ExecCondition", "+" + " ".join(quote_argument(word) for word in words))] if words else []
 
 
-def _sandbox(service: Service) -> list[tuple[str, str]]:
+def _sandbox(service: Service, platform: Platform) -> list[tuple[str, str]]:
     """setpriv, where it is used, needs the capabilities that it takes away in the end."""
     settings = []
-    if service.sandbox != "off" and not _by_setpriv(service):
+    if service.sandbox != "off" and not _by_setpriv(service, platform):
         settings = [("NoNewPrivileges", "yes"), ("CapabilityBoundingSet", "")]
     return settings + (list(STRICT) if service.sandbox == "strict" else [])
 
@@ -146,8 +146,8 @@ def slice_files(service: Service) -> list[File]:
     return [File(f"{UNITS}/{slice_unit(service)}", text, service=service.name)]
 
 
-def _session(service: Service, part: Part) -> tuple[str, ...]:
-    return session(service) if part.accept else ()
+def _session(service: Service, part: Part, platform: Platform) -> tuple[str, ...]:
+    return session(service, platform) if part.accept else ()
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ class Start:
 
 def handler_start(service: Service, part: Part, platform: Platform) -> Start:
     """What is started for a part. With a session, what is set by the unit for others would be the session's."""
-    logging = _session(service, part)
+    logging = _session(service, part, platform)
     words = bounded(service, platform) if logging else command(service, platform, part.endpoints[0].datagram)
     if reads_files(service):
         limited = prlimit(service, platform) if logging else ()
@@ -182,7 +182,7 @@ def handler_start(service: Service, part: Part, platform: Platform) -> Start:
     if logging:
         rights = (*prlimit(service, platform), *setpriv(service, platform))
     else:
-        rights = setpriv(service, platform) if _by_setpriv(service) and not drops_itself(service) else ()
+        rights = setpriv(service, platform) if _by_setpriv(service, platform) and not drops_itself(service) else ()
     return _cleaned((*logging, *rights), words, service, part, platform)
 
 
@@ -207,10 +207,10 @@ def _told(service: Service, part: Part) -> tuple[str, ...]:
     return ("LISTEN_FDS", "LISTEN_PID") if service.socket_fd == "listen_fds" and not service.internal else ()
 
 
-def _by_setpriv(service: Service) -> bool:
+def _by_setpriv(service: Service, platform: Platform) -> bool:
     """Whether setpriv changes to the service's account, because User= would add the groups of the account, or because
     root has to do something first."""
-    rooted = drops_itself(service) or reads_files(service) or bool(session(service))
+    rooted = drops_itself(service) or reads_files(service) or bool(session(service, platform))
     return service.supplementary_groups is not None or rooted
 
 
@@ -233,7 +233,7 @@ def _identity(service: Service, platform: Platform) -> list[tuple[str, str]]:
         ("UMask", f"0{service.umask}"),
         ("Nice", str(service.nice)),
     ]
-    if not _by_setpriv(service):
+    if not _by_setpriv(service, platform):
         settings.insert(0, ("User", account))
         if service.group:
             # Group= would take the account's own group away, which the other super-servers leave it.

@@ -51,7 +51,7 @@ def render_service(services: Sequence[Service], platform: Platform) -> list[File
     argvs = []
     for service in services:
         for part in parts(service, platform):
-            argvs += [handler_start(service, part, platform).words, gate(service) if part.accept else ()]
+            argvs += [handler_start(service, part, platform).words, gate(service, platform) if part.accept else ()]
             files += _unit_files(service, part, platform)
         files += slice_files(service)
     return files + log_directories(services) + banners(services) + shared_programs(argvs)

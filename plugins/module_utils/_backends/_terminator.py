@@ -114,13 +114,18 @@ def _files(service: Service, tls: Tls, platform: Platform) -> Iterator[File]:
     yield from log_directories([service])
     yield from banners([service])
     yield from shared_programs(
-        [bounded(service, platform), gate(service), _session(service), opening(service, platform)]
+        [
+            bounded(service, platform),
+            gate(service, platform),
+            _session(service, platform),
+            opening(service, platform),
+        ]
     )
 
 
-def _session(service: Service) -> tuple[str, ...]:
+def _session(service: Service, platform: Platform) -> tuple[str, ...]:
     """There is always one, because the terminator lasts as long as that."""
-    return session(service) or (SESSION, "-n", service.name, "-w", "", "--")
+    return session(service, platform) or (SESSION, "-n", service.name, "-w", "", "--")
 
 
 def _configuration(service: Service, tls: Tls) -> str:
@@ -151,8 +156,8 @@ def _script(service: Service, platform: Platform) -> str:
     lines = ["#!/bin/sh", NOTICE]
     if service.stderr == "client":
         lines.append("exec 2>&1")
-    if gate(service):
-        lines.append(f"{shlex.join(gate(service))} || exit 0")
+    if gate(service, platform):
+        lines.append(f"{shlex.join(gate(service, platform))} || exit 0")
     if service.working_directory != "/":
         lines.append(f"cd -P {shlex.quote(service.working_directory)} || exit 1")
     return "\n".join([*lines, _CLIENT, " \\\n\t".join(_start(service, platform))]) + "\n"
@@ -163,8 +168,8 @@ def _start(service: Service, platform: Platform) -> list[str]:
     rights = (*prlimit(service, platform), *setpriv(service, platform))
     program = bounded(service, platform)
     if reads_files(service):
-        before = (*_session(service), *opening(service, platform), *rights, *entering(service, platform))
+        before = (*_session(service, platform), *opening(service, platform), *rights, *entering(service, platform))
         return [shlex.join(["exec", *before]), '"$@"', shlex.join([FENCE, *program])]
     assignments = [f"{name}={shlex.quote(value)}" for name, value in variables(service).items()]
-    start = shlex.join(["exec", *_session(service), *rights, platform.program("env"), "-i"])
+    start = shlex.join(["exec", *_session(service, platform), *rights, platform.program("env"), "-i"])
     return [start, *assignments, '"$@"', shlex.join([*fence(program, platform), *program])]

@@ -150,7 +150,7 @@ def render_services(services: Sequence[Service], platform: Platform) -> list[Fil
             files.append(File(entry.handler, f"#!/bin/sh\n{NOTICE}\n{script}", 0o755, service=service.name))
         if log_file(service):
             files.append(File(log_file(service), mode=0o640, kind="seed", owner=user(service), service=service.name))
-        argvs += [gate(service), session(service), opening(service, platform)]
+        argvs += [gate(service, platform), session(service, platform), opening(service, platform)]
     return files + banners(services) + shared_programs(argvs)
 
 
@@ -161,7 +161,7 @@ def _head(service: Service) -> str:
 
 
 def _entry(service: Service, entry: Entry, platform: Platform) -> str:
-    settings = [("id", entry.id), *_socket(entry, service.tcp), *_process(service, entry)]
+    settings = [("id", entry.id), *_socket(entry, service.tcp), *_process(service, entry, platform)]
     settings += _limits(service, entry, platform) + _access(service, entry, platform)
     settings += [
         ("log_type", "SYSLOG daemon info"),
@@ -209,9 +209,9 @@ def _socket(entry: Entry, options: Tcp) -> list[tuple[str, str]]:
     return [*settings, ("v6only", "yes")] if listener.family == "ipv6" else settings
 
 
-def _process(service: Service, entry: Entry) -> list[tuple[str, str]]:
-    account = "root" if starts_as_root(service) else user(service)
-    group = [("group", service.group)] if service.group and not starts_as_root(service) else []
+def _process(service: Service, entry: Entry, platform: Platform) -> list[tuple[str, str]]:
+    account = "root" if starts_as_root(service, platform) else user(service)
+    group = [("group", service.group)] if service.group and not starts_as_root(service, platform) else []
     return [
         ("user", account),
         *group,

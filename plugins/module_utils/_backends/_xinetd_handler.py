@@ -33,8 +33,11 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._pr
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 
+# Of the log, where it has to be made.
+MASK = "022"
 
-def starts_as_root(service: Service) -> bool:
+
+def starts_as_root(service: Service, platform: Platform) -> bool:
     """Whether xinetd cannot set the process up: it drops root before it lowers ``nice``, knows all or none of an
     account's groups, only some limits and no capabilities; and the gate, the session, the attendant and
     what reads files are root's."""
@@ -43,8 +46,8 @@ def starts_as_root(service: Service) -> bool:
         or (service.nice < 0 and service.user != "root")
         or limits(service)
         or service.sandbox != "off"
-        or gate(service)
-        or session(service)
+        or gate(service, platform)
+        or session(service, platform)
         or reads_files(service)
         or drops_itself(service)
     )
@@ -58,7 +61,7 @@ def handler_argv(service: Service, accept: bool, platform: Platform) -> tuple[st
 
 def _rights(service: Service, platform: Platform) -> tuple[str, ...]:
     """What sets limits and account, where xinetd cannot; the handler's variables come only behind it."""
-    if not starts_as_root(service):
+    if not starts_as_root(service, platform):
         return ()
     account = () if drops_itself(service) else setpriv(service, platform)
     return (*prlimit(service, platform), *account)
@@ -69,9 +72,12 @@ def render_handler(service: Service, accept: bool, argv: Sequence[str], log: str
     lines = []
     if log:
         # A log that cannot be opened must neither end the script nor be complained of to the client.
-        lines += ["exec 2>/dev/null", f"command exec 2>>{shlex.quote(log)}"]
-    if accept and gate(service):
-        lines.append(f"{shlex.join(gate(service))} || exit 0")
+        # If it has to be made, it is not by the handler's mask.
+        mask = [] if service.umask == MASK else [f"umask {MASK}"]
+        lines += ["exec 2>/dev/null", *mask, f"command exec 2>>{shlex.quote(log)}"]
+        lines += [f"umask {service.umask}"] if mask else []
+    if accept and gate(service, platform):
+        lines.append(f"{shlex.join(gate(service, platform))} || exit 0")
     if service.working_directory != "/":
         lines.append(f"cd -P {shlex.quote(service.working_directory)} || exit 1")
     if _passes_socket(service, accept):
@@ -82,7 +88,7 @@ def render_handler(service: Service, accept: bool, argv: Sequence[str], log: str
 
 def _start(service: Service, accept: bool, argv: Sequence[str], platform: Platform) -> list[str]:
     """The last command of the script, in parts."""
-    logging = ("exec", *(session(service) if accept else ()))
+    logging = ("exec", *(session(service, platform) if accept else ()))
     program = shlex.join(argv)
     rights = (*opening(service, platform), *_rights(service, platform))
     if reads_files(service):

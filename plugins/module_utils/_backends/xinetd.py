@@ -40,8 +40,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_proble
 
 LINES = 20
 
-# Whoever ran the handlers before, those of today must be able to write.
-_GIVE_LOGS = 'while [ $# -gt 1 ]; do [ ! -f "$2" ] || chown -h -- "$1" "$2" || exit 1; shift 2; done'
 # Names with a dot or with a tilde at their end are not read by xinetd.
 _OTHERS = """
 for file in /etc/xinetd.conf /etc/xinetd.d/*; do
@@ -170,6 +168,7 @@ def _serves_others(host: Host) -> bool:
 
 
 def _give_logs(services: Sequence[Service], host: Host) -> None:
-    pairs = [word for service in services if log_file(service) for word in (user(service), log_file(service))]
-    if pairs:
-        host.run(["/bin/sh", "-c", _GIVE_LOGS, "sh", *pairs])
+    """Whoever ran the handlers before, those of today must be able to write."""
+    for service in services:
+        if log_file(service):
+            host.give(log_file(service), user(service))

@@ -9,7 +9,7 @@ whatever ends it; the journal that is there once the lock is free is that of a r
 With the argument "boot" it is started by the init system before anything listens: it puts the files back, so that what
 listens is what did before the run.
 
-The code that undoes a switch lies beside this program, in the same archive; it is read only when it is needed.
+The code that undoes a switch lies beside this program, in the same archive; most of it is read only when it is needed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ import traceback
 import typing as t
 from collections.abc import Mapping, Sequence
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._paths import private
+
 JOURNAL = "/var/lib/superserver/journal.json"
+# In a directory that only root can enter, so that nobody else can hold it.
 LOCK = "/run/superserver/lock"
 # Who holds the lock, as a run that finds it taken reads it.
 NAME = "the watcher"
@@ -36,6 +39,8 @@ ATTEMPTS = 6
 POLL = 0.5
 # How often to try again where this itself fails, in seconds.
 PAUSE = 5.0
+# How long to wait before the lock is opened anew, in seconds.
+AGAIN = 0.1
 BOOT = "boot"
 UNDO = "ansible_collections.ondemand.superserver.plugins.module_utils._converge._watch"
 
@@ -87,16 +92,12 @@ def watch() -> None:
         wait(seconds)
 
 
-def opened() -> t.TextIO:
-    """The lock, whose directory is gone after a boot."""
-    os.makedirs(os.path.dirname(LOCK), exist_ok=True)
-    return open(LOCK, "a+", encoding="ascii")
-
-
 def attempt() -> float:
     """Wait for the lock and do what is to be done; the seconds after which to come again, 0 for never."""
-    with opened() as lock:
+    with opened(LOCK) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        if not is_current(lock, LOCK):
+            return AGAIN
         if not os.path.exists(JOURNAL):
             return 0.0
         lock.truncate(0)
@@ -108,11 +109,26 @@ def attempt() -> float:
 def boot() -> None:
     """Put the files back. A host that cannot do that boots all the same."""
     try:
-        with opened() as lock:
+        with opened(LOCK) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             importlib.import_module(UNDO).boot(Commands())
     except Exception:
         complain(traceback.format_exc())
+
+
+def opened(path: str) -> t.TextIO:
+    """The lock's file, whose directory is gone after a boot. Raises OSError."""
+    folder, name = os.path.split(path)
+    with private(folder) as here:
+        return os.fdopen(here.file(name, os.O_RDWR | os.O_APPEND), "r+", encoding="ascii")
+
+
+def is_current(lock: t.TextIO, path: str) -> bool:
+    """Whether this is still the lock: a run may have put another one in the place of one that others could hold."""
+    try:
+        return os.path.samestat(os.fstat(lock.fileno()), os.lstat(path))
+    except FileNotFoundError:
+        return False
 
 
 def wait(seconds: float) -> None:
@@ -123,6 +139,7 @@ def wait(seconds: float) -> None:
 
 
 def main() -> None:
+    os.umask(0o022)
     if sys.argv[1:] == [BOOT]:
         boot()
         return

@@ -5,15 +5,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
+import signal
 import typing as t
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._errors import RunFailed
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._helper_watcher import LOCK, NAME
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._helper_watcher import (
+    LOCK,
+    NAME,
+    is_current,
+    opened,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._locks import waiting_and_holding
 
 # Watchers of runs that have ended look whether there is something to do, in seconds; undoing takes longer.
 BRIEF, LONG = 2.0, 60.0
@@ -26,11 +34,11 @@ def locked(check: bool, host: LocalHost, patience: float = BRIEF) -> Iterator[No
     if check:
         yield
         return
-    with _opened() as lock:
-        taken = host.wait(lambda: _take(lock), patience)
-        if not taken and _holder(lock) == NAME:
-            taken = host.wait(lambda: _take(lock), LONG)
-        if not taken:
+    with contextlib.ExitStack() as stack:
+        lock = stack.enter_context(_opened())
+        if not _taken(lock, host, patience) and _held_by_others(lock):
+            lock = stack.enter_context(_renewed())
+        if not _taken(lock, host, 0.0):
             raise RunFailed(f"another run is at work on this host: {_holder(lock)}")
         lock.truncate(0)
         lock.write(f"process {os.getpid()}")
@@ -40,10 +48,16 @@ def locked(check: bool, host: LocalHost, patience: float = BRIEF) -> Iterator[No
 
 def _opened() -> t.TextIO:
     try:
-        os.makedirs(os.path.dirname(LOCK), exist_ok=True)
-        return open(LOCK, "a+", encoding="ascii")
+        return opened(LOCK)
     except OSError as exc:
         raise RunFailed(f"there is no lock to take: {exc}\nnothing was changed") from exc
+
+
+def _taken(lock: t.TextIO, host: LocalHost, patience: float) -> bool:
+    """Take the lock if that is possible, also once more."""
+    if host.wait(lambda: _take(lock), patience):
+        return True
+    return _holder(lock) == NAME and patience > 0 and host.wait(lambda: _take(lock), LONG)
 
 
 def _take(lock: t.TextIO) -> bool:
@@ -51,7 +65,26 @@ def _take(lock: t.TextIO) -> bool:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    return True
+    return is_current(lock, LOCK)
+
+
+def _held_by_others(lock: t.TextIO) -> bool:
+    """Whether somebody holds the lock who has no business with it: until version 1.0.0 everybody could open it, and
+    keep it open since."""
+    _waiting, holding = waiting_and_holding(lock.fileno())
+    return bool(holding) and all(process.user for process in holding)
+
+
+def _renewed() -> t.TextIO:
+    """A lock of its own in the place of one that others hold. Watchers of that version would wait for the old one, and
+    then undo whatever is going on; what they are to undo, this run does first."""
+    with _opened() as old:
+        os.unlink(LOCK)
+        waiting, _holding = waiting_and_holding(old.fileno())
+    for process in waiting:
+        if not process.user and any(word.endswith("/watcher.pyz") for word in process.argv):
+            os.kill(process.pid, signal.SIGKILL)
+    return _opened()
 
 
 def _holder(lock: t.TextIO) -> str:

@@ -10,7 +10,6 @@ import datetime
 import grp
 import os
 import pwd
-import stat
 import typing as t
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._he
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import daemon
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import Live
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import Manifest
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._paths import path_problems
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._certificates import (
     certificates_problem,
     expiry,
@@ -84,15 +84,7 @@ def program_problems(service: Service, host: LocalHost) -> list[Problem]:
         problems.append(
             Problem(service.path("working_directory"), f'"{service.working_directory}" is not a directory on the host')
         )
-    if service.banner and service.banner.file and not os.path.isfile(service.banner.file):
-        problems.append(Problem(service.path("banner.file"), f'"{service.banner.file}" is not a file on the host'))
-    problems += _log_problems(service)
-    for index, endpoint in enumerate(service.listen):
-        if endpoint.transport == "unix" and os.path.lexists(endpoint.path) and not _is_socket(endpoint.path):
-            problems.append(
-                Problem(f"{service.path('listen')}[{index}].unix", f'"{endpoint.path}" exists and is not a socket')
-            )
-    return problems
+    return problems + path_problems(service)
 
 
 def _obstacle(program: str) -> str:
@@ -103,18 +95,6 @@ def _obstacle(program: str) -> str:
     if os.path.isfile(program) and os.statvfs(program).f_flag & os.ST_NOEXEC:
         return "is on a file system that is mounted with noexec; install it on another one"
     return "is not an executable file; install it first"
-
-
-def _log_problems(service: Service) -> list[Problem]:
-    file = service.log.file if service.log else ""
-    if not file:
-        return []
-    directory = os.path.dirname(file)
-    if not os.path.isdir(directory):
-        return [Problem(service.path("log.file"), f'"{directory}" is not a directory on the host; create it first')]
-    if os.path.lexists(file) and not os.path.isfile(file):
-        return [Problem(service.path("log.file"), f'"{file}" exists and is not a file')]
-    return []
 
 
 def daemon_problems(services: Iterable[Service], platform: Platform, host: LocalHost) -> list[Problem]:
@@ -191,13 +171,6 @@ def expiry_warnings(service: Service, now: datetime.datetime) -> list[str]:
     if end > now:
         return []
     return [f'{service.path("tls.certificate")}: "{service.tls.certificate}" expired on {end:%Y-%m-%d %H:%M} UTC']
-
-
-def _is_socket(path: str) -> bool:
-    try:
-        return stat.S_ISSOCK(os.lstat(path).st_mode)
-    except OSError:
-        return False
 
 
 def manager_problems(manifest: Manifest, platform: Platform) -> list[Problem]:

@@ -126,7 +126,7 @@ def read(request: Request, host: LocalHost) -> Picture:
     want = {service.name: service for service in services}
     backends = {service.backend for service in services}
     missing = {name: BACKENDS[name].missing(platform, host) for name in sorted(backends)}
-    files = render_all(services, platform)
+    files = _files.with_folders(render_all(services, platform))
     guarded = any(file.path == RULES for file in files)
     missing["guard"] = "nftables" if guarded and "nft" not in platform.programs else ""
     encrypted = any(service.tls for service in services)

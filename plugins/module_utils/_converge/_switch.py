@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import stat
@@ -30,6 +31,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._se
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._sharing import Sharing, migrating
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._paths import Folder, Unsafe
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import listening, unserved
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
@@ -265,11 +267,17 @@ def _sweep(transition: Transition) -> None:
     paths = gone - kept - {""}
     held = {socket.address for socket in listening() if socket.transport == "unix"} if paths else set()
     for path in paths - held:
-        try:
-            if stat.S_ISSOCK(os.lstat(path).st_mode):
-                os.unlink(path)
-        except FileNotFoundError:
-            continue
+        # In a directory that others can write, where older versions took them, they stay.
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError, Unsafe):
+            _remove_socket(path)
+
+
+def _remove_socket(path: str) -> None:
+    folder, name = os.path.split(path)
+    with Folder(folder) as here:
+        found = here.look(name)
+        if found is not None and stat.S_ISSOCK(found.st_mode):
+            here.remove(name)
 
 
 class GapMeter:

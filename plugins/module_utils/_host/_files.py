@@ -14,19 +14,27 @@ import pwd
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import (
     CONFIG,
     LIBRARY,
     LOGS,
+    RUNTIME,
+    SECRETS,
     File,
-    is_secret,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._host import _paths
 
 # Directories that hold nothing but the collection's files, so that an empty one is removed with its last file.
 OWN_DIRECTORIES = (CONFIG, LIBRARY, "/etc/systemd/system/xinetd.service.d")
+
+# Whoever runs a handler finds its programs, and an administrator the logs.
+OPEN = 0o755
+# Nobody but root can enter some.
+CLOSED = 0o700
+PRIVATE_DIRECTORIES = (RUNTIME, SECRETS)
 
 # Readers of directories of configuration files skip names with a dot in front, or with a dot at all.
 TEMPORARY = ".superserver."
@@ -58,16 +66,24 @@ def look(path: str) -> Seen | None:
     """What is at ``path``; None when nothing is. A file's content is read, a link is not followed."""
     try:
         status = os.lstat(path)
+        if stat.S_ISREG(status.st_mode):
+            return _read(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    mode = stat.S_IMODE(status.st_mode)
-    owner, group = _name(pwd.getpwuid, status.st_uid), _name(grp.getgrgid, status.st_gid)
     if stat.S_ISLNK(status.st_mode):
-        return Seen("link", os.fsencode(os.readlink(path)), mode, owner, group)
-    if stat.S_ISREG(status.st_mode):
-        with open(path, "rb") as file:
-            return Seen("file", file.read(), mode, owner, group)
-    return Seen("directory" if stat.S_ISDIR(status.st_mode) else "other", b"", mode, owner, group)
+        return _seen("link", os.fsencode(os.readlink(path)), status)
+    return _seen("directory" if stat.S_ISDIR(status.st_mode) else "other", b"", status)
+
+
+def _read(path: str) -> Seen:
+    # Something else may have taken its place meanwhile.
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        return _seen("file", file.read(), os.fstat(file.fileno()))
+
+
+def _seen(kind: str, content: bytes, status: os.stat_result) -> Seen:
+    owner, group = _name(pwd.getpwuid, status.st_uid), _name(grp.getgrgid, status.st_gid)
+    return Seen(kind, content, stat.S_IMODE(status.st_mode), owner, group)
 
 
 def _name(lookup: object, number: int) -> str:
@@ -78,22 +94,45 @@ def _name(lookup: object, number: int) -> str:
 
 
 def matches(file: File, seen: Seen | None) -> bool:
-    """Whether what is there is what is wanted. Directories and seeds only have to exist: what is in them, and who has
-    been given access since, is somebody else's."""
+    """Whether what is there is what is wanted. What is in directories is somebody else's, and seeds only have to
+    exist."""
     if seen is None:
         return False
-    if file.kind in ("directory", "seed"):
-        return seen.kind == ("file" if file.kind == "seed" else "directory")
+    if file.kind == "seed":
+        return seen.kind == "file"
     if seen.kind != file.kind or seen.content != os.fsencode(file.content):
         return False
     return file.kind == "link" or (seen.mode, seen.owner, seen.group) == (file.mode, file.owner, file.group)
 
 
+def with_folders(files: Iterable[File]) -> list[File]:
+    """The same, and the collection's directories that these are in: what makes them may be told by its umask to keep
+    everybody out. Directories come first, each before what is in it."""
+    wanted = list(files)
+    found = {file.path: file for file in wanted if file.kind == "directory"}
+    for file in wanted:
+        for folder in _own_folders(file.path):
+            mode = CLOSED if folder in PRIVATE_DIRECTORIES else OPEN
+            found.setdefault(folder, File(folder, mode=mode, kind="directory", backend=file.backend))
+    return [*(found[path] for path in sorted(found)), *(file for file in wanted if file.kind != "directory")]
+
+
+def _own_folders(path: str) -> Iterator[str]:
+    folder = os.path.dirname(path)
+    while _is_below(folder, OWN_DIRECTORIES):
+        yield folder
+        folder = os.path.dirname(folder)
+
+
+def _is_below(path: str, tops: Iterable[str]) -> bool:
+    """Whether a path is one of these, or below one."""
+    return any(path == top or path.startswith(f"{top}/") for top in tops)
+
+
 def install(file: File) -> None:
     """Put a file into place, atomically. Raises OSError."""
     if file.kind == "directory":
-        make_folder(file.path)
-        _grant(file.path, file)
+        _make_directory(file)
         return
     restore(
         file.path,
@@ -101,34 +140,36 @@ def install(file: File) -> None:
     )
 
 
+def _make_directory(file: File) -> None:
+    with _folder(file.path) as above:
+        above.directory(os.path.basename(file.path), *_account(file), file.mode)
+
+
 def restore(path: str, seen: Seen) -> None:
     """Make ``path`` be again what was seen there, atomically. Raises OSError."""
-    folder = os.path.dirname(path)
-    make_folder(folder, 0o700 if is_secret(path) else 0o777)
-    temporary = _temporary(path)
-    discard_half(path)
-    if seen.kind == "link":
-        os.symlink(os.fsdecode(seen.content), temporary)
-    else:
-        _write(temporary, seen)
-    os.replace(temporary, path)
-    sync_folder(folder)
+    name = os.path.basename(path)
+    temporary = TEMPORARY + name
+    with _folder(path) as folder:
+        folder.remove(temporary)
+        if seen.kind == "link":
+            os.symlink(os.fsdecode(seen.content), temporary, dir_fd=folder.number)
+        else:
+            _write(folder, temporary, seen)
+        folder.rename(temporary, name)
+        folder.sync()
 
 
-def make_folder(path: str, mode: int = 0o777) -> None:
-    """Make a directory and those above it, where they are not there yet; they are on the disk when this returns.
-    ``mode``: of the last one."""
-    if not path or os.path.isdir(path):
-        return
-    above = os.path.dirname(path)
-    make_folder(above)
-    os.makedirs(path, mode, exist_ok=True)
-    sync_folder(above)
+def _folder(path: str) -> _paths.Folder:
+    """The directory that an entry is in; it is made where it is not there."""
+    for top in PRIVATE_DIRECTORIES:
+        if _is_below(path, (top,)):
+            _paths.private(top).close()
+    return _paths.Folder(os.path.dirname(path), OPEN, groups=True)
 
 
 def discard_half(path: str) -> None:
     """Remove what a run that was killed has left of a file that it was writing."""
-    _unlink(_temporary(path))
+    _unlink(os.path.join(os.path.dirname(path), TEMPORARY + os.path.basename(path)))
 
 
 def discard_halves(folder: str) -> None:
@@ -137,23 +178,25 @@ def discard_halves(folder: str) -> None:
         _unlink(path)
 
 
-def _temporary(path: str) -> str:
-    return os.path.join(os.path.dirname(path), TEMPORARY + os.path.basename(path))
+def give(path: str, owner: str) -> None:
+    """Have a file of the collection's be an account's, whoever it was. Raises OSError."""
+    with _folder(path) as folder:
+        status = folder.look(os.path.basename(path))
+        if status is not None and stat.S_ISREG(status.st_mode):
+            folder.grant(os.path.basename(path), _number(pwd.getpwnam, owner), -1, stat.S_IMODE(status.st_mode))
 
 
-def _write(path: str, seen: Seen) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
+def _write(folder: _paths.Folder, name: str, seen: Seen) -> None:
+    with os.fdopen(folder.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
         file.write(seen.content)
         file.flush()
-        os.fchown(file.fileno(), _number(pwd.getpwnam, seen.owner), _number(grp.getgrnam, seen.group))
+        os.fchown(file.fileno(), *_account(seen))
         os.fchmod(file.fileno(), seen.mode)
         os.fsync(file.fileno())
 
 
-def _grant(path: str, file: File) -> None:
-    os.chown(path, _number(pwd.getpwnam, file.owner), _number(grp.getgrnam, file.group))
-    os.chmod(path, file.mode)
+def _account(of: File | Seen) -> tuple[int, int]:
+    return _number(pwd.getpwnam, of.owner), _number(grp.getgrnam, of.group)
 
 
 def _number(lookup: object, name: str) -> int:
@@ -162,7 +205,7 @@ def _number(lookup: object, name: str) -> int:
 
 def sync_folder(folder: str) -> None:
     """Have the disk know what a directory holds."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:
@@ -192,13 +235,13 @@ def remove(path: str, own: tuple[str, ...] = OWN_DIRECTORIES) -> None:
     if seen is not None and seen.kind == "directory":
         prune(path, (path,))
     elif seen is not None and not (path.startswith(f"{LOGS}/") and seen.content):
-        os.unlink(path)
+        _unlink(path)
     prune(os.path.dirname(path), own)
 
 
 def prune(folder: str, own: tuple[str, ...] = OWN_DIRECTORIES) -> None:
     """Remove empty directories from ``folder`` upwards, as far as they are below or among ``own``."""
-    while any(folder == top or folder.startswith(f"{top}/") for top in own):
+    while _is_below(folder, own):
         try:
             os.rmdir(folder)
         except OSError:
@@ -213,7 +256,7 @@ def remove_tree(path: str) -> None:
 
 def stage(files: list[File], parent: str) -> str:
     """Write files below a new directory, each at its own path, for checkers to look at. Returns the directory."""
-    os.makedirs(parent, mode=0o700, exist_ok=True)
+    _paths.Folder(parent, 0o700, groups=True).close()
     root = tempfile.mkdtemp(prefix="stage-", dir=parent)
     try:
         for file in files:
@@ -234,6 +277,8 @@ def _stage(root: str, file: File) -> None:
 
 
 def _unlink(path: str) -> None:
-    # On a read-only file system even a file that is not there cannot be removed.
-    if os.path.lexists(path):
-        os.unlink(path)
+    try:
+        with _paths.Folder(os.path.dirname(path), groups=True) as folder:
+            folder.remove(os.path.basename(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return

@@ -13,8 +13,9 @@ import stat
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import RUNTIME, Process
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import RUNTIME, File, Process
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_execline import EXECLINE_PATH
+from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import ipv6_usable
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
@@ -203,9 +204,7 @@ def _proven(fact: str, directive: str, argv: Sequence[str], host: LocalHost) -> 
         return known.strip() == "yes"
     unit = ["systemd-run", "--quiet", "--wait", "--collect", f"--property={directive}"]
     result = host.run([*unit, *argv], check=False)
-    os.makedirs(RUNTIME, exist_ok=True)
-    with open(path, "w", encoding="ascii") as file:
-        file.write("no\n" if result.code else "yes\n")
+    _files.install(File(path, "no\n" if result.code else "yes\n", 0o600))
     return result.code == 0
 
 

@@ -19,8 +19,9 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _helper_attendant
+from ansible_collections.ondemand.superserver.tests.unit.programs import installed
 
-ATTENDANT = str(Path(_helper_attendant.__file__).resolve())
+ATTENDANT = installed(_helper_attendant)
 
 # systemctl, for a unit that is a file.
 SYSTEMCTL = """#!/bin/sh
@@ -78,7 +79,7 @@ class Program:
     """A program with an attendant, which has said for the first time that the daemon runs."""
 
     def __init__(self, folder: Path) -> None:
-        paths = {"NOTES": str(folder / "notes"), "PATH": f"{folder}:/usr/bin:/bin"}
+        paths = {"NOTES": str(folder / "run/notes"), "PATH": f"{folder}:/usr/bin:/bin"}
         code = f"import os, runpy, sys; os.environ['LISTEN_PID'] = str(os.getpid()); sys.argv[0] = {ATTENDANT!r}; "
         code += f"os.dup2(int(sys.argv.pop()), 3); m = runpy.run_path({ATTENDANT!r}); "
         code += f"m['main'].__globals__.update({paths!r}); m['main']()"
@@ -193,3 +194,25 @@ def test_who_comes_while_it_is_being_stopped_waits_and_starts_it_again(host: Hos
         assert host.runs()
     assert host.eventually(runs=False)
     assert host.calls() == ["start some.service", "stop some.service"] * 2
+
+
+def test_the_mask_of_the_handler_is_not_that_of_notes(host: Host) -> None:
+    before = os.umask(0o000)
+    try:
+        with host.program():
+            notes = host.folder / "run/notes"
+            assert {path.stat().st_mode & 0o777 for path in (notes.parent, notes)} == {0o700}
+            assert {path.stat().st_mode & 0o777 for path in notes.iterdir()} == {0o600}
+    finally:
+        os.umask(before)
+
+
+def test_a_link_in_the_place_of_a_note_leads_nowhere(host: Host) -> None:
+    notes, prey = host.folder / "run/notes", host.folder / "prey"
+    notes.mkdir(parents=True)
+    prey.write_text("root's own")
+    (notes / "some.service.users").symlink_to(prey)
+    (notes / "some.service.turn").touch()
+    with pytest.raises(subprocess.TimeoutExpired), host.program() as made:
+        made.process.wait(1)
+    assert prey.read_text() == "root's own"

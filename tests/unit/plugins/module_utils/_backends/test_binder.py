@@ -24,9 +24,10 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _helper_binder
+from ansible_collections.ondemand.superserver.tests.unit.programs import installed
 
 ME, MINE = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name
-BINDER = str(Path(_helper_binder.__file__).resolve())
+BINDER = installed(_helper_binder)
 # The same, with less patience than on hosts.
 IMPATIENT = f"import runpy, sys; sys.argv[0] = {BINDER!r}; m = runpy.run_path({BINDER!r}); "
 IMPATIENT += "m['main'].__globals__.update(PATIENCE=0.2, PAUSE=0.3); m['main']()"

@@ -25,11 +25,12 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6
     holder_files,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+from ansible_collections.ondemand.superserver.tests.unit.programs import installed
 
 PREFIX = os.environ.get("SUPERSERVER_TEST_S6_PREFIX", "")
 SEARCH = os.pathsep.join(([f"{PREFIX}/bin"] if PREFIX else []) + [os.environ["PATH"]])
 ENVIRONMENT = {**os.environ, "PATH": SEARCH}
-BINDER = str(Path(_helper_binder.__file__).resolve())
+BINDER = installed(_helper_binder)
 FILES = {file.path: file for file in holder_files(Platform())}
 
 RULES = f"{DIRECTORY}/data/rules/"

@@ -9,12 +9,16 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _helper_record
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._helper_session import PROGRAM
+from ansible_collections.ondemand.superserver.tests.unit.hostile import LOCKER, STRANGER, as_root, place, stranger
+from ansible_collections.ondemand.superserver.tests.unit.programs import installed
 
 EVERYTHING = "host,pid,exit,duration,refused"
 
@@ -24,7 +28,14 @@ def argv(tmp_path: Path) -> list[str]:
     """The command, without what is logged."""
     program = tmp_path / "session"
     program.write_text(PROGRAM, encoding="utf-8")
-    return ["bash", "-p", str(program), "-n", "echo", "-f", str(tmp_path / "log"), "-k", "2"]
+    return ["bash", "-p", str(program), "-n", "echo", "-f", str(tmp_path / "log"), "-k", "2", *recorder(tmp_path)]
+
+
+def recorder(folder: Path) -> list[str]:
+    """Who writes lines, with its lock somewhere else than on hosts."""
+    text = Path(installed(_helper_record)).read_text(encoding="utf-8")
+    (folder / "record").write_text(text.replace("/run/superserver", f"{folder}/run"), encoding="utf-8")
+    return ["-p", sys.executable, "-a", str(folder / "record")]
 
 
 def lines(folder: Path) -> list[str]:
@@ -114,3 +125,49 @@ def test_connection_ends_when_the_handler_closes_it(argv: list[str]) -> None:
         assert process.stdout.read() == b""
         assert process.poll() is None
         process.terminate()
+
+
+def logged(folder: Path, log: Path, *words: str) -> subprocess.CompletedProcess[bytes]:
+    """A connection that is logged, from its begin to its end."""
+    program = folder / "session"
+    program.write_text(PROGRAM, encoding="utf-8")
+    where = ["-f", str(log), "-s", "10", "-k", "2", *recorder(folder)]
+    command = ["bash", "-p", str(program), "-n", "echo", *where, "-w", "exit", "--", *(words or ("/bin/true",))]
+    return subprocess.run(command, check=False, stdout=subprocess.PIPE, timeout=10)
+
+
+@as_root
+def test_a_link_in_the_place_of_a_log_leads_nowhere(tmp_path: Path) -> None:
+    with place() as top:
+        theirs, target = top / "theirs", top / "target"
+        for folder in (theirs, target):
+            folder.mkdir()
+        os.chown(theirs, STRANGER, STRANGER)
+        (theirs / "log").symlink_to(target / "made")
+        # Who is connected is served all the same.
+        assert logged(tmp_path, theirs / "log", "/bin/echo", "served").stdout == b"served\n"
+        (theirs / "log").unlink()
+        (theirs / "log").write_text("long enough")
+        (theirs / "log.1").write_text("a program")
+        (theirs / "log.2").symlink_to(target)
+        assert logged(tmp_path, theirs / "log").returncode == 0
+        assert list(target.iterdir()) == []
+
+
+@as_root
+def test_a_lock_on_the_directory_keeps_nobody_waiting(tmp_path: Path) -> None:
+    with place() as top, stranger(LOCKER, top):
+        begun = time.monotonic()
+        for _number in range(2):
+            assert logged(tmp_path, top / "log").returncode == 0
+        assert time.monotonic() - begun < 5
+        assert sorted(path.name for path in top.glob("log*")) == ["log.1", "log.2"]
+    assert (tmp_path / "run").stat().st_mode & 0o777 == 0o700
+
+
+def test_the_mask_is_the_handlers(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        assert logged(tmp_path, tmp_path / "log", "/bin/sh", "-c", "umask").stdout == b"0027\n"
+    finally:
+        os.umask(before)

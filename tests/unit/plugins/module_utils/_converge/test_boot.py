@@ -108,7 +108,7 @@ def test_while_a_run_is_at_work_nothing_is_put_back(state: Path, monkeypatch: py
     said: list[str] = []
     monkeypatch.setattr(_helper_watcher, "complain", said.append)
     interrupted(state)
-    with _helper_watcher.opened() as lock:
+    with _helper_watcher.opened(_helper_watcher.LOCK) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         _helper_watcher.boot()
     assert (state / "changed").read_text() == "new"

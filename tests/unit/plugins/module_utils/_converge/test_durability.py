@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import stat
 import typing as t
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -82,6 +82,12 @@ class Disk:
         return next(files for done, where, files in self.moments if (done, str(where)) == (what, path))
 
 
+def located(name: str, options: Mapping[str, t.Any]) -> str:
+    """Where a name is, also one in an open directory."""
+    folder = options.get("dst_dir_fd", options.get("dir_fd"))
+    return name if folder is None else os.path.join(os.readlink(f"/proc/self/fd/{folder}"), name)
+
+
 def sync(*paths: Path) -> None:
     """Have files and directories on the disk as they are."""
     for path in paths:
@@ -121,7 +127,7 @@ def disk(root: Path, monkeypatch: pytest.MonkeyPatch) -> Disk:
         real: Callable[..., t.Any] = getattr(os, name)
 
         def call(*arguments: t.Any, **options: t.Any) -> t.Any:
-            disk.changes(name, arguments[where])
+            disk.changes(name, located(arguments[where], options))
             return real(*arguments, **options)
 
         monkeypatch.setattr(os, name, call)

@@ -33,6 +33,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host._xinetd
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform, Rc
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, load, service
+from ansible_collections.ondemand.superserver.tests.unit.hostile import STRANGER, as_root, place
 
 
 def as_host(stand_in: object) -> LocalHost:
@@ -200,3 +201,53 @@ def test_services_keep_their_manager(backends: list[str], before: Rc | None, aft
     assert [gist in problem.message for gist, problem in zip(told, problems)] == [True] * len(told)
     assert len(problems) == len(told)
     assert manifest.manager(after) == (before if "s6" in backends else after)
+
+
+class Programs:
+    """A host that has every program."""
+
+    def executable(self, path: str) -> bool:
+        return bool(path)
+
+
+PATHS = (
+    ("listen[0].unix", lambda path: {"listen": [{"unix": path}]}),
+    ("log.file", lambda path: {"log": {"what": ["host"], "where": "file", "file": path}}),
+    ("banner.file", lambda path: {"banner": {"file": path, "on": "connect"}}),
+)
+
+
+@as_root
+@pytest.mark.parametrize(("field", "fields"), PATHS, ids=[field for field, _fields in PATHS])
+@pytest.mark.parametrize("where", ["theirs", "theirs/below", "link", "below/link"])
+def test_a_path_that_others_can_lead_elsewhere_is_refused(
+    field: str, fields: t.Callable[[str], Fields], where: str
+) -> None:
+    with place() as top:
+        (top / "theirs/below").mkdir(parents=True)
+        (top / "below").mkdir()
+        os.chown(top / "theirs", STRANGER, STRANGER)
+        for link in (top / "link", top / "below/link"):
+            link.symlink_to(top / "below")
+            os.lchown(link, STRANGER, STRANGER)
+        path = str(top / where / "x")
+        if field == "banner.file":
+            Path(path).write_text("hello")
+        (problem,) = program_problems(service(**fields(path)), as_host(Programs()))
+        assert problem.path.endswith(f".{field}")
+        culprit = str(top / where.partition("/below")[0])
+        for words in (f'"{path}"', f'"{culprit}"', '"nobody"', "Have only root own"):
+            assert words in problem.message
+        # The same in a directory of root's.
+        (top / "below/x").write_text("hello") if field == "banner.file" else None
+        assert program_problems(service(**fields(str(top / "below/x"))), as_host(Programs())) == []
+
+
+@as_root
+def test_a_log_that_somebody_else_has_made_is_refused() -> None:
+    with place() as top:
+        (top / "log").write_text("")
+        os.chown(top / "log", STRANGER, STRANGER)
+        declared = service(log={"what": ["host"], "where": "file", "file": str(top / "log")})
+        (problem,) = program_problems(declared, as_host(Programs()))
+        assert problem.message == f'"{top}/log" belongs to "nobody"; remove it, or choose another file'

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _base, _delivery
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _delivery
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import File
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._delivery import secret_files
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _preflight, _secrets
@@ -94,7 +94,7 @@ def test_a_diff_shows_no_values() -> None:
 
 
 def test_the_directory_is_roots_also_where_a_file_comes_first(host: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_base, "SECRETS", f"{host}/secrets")
+    monkeypatch.setattr(_files, "PRIVATE_DIRECTORIES", (f"{host}/secrets",))
     _files.install(File(f"{host}/secrets/a", mode=0o600))
     assert (host / "secrets").stat().st_mode & 0o777 == 0o700
 
