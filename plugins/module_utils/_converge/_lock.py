@@ -72,7 +72,7 @@ def _held_by_others(lock: t.TextIO) -> bool:
     """Whether somebody holds the lock who has no business with it: until version 1.0.0 everybody could open it, and
     keep it open since."""
     _waiting, holding = waiting_and_holding(lock.fileno())
-    return bool(holding) and all(process.user for process in holding)
+    return bool(holding) and all(process.user != 0 for process in holding)
 
 
 def _renewed() -> t.TextIO:
@@ -82,7 +82,7 @@ def _renewed() -> t.TextIO:
         os.unlink(LOCK)
         waiting, _holding = waiting_and_holding(old.fileno())
     for process in waiting:
-        if not process.user and any(word.endswith("/watcher.pyz") for word in process.argv):
+        if process.user == 0 and any(word.endswith("/watcher.pyz") for word in process.argv):
             os.kill(process.pid, signal.SIGKILL)
     return _opened()
 
