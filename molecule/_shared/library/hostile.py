@@ -212,6 +212,9 @@ def squatting(host: Host) -> None:
         host.stranger.does(squat, kind, path)
         log = {"log": {"what": ["host"], "where": "file", "file": path}}
         host.refuses({"listen": [{"tcp": "24391"}], **log}, "log.file", f'"{path}"')
+        if kind in ("link", "file"):
+            banner = {"banner": {"file": path, "on": "connect"}}
+            host.refuses({"listen": [{"tcp": "24391"}], **banner}, "banner.file", f'"{path}"')
         if host.backend != "xinetd":
             host.refuses({"listen": [{"unix": path}]}, "listen[0].unix", f'"{path}"')
         host.stranger.does(give_up, path)

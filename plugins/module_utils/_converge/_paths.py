@@ -8,7 +8,11 @@ from __future__ import annotations
 import os
 import stat
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._paths import Folder, objection
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._paths import (
+    Folder,
+    objection,
+    objection_to_reading,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import Problem
 
@@ -30,17 +34,16 @@ def _banner_problems(service: Service) -> list[Problem]:
     if not os.path.isfile(file):
         return [Problem(field, f'"{file}" is not a file on the host')]
     # Root reads it for every client: a link of somebody else's would show them any file.
-    return _unsafe(field, file, "be read by root")
+    return _unsafe(field, file, "be read by root", objection_to_reading(file))
 
 
 def _socket_problems(field: str, path: str) -> list[Problem]:
     if os.path.lexists(path) and not _is_socket(path):
         return [Problem(field, f'"{path}" exists and is not a socket')]
-    return _unsafe(field, path, "be bound by root")
+    return _unsafe(field, path, "be bound by root", objection(path))
 
 
-def _unsafe(field: str, path: str, what: str) -> list[Problem]:
-    reason = objection(path)
+def _unsafe(field: str, path: str, what: str, reason: str) -> list[Problem]:
     if not reason:
         return []
     return [
@@ -61,14 +64,15 @@ def _log_problems(service: Service) -> list[Problem]:
         return [Problem(service.path("log.file"), f'"{directory}" is not a directory on the host; create it first')]
     if os.path.lexists(file) and not os.path.isfile(file):
         return [Problem(service.path("log.file"), f'"{file}" exists and is not a file')]
-    return _unsafe(service.path("log.file"), file, "be written by root") or _log_file_problems(service, file)
+    field = service.path("log.file")
+    return _unsafe(field, file, "be written by root", objection(file)) or _log_file_problems(field, file)
 
 
-def _log_file_problems(service: Service, file: str) -> list[Problem]:
+def _log_file_problems(field: str, file: str) -> list[Problem]:
     directory, name = os.path.split(file)
     with Folder(directory) as folder:
         reason = folder.objection(name)
-    return [Problem(service.path("log.file"), f"{reason}; remove it, or choose another file")] if reason else []
+    return [Problem(field, f"{reason}; remove it, or choose another file")] if reason else []
 
 
 def _is_socket(path: str) -> bool:

@@ -17,7 +17,11 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge imp
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import look
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import Manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._prove import probe_service, status_rows
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._read import Request, read
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._read import (
+    Picture,
+    Request,
+    read,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._run import make_plan
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files, _platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
@@ -65,9 +69,21 @@ def status(request: Request, declared: bool, probe: bool, host: LocalHost) -> di
         result["problems"] += [
             f"{each.name}: not as declared: {each.action}, {each.reason}" for each in steps if each.action != "none"
         ]
+        result["problems"] += _of_no_service(plan.picture, files)
         # Files and sockets are right all the same.
         result["problems"] += [f"guard: {text}" for text in (plan.picture.guard_problem,) if text]
     return result
+
+
+def _of_no_service(picture: Picture, rows: list[dict[str, str]]) -> list[str]:
+    """What services share and is there, but with another owner or mode, or other content, than it should have."""
+    told = {row["path"] for row in rows if row["problem"]}
+    return [
+        f"{file.path}: not as declared, of {seen.owner}:{seen.group} with mode {seen.mode:04o}"
+        for file in picture.dirty
+        for seen in (picture.seen[file.path],)
+        if seen is not None and not file.service and file.path not in told
+    ]
 
 
 def _unfinished() -> list[str]:

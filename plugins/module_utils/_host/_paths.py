@@ -52,6 +52,8 @@ class Folder:
         self._make = make
         self._groups = groups
         self._links = 0
+        # Whether others have entries there, too.
+        self.shared = False
         self.path = "/"
         self.number = os.open("/", _DIRECTORY)
         try:
@@ -147,6 +149,7 @@ class Folder:
         writers = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
         if self._groups or (status.st_gid == _ROOT and not self._has_access_list()):
             writers &= ~stat.S_IWGRP
+        self.shared = bool(writers)
         if writers and not status.st_mode & stat.S_ISVTX:
             whose = "everybody" if writers & stat.S_IWOTH else "others than root"
             raise Unsafe(
@@ -282,6 +285,26 @@ def objection(path: str) -> str:
     except OSError as problem:
         return str(problem)
     return ""
+
+
+def objection_to_reading(path: str) -> str:
+    """Why root must not show others what it reads at a path, in words; empty where nothing speaks against it. Whoever
+    can put a link there, or has put one there, chooses what that is."""
+    folder, name = os.path.split(path)
+    try:
+        with Folder(folder) as here:
+            status = here.look(name)
+            if status is None:
+                return ""
+            link = stat.S_ISLNK(status.st_mode)
+            if (link or here.shared) and not trusted(status.st_uid):
+                return f'"{here.at(name)}" belongs to {account(status.st_uid)}'
+            target = here.at(os.readlink(name, dir_fd=here.number)) if link else ""
+    except FileNotFoundError:
+        return ""
+    except OSError as problem:
+        return str(problem)
+    return objection_to_reading(target) if target else ""
 
 
 def trusted(user: int) -> bool:

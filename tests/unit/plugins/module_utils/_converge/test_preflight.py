@@ -244,6 +244,36 @@ def test_a_path_that_others_can_lead_elsewhere_is_refused(
 
 
 @as_root
+@pytest.mark.parametrize(
+    ("mode", "owner", "kind", "refused"),
+    [
+        (0o1777, STRANGER, "link", True),
+        (0o1777, STRANGER, "file", True),
+        (0o1777, 0, "file", False),
+        (0o1777, 0, "link", False),
+        (0o755, STRANGER, "file", False),
+        (0o755, STRANGER, "link", True),
+        (0o755, 0, "link to theirs", True),
+    ],
+)
+def test_a_text_that_others_choose_is_not_shown_to_clients(mode: int, owner: int, kind: str, refused: bool) -> None:
+    with place() as top:
+        (top / "folder").mkdir()
+        (top / "folder").chmod(mode)
+        (top / "secret").write_text("root's own")
+        (top / "theirs").symlink_to(top / "secret")
+        os.lchown(top / "theirs", STRANGER, STRANGER)
+        path = top / "folder/text"
+        if kind == "file":
+            path.write_text("hello")
+        else:
+            path.symlink_to("../theirs" if kind.endswith("theirs") else "../secret")
+        os.lchown(path, owner, owner)
+        problems = program_problems(service(banner={"file": str(path), "on": "connect"}), as_host(Programs()))
+        assert [problem.path.rpartition("].")[2] for problem in problems] == (["banner.file"] if refused else [])
+
+
+@as_root
 def test_a_log_that_somebody_else_has_made_is_refused() -> None:
     with place() as top:
         (top / "log").write_text("")

@@ -10,8 +10,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import File
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _status
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._read import Request
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._files import Seen
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 
 
@@ -25,8 +27,19 @@ class Nothing:
 @pytest.mark.parametrize("problem", ["", "the nftables table inet superserver is not loaded"])
 def test_rules_that_are_not_loaded_are_a_problem(problem: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Files, sockets and super-servers are all right then, and everybody may connect."""
-    picture = SimpleNamespace(takeover=SimpleNamespace(steps=()), guard_problem=problem)
+    picture = SimpleNamespace(takeover=SimpleNamespace(steps=()), guard_problem=problem, dirty=())
     monkeypatch.setattr(_status, "read", lambda request, host: picture)
     monkeypatch.setattr(_status, "make_plan", lambda read: SimpleNamespace(actions=(), picture=read))
     found = _status.status(Request((), {}), True, False, LocalHost(Nothing()))
     assert found["problems"] == ([f"guard: {problem}"] if problem else [])
+
+
+def test_a_directory_that_keeps_services_out_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a run with another mask has left it; no service of its own has it."""
+    folder, absent = File("/etc/superserver", mode=0o755, kind="directory"), File("/etc/superserver/a")
+    seen = {folder.path: Seen("directory", b"", 0o700, "root", "root"), absent.path: None}
+    picture = SimpleNamespace(takeover=SimpleNamespace(steps=()), guard_problem="", dirty=(folder, absent), seen=seen)
+    monkeypatch.setattr(_status, "read", lambda request, host: picture)
+    monkeypatch.setattr(_status, "make_plan", lambda read: SimpleNamespace(actions=(), picture=read))
+    found = _status.status(Request((), {}), True, False, LocalHost(Nothing()))
+    assert found["problems"] == ["/etc/superserver: not as declared, of root:root with mode 0700"]
