@@ -41,7 +41,7 @@ import stat
 import sys
 import time
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._paths import Folder
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._paths import Folder, declared
 
 # How long to wait, in seconds, after a program that failed, or that left everything unread, before it is started again.
 PAUSE = 1.0
@@ -83,7 +83,7 @@ def bind_unix(kind: str, path: str, owner: str, group: str, mode: str, backlog: 
     bound = socket.socket(socket.AF_UNIX, TYPES[kind])
     user, its_group = pwd.getpwnam(owner).pw_uid, grp.getgrnam(group).gr_gid
     folder, name = os.path.split(path)
-    with Folder(folder, make=0o755) as here:
+    with declared(folder, make=0o755) as here:
         make_way(here, name, TYPES[kind])
         before = os.umask(0o777)
         try:

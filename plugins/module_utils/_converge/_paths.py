@@ -9,7 +9,7 @@ import os
 import stat
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._paths import (
-    Folder,
+    declared,
     objection,
     objection_to_reading,
 )
@@ -70,7 +70,7 @@ def _log_problems(service: Service) -> list[Problem]:
 
 def _log_file_problems(field: str, file: str) -> list[Problem]:
     directory, name = os.path.split(file)
-    with Folder(directory) as folder:
+    with declared(directory) as folder:
         reason = folder.objection(name)
     return [Problem(field, f"{reason}; remove it, or choose another file")] if reason else []
 

@@ -15,6 +15,7 @@ little of that: some of them start once for each connection.
 from __future__ import annotations
 
 import errno
+import grp
 import os
 import pwd
 import stat
@@ -27,6 +28,8 @@ _ACCESS_LIST = "system.posix_acl_access"
 # As many as the kernel follows (path_resolution(7)).
 _MOST_LINKS = 40
 _ROOT = 0
+# Some distributions let a group have directories in the one above.
+_LOGS = "/var/log/superserver/"
 
 
 class Unsafe(OSError):
@@ -146,15 +149,16 @@ class Folder:
         status = os.fstat(self.number)
         if not trusted(status.st_uid):
             raise Unsafe(self.path, f"belongs to {account(status.st_uid)}, who can put something else in its place")
-        writers = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+        mode = stat.S_IMODE(status.st_mode)
+        writers = mode & (stat.S_IWGRP | stat.S_IWOTH)
         if self._groups or (status.st_gid == _ROOT and not self._has_access_list()):
             writers &= ~stat.S_IWGRP
         self.shared = bool(writers)
-        if writers and not status.st_mode & stat.S_ISVTX:
-            whose = "everybody" if writers & stat.S_IWOTH else "others than root"
+        if writers and not mode & stat.S_ISVTX:
+            whose = "everybody" if writers & stat.S_IWOTH else f"its group, {group(status.st_gid)}"
             raise Unsafe(
                 self.path,
-                f"(mode {stat.S_IMODE(status.st_mode):04o}, owner {account(status.st_uid)}) can be written by {whose}, "
+                f"belongs to {account(status.st_uid)}, but has mode {mode:04o}, so that it can be written by {whose}, "
                 "who can put something else in its place",
             )
 
@@ -275,11 +279,17 @@ def _clear_of_others(folder: Folder) -> None:
             folder.remove(name)
 
 
+def declared(folder: str, make: int | None = None) -> Folder:
+    """The directory of a path that a declaration names. On the way to the collection's own logs the host's rules are
+    for a group."""
+    return Folder(folder, make, groups=os.path.join(folder, "").startswith(_LOGS))
+
+
 def objection(path: str) -> str:
     """Why root must not write at a path, in words: which directory on the way to it is the problem, and whose it is.
     Empty where nothing speaks against it, or where the directory is not there yet."""
     try:
-        Folder(os.path.dirname(path)).close()
+        declared(os.path.dirname(path)).close()
     except FileNotFoundError:
         return ""
     except OSError as problem:
@@ -292,7 +302,7 @@ def objection_to_reading(path: str) -> str:
     can put a link there, or has put one there, chooses what that is."""
     folder, name = os.path.split(path)
     try:
-        with Folder(folder) as here:
+        with declared(folder) as here:
             status = here.look(name)
             if status is None:
                 return ""
@@ -320,6 +330,14 @@ def account(user: int) -> str:
         return f"uid {user}"
 
 
+def group(number: int) -> str:
+    """A group by its name, where it has one."""
+    try:
+        return f'"{grp.getgrgid(number).gr_name}"'
+    except KeyError:
+        return f"gid {number}"
+
+
 def _no_file_of_root(status: os.stat_result) -> str:
     reasons = (
         (not stat.S_ISREG(status.st_mode), "is not a file"),
@@ -332,7 +350,7 @@ def _no_file_of_root(status: os.stat_result) -> str:
 def append(path: str, data: bytes, mode: int) -> int:
     """Add to a file, which is made where there is none; its size then. Raises OSError."""
     folder, name = os.path.split(path)
-    with Folder(folder) as here:
+    with declared(folder) as here:
         number = here.file(name, os.O_WRONLY | os.O_APPEND, mode)
         try:
             os.write(number, data)
@@ -344,7 +362,7 @@ def append(path: str, data: bytes, mode: int) -> int:
 def put_aside(path: str, keep: int) -> None:
     """Have a file's place free for a new one; this many old ones stay, the last one as ``.1``. Raises OSError."""
     folder, name = os.path.split(path)
-    with Folder(folder) as here:
+    with declared(folder) as here:
         for number in range(keep - 1, 0, -1):
             if here.look(f"{name}.{number}") is not None:
                 here.rename(f"{name}.{number}", f"{name}.{number + 1}")

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._helper_binder import bind_unix
-from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files, _paths
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._paths import (
     Folder,
     Unsafe,
@@ -213,7 +213,7 @@ def test_a_group_of_roots_may_write_unless_an_access_list_says_who_else(top: Pat
     assert objection(str(folder / "x")) == ""
     done = subprocess.run(["setfacl", "-m", "u:nobody:rwx", str(folder)], check=False) if has("setfacl") else None
     if done and done.returncode == 0:
-        assert "others than root" in objection(str(folder / "x"))
+        assert "its group" in objection(str(folder / "x"))
 
 
 def has(program: str) -> bool:
@@ -277,3 +277,20 @@ def test_files_of_the_system_may_be_in_a_directory_of_a_group(top: Path) -> None
     os.chown(folder, STRANGER, STRANGER)
     with pytest.raises(Unsafe):
         _files.restore(str(folder / "a/b"), seen)
+
+
+@as_root
+def test_logs_of_the_collections_own_may_be_below_a_directory_of_a_group(
+    top: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As /var/log of some distributions."""
+    folder = directory(top / "log", 0o775)
+    os.chown(folder, 0, STRANGER)
+    own = directory(folder / "superserver", 0o755)
+    monkeypatch.setattr(_paths, "_LOGS", f"{own}/")
+    log(own / "x")
+    assert objection(str(own / "x")) == ""
+    for path in (folder / "x", folder / "superserver-other" / "x"):
+        path.parent.mkdir(exist_ok=True)
+        with pytest.raises(Unsafe, match=f'"{folder}" belongs to "root", but has mode 0775'):
+            log(path)
