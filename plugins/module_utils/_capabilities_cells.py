@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Endpoint
@@ -22,6 +22,8 @@ HOWS = (NATIVE, EMULATED, GUARD, IMPOSSIBLE)
 
 NEEDS = {
     "nft": "nftables on the host, and superserver_guard other than never",
+    "keeper": "systemd or s6 as PID 1, to load the rules at boot before anything listens",
+    "ordered": "systemd as PID 1, to start xinetd after the rules are loaded",
     "mounts": "permission to mount file systems, which systemd's sandbox is made of",
     "daemons": "systemd or s6 as PID 1, to start the daemon",
     "journal": "systemd as PID 1, whose journal it is",
@@ -78,14 +80,19 @@ def impossible(why: str) -> Cell:
 
 
 def guard(note: str) -> Cell:
-    return Cell(GUARD, note, needs=("nft",))
+    return Cell(GUARD, note, needs=("nft", "keeper"))
+
+
+def for_xinetd(cell: Cell) -> Cell:
+    """The same for xinetd, which opens all of its ports when it starts."""
+    return replace(cell, needs=("nft", "ordered")) if cell.how == GUARD else cell
 
 
 NO_UNIX = impossible("xinetd has no unix sockets")
 
 
 def everywhere(cell: Cell) -> tuple[Cell, Cell, Cell, Cell]:
-    return (cell, cell, cell, cell)
+    return (cell, for_xinetd(cell), cell, cell)
 
 
 def any_endpoint(test: Callable[[Endpoint], bool]) -> Callable[[Service], bool]:

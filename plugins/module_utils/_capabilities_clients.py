@@ -15,6 +15,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities
     declared,
     emulated,
     everywhere,
+    for_xinetd,
     forwarding,
     guard,
     impossible,
@@ -52,7 +53,7 @@ CLIENTS: tuple[Row, ...] = (
     Row(
         "connections.max",
         multiple(accepting("connections.max", "tcp")),
-        (native("`MaxConnections=`"), _COUNT, _COUNT, _COUNT),
+        (native("`MaxConnections=`"), for_xinetd(_COUNT), _COUNT, _COUNT),
         "tcp, accept: true, several endpoints",
         droppable=True,
     ),
@@ -92,7 +93,7 @@ CLIENTS: tuple[Row, ...] = (
     Row(
         "connections.per_source",
         multiple(accepting("connections.per_source", "tcp")),
-        (native("`MaxConnectionsPerSource=`"), _COUNT, _COUNT, _COUNT),
+        (native("`MaxConnectionsPerSource=`"), for_xinetd(_COUNT), _COUNT, _COUNT),
         "accept: true, several endpoints",
         droppable=True,
     ),
@@ -117,7 +118,7 @@ CLIENTS: tuple[Row, ...] = (
             Row(
                 name,
                 multiple(forwarding(name)),
-                (_FORWARDER_COUNT, _COUNT, _FORWARDER_COUNT, _FORWARDER_COUNT),
+                (_FORWARDER_COUNT, for_xinetd(_COUNT), _FORWARDER_COUNT, _FORWARDER_COUNT),
                 "proxy, several endpoints",
                 droppable=True,
             ),
@@ -141,7 +142,7 @@ CLIENTS: tuple[Row, ...] = (
         Row(
             f"access.{name}",
             on_sockets(f"access.{name}"),
-            (_BPF, _FILTER, _FILTER, _FILTER),
+            (_BPF, for_xinetd(_FILTER), _FILTER, _FILTER),
             "accept: false, and datagrams",
         )
         for name in ("allow", "deny")

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import HEADER
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard_boot import keeper_files
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import variables
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_parts import parts
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd import Systemd
@@ -191,7 +192,7 @@ PLAIN: dict[str, t.Callable[[Service], str]] = {
     "WorkingDirectory": lambda service: service.working_directory,
 }
 KEYS = {
-    "Unit": {"Description", "CollectMode", "StartLimitIntervalSec"},
+    "Unit": {"Description", "CollectMode", "StartLimitIntervalSec", "Requires", "After"},
     "Install": {"WantedBy"},
     "Socket": {
         *("ListenStream", "ListenDatagram", "ListenSequentialPacket", "Backlog", "BindIPv6Only", "FreeBind"),
@@ -255,7 +256,7 @@ def test_systemd_takes_every_unit(tmp_path: Path, drawn: list[Fields]) -> None:
         if "exec" in entry:
             entry["exec"] = ["/bin/echo", *entry["exec"][1:]]
     files = SYSTEMD.render([made_of(entry, {}) for entry in declared], Platform())
-    for file in files:
+    for file in [*files, *keeper_files(Platform())]:
         if file.kind == "file":
             path = Path(f"{tmp_path}{file.path}")
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -3,237 +3,170 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The guard: one nftables table, ``inet superserver``, for what a backend cannot enforce itself.
 
-Each guarded service has a chain of its own, which all of its endpoints jump to, so that a limit counts the service and
-not each endpoint. The whole table is replaced in one transaction; no other table is ever looked at.
+What it enforces is a file of rules. A process of its own, the keeper, makes the kernel's table as the file says, by the
+differences only: what others have counted stays. No other table is ever looked at.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _s6_control, _s6_rc
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import (
-    CONFIG,
-    HEADER,
     File,
     Host,
+    Process,
+    Result,
     SwitchFailed,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard_boot import (
+    KEEPER,
+    NAME,
+    UNIT,
+    applying,
+    keeper_files,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard_rules import render_rules
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._helper_guard import NOBODY
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._helper_rules import (
+    DRAFT,
+    RULES,
+    TABLE,
+    Content,
+    content,
+    differences,
+    lines,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_servers import supervised_at
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities import enforced_by_guard
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_access import AccessList, compile_access
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_records import Rate
 
 # What the guard is called beside the backends.
 GUARD = "guard"
-TABLE = "superserver"
-RULES = f"{CONFIG}/guard.nft"
-UNIT = "superserver-guard.service"
-UNIT_FILE = f"/etc/systemd/system/{UNIT}"
-UNIT_LINK = f"/etc/systemd/system/sysinit.target.wants/{UNIT}"
 
-_FAMILIES = {"ipv4": ("ip", "ipv4_addr"), "ipv6": ("ip6", "ipv6_addr")}
-_ACCESS = ("access.allow", "access.deny")
-_OPENING = "tcp flags & (fin | syn | rst | ack) == syn"
-_UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
+# How long the keeper may take to start, and to end, in seconds.
+STARTING = "10"
+ENDING = 5.0
+# Without stopping what requires it.
+_QUIETLY = ("systemctl", "--job-mode=ignore-dependencies")
+
+# The file of rules where it concerns nobody: in a network namespace of its own, or where that is not permitted in a
+# table that no packet meets. The table that is there may belong to the keeper, and nobody else may name it then.
+# $0 is the shell, $1 nft, $2 the file.
+_DRAFTED = f"sed -e 's/^\\(delete \\)*table inet {TABLE}/&{DRAFT[len(TABLE) :]}/' -e '/type filter hook /d' \"$2\""
+_ALONE = "unshare --net true 2>/dev/null"
+_CHECK = f"""\
+{_ALONE} && exec unshare --net "$1" -c -f "$2"
+{_DRAFTED} | "$1" -c -f -
+"""
+_LIST = f"""\
+{_ALONE} && exec unshare --net "$0" -c '"$0" -f "$1" && exec "$0" -s -a list table inet {TABLE}' "$1" "$2"
+{_DRAFTED} | "$1" -f - || exit
+"$1" -s -a list table inet {DRAFT}
+"$1" delete table inet {DRAFT}
+"""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """How the kernel's rules differ from those that are wanted: ``problem`` in words, empty where they do not;
+    ``have`` and ``want``: what there is and what is wanted, for people to compare."""
+
+    problem: str = ""
+    have: str = ""
+    want: str = ""
 
 
 def render_guard(services: Sequence[Service], platform: Platform) -> list[File]:
-    """The rules, and on a systemd host the unit that loads them at boot; nothing where nothing needs the guard."""
+    """The rules and what keeps them loaded; nothing where nothing needs the guard."""
     guarded = [(service, enforced_by_guard(service, platform)) for service in services if service.enabled]
     guarded = [(service, fields) for service, fields in guarded if fields]
     if not guarded:
         return []
-    files = [File(RULES, _rules(guarded, platform), 0o600)]
-    if platform.init == "systemd":
-        files.append(File(UNIT_FILE, _unit(platform)))
-        files.append(File(UNIT_LINK, UNIT_FILE, 0o777, "link"))
-    return files
-
-
-def _rules(guarded: Sequence[tuple[Service, frozenset[str]]], platform: Platform) -> str:
-    sets: list[str] = []
-    chains: list[str] = []
-    jumps: list[str] = []
-    for service, fields in guarded:
-        chain = f"service-{service.name}"
-        for listener in service.listeners(platform.ipv6):
-            if listener.transport != "unix":
-                jumps.append(f"\t\t{_match(listener)} jump {chain}")
-        rules = _interface_rules(service, platform) + _access_rules(service, fields, sets)
-        rules += _rate_rules(service, fields, sets, chains) + _count_rules(service, fields, sets)
-        chains += [f"\tchain {chain} {{", *(f"\t\t{rule}" for rule in rules), "\t}"]
-    lines = [
-        f"# {HEADER}: changes made here are undone by its next run.",
-        # Adding before deleting makes the replacement work whether the table exists or not.
-        f"table inet {TABLE}",
-        f"delete table inet {TABLE}",
-        f"table inet {TABLE} {{",
-        *sets,
-        *chains,
-        "\tchain input {",
-        "\t\ttype filter hook input priority filter - 10; policy accept;",
-        *jumps,
-        "\t}",
-        "}",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _match(listener: Listener) -> str:
-    port = f"{listener.transport} dport {listener.port}"
-    if listener.family == "dual":
-        return port
-    prefix, _type = _FAMILIES[listener.family]
-    if listener.wildcard:
-        return f"meta nfproto {listener.family} {port}"
-    return f"{prefix} daddr {listener.address} {port}"
-
-
-def _interface_rules(service: Service, platform: Platform) -> list[str]:
-    """What comes from another interface meets a closed port; a reply to it would be sent all the same."""
-    rules = []
-    for endpoint, listener in zip(service.listen, service.listeners(platform.ipv6)):
-        if endpoint.interface and listener.transport != "unix":
-            refuse = "reject with tcp reset" if listener.transport == "tcp" else "drop"
-            rules.append(f'{_match(listener)} iifname != "{endpoint.interface}" counter {refuse}')
-    return rules
-
-
-def _rate_rules(service: Service, fields: frozenset[str], sets: list[str], chains: list[str]) -> list[str]:
-    """A bucket of ``count`` tokens that is full again after ``interval``.
-
-    That a service pauses is an entry of its set that goes by itself; nft takes no rule that looks the protocol up and
-    then resets the connection.
-    """
-    rate = service.connections.rate
-    if rate is None or "connections.rate.count" not in fields:
-        return []
-    over = f"limit rate over {_per_unit(rate)} burst {rate.count} packets"
-    if not rate.pause:
-        return [f"{_OPENING} {over} counter reject with tcp reset"]
-    name = f"paused-{service.name}"
-    chains += [f"\tchain {name} {{", f"\t\t{_OPENING} counter reject with tcp reset", "\t}"]
-    sets += [f"\tset {name} {{", "\t\ttype inet_proto; flags dynamic,timeout;", "\t}"]
-    return [
-        f"meta l4proto @{name} jump {name}",
-        f"{_OPENING} {over} add @{name} {{ meta l4proto timeout {rate.pause}s }} jump {name}",
-    ]
-
-
-def _per_unit(rate: Rate) -> str:
-    """nftables knows rates per unit of time only; the last of the units comes close enough to any interval."""
-    for unit, seconds in _UNITS.items():
-        if rate.count * seconds % rate.interval == 0:
-            return f"{rate.count * seconds // rate.interval}/{unit}"
-    return f"{round(rate.count * _UNITS['week'] / rate.interval)}/week"
-
-
-def _access_rules(service: Service, fields: frozenset[str], sets: list[str]) -> list[str]:
-    """Only what opens a connection is looked at, so that sessions outlive a change of the list."""
-    if not fields & set(_ACCESS):
-        return []
-    compiled = compile_access(service.access.allow, service.access.deny)
-    rules = []
-    for transport, refuse in (("tcp", "reject with tcp reset"), ("udp", "drop")):
-        if not service.has(transport):
-            continue
-        opening = _OPENING if transport == "tcp" else "meta l4proto udp"
-        for family in ("ipv4", "ipv6"):
-            condition = _condition(service, compiled, family, sets)
-            if condition is not None:
-                rules.append(f"{opening} meta nfproto {family} {condition}counter {refuse}")
-    return rules
-
-
-def _condition(service: Service, compiled: AccessList, family: str, sets: list[str]) -> str | None:
-    """What makes a source address unwelcome; None where no address of the family is."""
-    version = 4 if family == "ipv4" else 6
-    networks = [str(network) for network in compiled.networks if network.version == version]
-    if not networks:
-        return "" if compiled.closed else None
-    prefix, kind = _FAMILIES[family]
-    name = f"access-{service.name}-{family}"
-    if not any(line.startswith(f"\tset {name} ") for line in sets):
-        sets += [
-            f"\tset {name} {{",
-            f"\t\ttype {kind}; flags interval;",
-            f"\t\telements = {{ {', '.join(networks)} }}",
-            "\t}",
-        ]
-    return f"{prefix} saddr {'!= ' if compiled.closed else ''}@{name} "
-
-
-def _count_rules(service: Service, fields: frozenset[str], sets: list[str]) -> list[str]:
-    rules = []
-    if "connections.max" in fields:
-        limit = service.connections.max
-        rules.append(f"meta l4proto tcp ct state new ct count over {limit} counter reject with tcp reset")
-    if "connections.per_source" in fields:
-        for family, (prefix, kind) in _FAMILIES.items():
-            name = f"sources-{service.name}-{family}"
-            sets += [f"\tset {name} {{", f"\t\ttype {kind}; size 65535; flags dynamic;", "\t}"]
-            rules.append(
-                f"meta l4proto tcp ct state new add @{name} {{ {prefix} saddr ct count over "
-                f"{service.connections.per_source} }} counter reject with tcp reset"
-            )
-    return rules
-
-
-def _unit(platform: Platform) -> str:
-    nft = platform.program("nft")
-    return f"""# {HEADER}: changes made here are undone by its next run.
-
-[Unit]
-Description=Connection limits and access lists of on-demand services
-DefaultDependencies=no
-After=systemd-modules-load.service local-fs.target
-Before=sockets.target network-pre.target
-Wants=network-pre.target
-
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart={nft} -f {RULES}
-ExecReload={nft} -f {RULES}
-
-[Install]
-WantedBy=sysinit.target
-"""
+    return [File(RULES, render_rules(guarded, platform), 0o600), *keeper_files(platform)]
 
 
 def check_guard(root: str, files: Sequence[File], platform: Platform, host: Host) -> list[str]:
     """What nft says of the staged rules; an empty list when it takes them."""
     if not any(file.path == RULES for file in files):
         return []
-    result = host.run([platform.program("nft"), "-c", "-f", f"{root}{RULES}"], check=False)
+    result = _alone(_CHECK, f"{root}{RULES}", platform, host)
     return [] if result.code == 0 else [result.err.replace(root, "").strip()]
 
 
+def _alone(script: str, rules: str, platform: Platform, host: Host) -> Result:
+    shell = platform.program("sh")
+    return host.run([shell, "-c", script, shell, platform.program("nft"), rules], check=False)
+
+
 def apply_guard(wanted: bool, platform: Platform, host: Host) -> None:
-    """Load the installed rules, or remove the table when nothing is guarded any more."""
-    nft = platform.program("nft")
+    """Have the kernel's table be as the installed rules say, or remove it when nothing is guarded any more. Raises
+    SwitchFailed."""
     if wanted:
-        host.run([nft, "-f", RULES])
-    elif loaded(platform, host):
-        result = host.run([nft, "delete", "table", "inet", TABLE], check=False)
+        _start_keeper(platform, host)
+        host.run(applying(platform, STARTING))
+        return
+    _stop_keeper(platform, host)
+    if loaded(platform, host):
+        result = host.run([platform.program("nft"), "delete", "table", "inet", TABLE], check=False)
         if result.code and loaded(platform, host):
             raise SwitchFailed(f"nft delete table: {result.err.strip()}")
 
 
+def _start_keeper(platform: Platform, host: Host) -> None:
+    """Start the keeper unless it answers already. Units that need it are not to notice."""
+    if host.run(applying(platform, "0"), check=False).code != NOBODY:
+        return
+    if platform.init == "systemd":
+        host.run([*_QUIETLY, "stop", UNIT], check=False)
+        host.run(["systemctl", "reset-failed", UNIT], check=False)
+        host.run(["systemctl", "start", UNIT])
+    elif platform.s6_rc:
+        _s6_rc.change("-u", [NAME], platform.s6_rc, float(STARTING), platform, host)
+    else:
+        _s6_control.tell_scanner(platform, _s6_control.RESCAN, host)
+        _s6_control.tell(supervised_at(NAME, platform), _s6_control.UP, host)
+
+
+def _stop_keeper(platform: Platform, host: Host) -> None:
+    if platform.init == "systemd":
+        host.run([*_QUIETLY, "stop", UNIT], check=False)
+        return
+    directory = supervised_at(NAME, platform)
+    if platform.s6_rc:
+        _s6_rc.change("-d", [NAME], platform.s6_rc, ENDING, platform, host)
+    else:
+        _s6_control.tell(directory, _s6_control.DOWN, host)
+    host.wait(lambda: not _s6_control.status(directory, host).pid, ENDING)
+
+
 def loaded(platform: Platform, host: Host) -> bool:
     """Whether the kernel has the table."""
-    result = host.run([platform.program("nft"), "-j", "list", "tables", "inet"], check=False)
-    if result.code:
-        return False
-    tables = [entry["table"]["name"] for entry in json.loads(result.out)["nftables"] if "table" in entry]
-    return TABLE in tables
+    result = host.run([platform.program("nft"), "list", "tables", "inet"], check=False)
+    return result.code == 0 and f"table inet {TABLE}" in result.out.splitlines()
 
 
-def table_problem(wanted: bool, platform: Platform, host: Host) -> str:
-    """What is wrong with the kernel's table compared with what is wanted; the rules themselves are in a file."""
-    if wanted and not loaded(platform, host):
-        return "the nftables table inet superserver is not loaded"
-    return ""
+def findings(platform: Platform, processes: Sequence[Process], host: Host) -> Findings:
+    """Compare the kernel's rules with those in the file, and look for the keeper."""
+    if "nft" not in platform.programs:
+        return Findings("nft is not installed any more")
+    listing = _alone(_LIST, RULES, platform, host)
+    if listing.code:
+        return Findings(f"nft does not take {RULES}: {listing.err.strip()}")
+    have, want = kernel_rules(platform, host), content(listing.out)
+    told = [f"the nftables table inet {TABLE}: {text}" for text in differences(have, want)]
+    if not any(KEEPER in process.argv and "keep" in process.argv for process in processes):
+        told.append(f"nobody keeps the rules loaded: {KEEPER} does not run")
+    return Findings("; ".join(told), _readable(have), _readable(want)) if told else Findings()
+
+
+def kernel_rules(platform: Platform, host: Host) -> Content | None:
+    """The table that the kernel has."""
+    listing = host.run([platform.program("nft"), "-s", "-a", "list", "table", "inet", TABLE], check=False)
+    return content(listing.out) if listing.code == 0 else None
+
+
+def _readable(table: Content | None) -> str:
+    return "".join(f"{line}\n" for line in lines(table))

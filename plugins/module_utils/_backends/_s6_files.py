@@ -17,7 +17,11 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._de
     entering,
     opening,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import RULES, TABLE
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard_boot import NAME as KEEPER
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard_boot import (
+    loaded_first,
+    service_directory,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import (
     BINDER,
     banners,
@@ -106,6 +110,7 @@ def render_services(services: Sequence[Service], platform: Platform) -> list[Fil
     argvs += [opening(service, platform) for service in services]
     argvs += [(BINDER,) for server in every if server.kind != "tcp" or server.service.tcp != Tcp()]
     holder = holder_files(platform) if any(server.kept for server in every) else []
+    keeper = service_directory(platform) if any(_kept_apart(server, platform) for server in every) else []
     shared = bundles(platform.s6_rc) if platform.s6_rc and every else []
     # The servers of a service share a directory of logs.
     return [
@@ -114,6 +119,7 @@ def render_services(services: Sequence[Service], platform: Platform) -> list[Fil
         *banners(services),
         *shared_programs(argvs),
         *holder,
+        *keeper,
         *shared,
     ]
 
@@ -146,7 +152,9 @@ def _server_files(server: Server, platform: Platform) -> list[File]:
     ]
     logger = script([line(platform.program("s6-log"), *ROTATION, "T", server.logs)], platform)
     managed = (
-        definition(server, logger, _needs(server), platform) if platform.s6_rc else _scanned(server, logger, platform)
+        definition(server, logger, _needs(server, platform), platform)
+        if platform.s6_rc
+        else _scanned(server, logger, platform)
     )
     folders = dict.fromkeys((f"{LOGS}/{service.name}", server.logs))
     return [
@@ -167,9 +175,15 @@ def _scanned(server: Server, logger: str, platform: Platform) -> list[File]:
     ]
 
 
-def _needs(server: Server) -> list[str]:
+def _needs(server: Server, platform: Platform) -> list[str]:
     """What s6-rc has to have up before the server."""
-    return [HOLDER] if server.kept else []
+    return [*([HOLDER] if server.kept else []), *([KEEPER] if _kept_apart(server, platform) else [])]
+
+
+def _kept_apart(server: Server, platform: Platform) -> bool:
+    """Whether s6 is what starts the keeper of this server's rules."""
+    guarded = server.service.enabled and enforced_by_guard(server.service, platform)
+    return platform.init == "s6" and bool(guarded)
 
 
 def _beside(server: Server, platform: Platform) -> list[tuple[str, str, int]]:
@@ -184,12 +198,8 @@ def _handler_file(server: Server) -> str:
 
 
 def _guard(server: Server, platform: Platform) -> list[str]:
-    """Without its rules a service must not listen, also where nothing else loads them at boot."""
-    if not enforced_by_guard(server.service, platform):
-        return []
-    nft = platform.program("nft")
-    load = f"{nft} -t list table inet {TABLE} >/dev/null 2>&1 || exec {nft} -f {RULES}"
-    return [block("if", line(platform.program("sh"), "-c", load))]
+    """Without its rules a service must not listen."""
+    return [loaded_first(platform)] if enforced_by_guard(server.service, platform) else []
 
 
 def _preparation(server: Server, platform: Platform) -> list[str]:

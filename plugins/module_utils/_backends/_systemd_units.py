@@ -13,6 +13,7 @@ import typing as t
 from collections.abc import Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import File
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard_boot import required
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import (
     banners,
     gate,
@@ -87,6 +88,7 @@ def _socket_unit(service: Service, part: Part, platform: Platform) -> str:
     settings += _access(service, guarded)
     settings += native_settings(service.native.systemd_socket)
     unit = [("Description", description(service)), ("StartLimitIntervalSec", "0"), *_order(service)]
+    unit += required(platform) if guarded and service.enabled else []
     return unit_text(
         ("Unit", unit),
         ("Socket", settings),

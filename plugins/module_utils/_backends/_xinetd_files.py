@@ -22,6 +22,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
     File,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._delivery import opening
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard_boot import required
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import (
     banners,
     gate,
@@ -137,7 +138,9 @@ def render_services(services: Sequence[Service], platform: Platform) -> list[Fil
         File(ROTATION, _ROTATION),
     ]
     if platform.init == "systemd":
-        files.append(File(DROP_IN, _DROP_IN))
+        guarded = any(service.enabled and enforced_by_guard(service, platform) for service in services)
+        unit = [f"{name}={value}\n" for name, value in required(platform)] if guarded else []
+        files.append(File(DROP_IN, _DROP_IN + ("".join(["\n[Unit]\n", *unit]) if unit else "")))
     argvs = []
     for service in services:
         mine = entries(service, platform)

@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import HEADER, STATE, File
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import UNIT as GUARD_UNIT
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard_boot import UNIT as GUARD_UNIT
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._helper_rules import RULES
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_servers import RUN_IMAGE
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xinetd_boot import (
     INITTAB,
@@ -192,3 +193,6 @@ def put_back(journal: Journal, host: LocalHost) -> None:
     _files.sync_folders_of(journal.files)
     if os.path.isdir("/run/systemd/system"):
         host.run(["systemctl", "daemon-reload"])
+        if os.path.exists(RULES):
+            # Of units that are back only now the boot knows nothing; what opens ports waits for one that is to start.
+            host.run(["systemctl", "start", "--no-block", GUARD_UNIT], check=False)

@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import STATE, Change, File
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import RULES
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._helper_rules import RULES
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _manifest, _stored
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._helper_watcher import JOURNAL
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import Manifest

@@ -47,6 +47,8 @@ _LOAD_STATES = {
 _UNREADABLE = "cannot be loaded by systemd; repair the unit first"
 
 # What a service with sandbox: strict has a directory of its own for, or none at all (systemd.exec(5)).
+# How long before a certificate expires somebody should know.
+SOON = datetime.timedelta(days=14)
 _HIDDEN = ("/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/")
 
 
@@ -161,16 +163,17 @@ def _certificate_problem(name: str, path: str, service: Service) -> str:
 
 
 def expiry_warnings(service: Service, now: datetime.datetime) -> list[str]:
-    """A certificate that has expired: its service can still be had by clients that do not care."""
+    """A certificate that has expired, or is about to: its service can still be had by clients that do not care."""
     if service.tls is None:
         return []
     try:
         end = expiry(service.tls.certificate)
     except (OSError, ValueError, IndexError):
         return []
-    if end > now:
+    if end > now + SOON:
         return []
-    return [f'{service.path("tls.certificate")}: "{service.tls.certificate}" expired on {end:%Y-%m-%d %H:%M} UTC']
+    verb = "expires" if end > now else "expired"
+    return [f'{service.path("tls.certificate")}: "{service.tls.certificate}" {verb} on {end:%Y-%m-%d %H:%M} UTC']
 
 
 def manager_problems(manifest: Manifest, platform: Platform) -> list[Problem]:

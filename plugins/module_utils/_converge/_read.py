@@ -12,10 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import File
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import (
-    RULES,
-    table_problem,
-)
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import Findings, findings
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._helper_rules import RULES
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._offline import honourable, render_all
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _manifest, _preflight, _secrets
@@ -72,7 +70,7 @@ class Picture:
     health: Mapping[str, str]
     missing: Mapping[str, str]
     warnings: Sequence[str]
-    guard_problem: str = ""
+    guard: Findings = field(default_factory=Findings)
     takeover: Takeover = field(default_factory=Takeover)
 
     @property
@@ -145,10 +143,16 @@ def read(request: Request, host: LocalHost) -> Picture:
         _health(services, have, platform, host),
         {name: reason for name, reason in missing.items() if reason},
         warnings,
-        table_problem(guarded and not missing["guard"], platform, host),
+        Findings(),
         plan_takeover(request.adopt, manifest.adopted, paths, listeners, live, platform.init, host),
     )
-    picture = replace(picture, warnings=[*warnings, *_preflight_all(picture, request.check, host)])
+    # Rules that are not in their file yet are not in the kernel either.
+    written = guarded and not missing["guard"] and not any(file.path == RULES for file in picture.dirty)
+    picture = replace(
+        picture,
+        warnings=[*warnings, *_preflight_all(picture, request.check, host)],
+        guard=findings(platform, processes, host) if written else Findings(),
+    )
     if not request.check:
         _secrets.keep_key(key, services)
     return picture

@@ -12,7 +12,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
     Change,
     SwitchFailed,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import RULES
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._helper_rules import RULES
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._hold import held
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _boot, _hold, _manifest

@@ -16,7 +16,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
     SwitchFailed,
     is_secret,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import RULES, check_guard
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import check_guard
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._helper_rules import RULES
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import (
     _boot,
@@ -137,7 +138,7 @@ def make_plan(picture: Picture) -> Plan:
     guarded = any(file.path == RULES for file in picture.files)
     rules_change = any(file.path == RULES for file in picture.dirty)
     guard: bool | None = None
-    if guarded and (rules_change or picture.guard_problem):
+    if guarded and (rules_change or picture.guard.problem):
         guard = True
     elif not guarded and RULES in picture.manifest.files:
         guard = False
@@ -362,10 +363,25 @@ def _with_passages(result: dict[str, t.Any], passed: Mapping[str, Mapping[str, t
     return result
 
 
+def _rules_diff(plan: Plan) -> list[dict[str, str]]:
+    """The kernel's rules beside those that their file has, where they differ."""
+    found = plan.picture.guard
+    if found.have == found.want:
+        return []
+    return [
+        {
+            "before_header": "rules of the guard in the kernel",
+            "after_header": f"rules of the guard in {RULES}",
+            "before": found.have,
+            "after": found.want,
+        }
+    ]
+
+
 def _diff(plan: Plan) -> list[dict[str, str]]:
     """One entry for each file that changes, as ``ansible-playbook --diff`` shows it."""
     seen = plan.picture.seen
-    entries = []
+    entries = _rules_diff(plan)
     for file in plan.install:
         there = seen[file.path]
         entries.append(

@@ -5,8 +5,13 @@
 
 from __future__ import annotations
 
+import datetime
 import typing as t
+from collections.abc import Mapping, Sequence
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Process
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import Findings, findings
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._helper_rules import RULES
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import (
     _generations,
@@ -16,6 +21,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge imp
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import look
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import Manifest
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._preflight import expiry_warnings
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._prove import probe_service, status_rows
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._read import (
     Picture,
@@ -40,6 +46,7 @@ def status(request: Request, declared: bool, probe: bool, host: LocalHost) -> di
     endpoints = status_rows(services, look([], services, platform, host), BACKENDS, platform)
     answers = [row for service in services if probe and service.enabled for row in probe_service(service, platform)]
     files = _file_rows(manifest)
+    now = datetime.datetime.now(datetime.timezone.utc)
     result: dict[str, t.Any] = {
         "services": [service.to_json() for service in services],
         "endpoints": endpoints,
@@ -53,9 +60,11 @@ def status(request: Request, declared: bool, probe: bool, host: LocalHost) -> di
             *(f"{row['service']}: {row['problem']}" for row in answers if row["problem"]),
             *(f"{row['path']}: {row['problem']}" for row in files if row["problem"]),
             *_health(services, platform, host),
+            *_guard(manifest, files, platform, processes, host),
             *_unfinished(),
             *_state.problems(),
         ],
+        "warnings": [text for service in services for text in expiry_warnings(service, now)],
     }
     if declared:
         plan = make_plan(read(request, host))
@@ -70,12 +79,11 @@ def status(request: Request, declared: bool, probe: bool, host: LocalHost) -> di
             f"{each.name}: not as declared: {each.action}, {each.reason}" for each in steps if each.action != "none"
         ]
         result["problems"] += _of_no_service(plan.picture, files)
-        # Files and sockets are right all the same.
-        result["problems"] += [f"guard: {text}" for text in (plan.picture.guard_problem,) if text]
+        result["warnings"] = list(plan.picture.warnings)
     return result
 
 
-def _of_no_service(picture: Picture, rows: list[dict[str, str]]) -> list[str]:
+def _of_no_service(picture: Picture, rows: Sequence[Mapping[str, str]]) -> list[str]:
     """What services share and is there, but with another owner or mode, or other content, than it should have."""
     told = {row["path"] for row in rows if row["problem"]}
     return [
@@ -84,6 +92,19 @@ def _of_no_service(picture: Picture, rows: list[dict[str, str]]) -> list[str]:
         for seen in (picture.seen[file.path],)
         if seen is not None and not file.service and file.path not in told
     ]
+
+
+def _guard(
+    manifest: Manifest,
+    files: Sequence[Mapping[str, str]],
+    platform: Platform,
+    processes: Sequence[Process],
+    host: LocalHost,
+) -> list[str]:
+    """Files and sockets are right all the same when somebody has removed the rules from the kernel."""
+    written = RULES in manifest.files and not any(row["problem"] for row in files if row["path"] == RULES)
+    found = findings(platform, processes, host) if written else Findings()
+    return [f"guard: {found.problem}"] if found.problem else []
 
 
 def _unfinished() -> list[str]:

@@ -15,16 +15,19 @@ import pytest
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import (
     _helper_attendant,
     _helper_binder,
+    _helper_environment,
     _helper_gate,
+    _helper_guard,
     _helper_internal,
     _helper_proxy,
     _helper_record,
+    _helper_rules,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._programs import program
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _paths
 
-SHARING = (_helper_attendant, _helper_binder, _helper_record)
-ALONE = (_helper_internal, _helper_proxy)
+SHARING = (_helper_attendant, _helper_binder, _helper_guard, _helper_record)
+ALONE = (_helper_environment, _helper_internal, _helper_proxy, _helper_rules)
 
 
 def defined(text: str) -> list[str]:
@@ -66,3 +69,7 @@ def test_a_program_without_the_part_is_its_source(module: ModuleType) -> None:
 def test_what_starts_for_each_connection_has_a_mask_of_its_own() -> None:
     assert "\numask 077\n" in _helper_gate.PROGRAM
     assert "os.umask(0o077)" in program(_helper_record)
+
+
+def test_what_stays_has_a_mask_of_its_own() -> None:
+    assert "os.umask(0o077)" in program(_helper_guard)

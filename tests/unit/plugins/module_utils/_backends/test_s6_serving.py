@@ -190,8 +190,8 @@ def test_guard_is_loaded_before_anything_listens(name: str, loads: bool) -> None
     for chain in chains(files_of(name)).values():
         order = [program for program, _words in chain.programs]
         blocks = [words[0] for words in chain.arguments("if")]
-        assert any("/etc/superserver/guard.nft" in block[-1] for block in blocks) is loads
-        assert not loads or "/etc/superserver/guard.nft" in blocks[0][-1]
+        assert any("/usr/local/lib/superserver/guard" in block for block in blocks) is loads
+        assert not loads or "apply" in blocks[0]
         assert order.index("fdmove") < (order.index("if") if blocks else len(order))
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _helper_internal
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import HEADER, File
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard_boot import keeper_files
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_handlers import TOLD as HANDED_ON
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_parts import (
     UNITS,
@@ -317,7 +318,7 @@ with_analyzer = pytest.mark.skipif(not ANALYZER, reason="systemd-analyze is not 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_systemd_takes_the_units(version: str, tmp_path: Path) -> None:
     files = [file for name in SERVICES for file in files_of(name, VERSIONS[version])]
-    goldens.stage(files, tmp_path)
+    goldens.stage([*files, *keeper_files(VERSIONS[version])], tmp_path)
     said = Systemd().check(str(tmp_path), files, VERSIONS[version], machine())
     # An older systemd says so of each setting that it does not know, and of nothing else.
     unknown = "Unknown key 'PollLimitIntervalSec' in section [Socket], ignoring."

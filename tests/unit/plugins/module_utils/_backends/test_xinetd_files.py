@@ -17,6 +17,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import INTERNAL
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xinetd_attributes import OWNED, VALUES
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xinetd_files import (
+    DROP_IN,
     ENTRIES,
     HANDLERS,
     entries,
@@ -309,8 +310,16 @@ def test_daemon_is_never_given_an_access_list() -> None:
 
 def test_what_the_guard_counts_is_not_counted_twice() -> None:
     one = made("echo", listen=[{"tcp": "7"}, {"tcp": "8"}], connections={"max": 5, "per_source": 2})
-    for entry in read(one):
+    for entry in read(one, replace(HOST, init="systemd")):
         assert (entry.one("instances"), entry.one("per_source")) == ("1000", "UNLIMITED")
+
+
+@pytest.mark.parametrize(("fields", "waits"), [({}, False), ({"connections": {"max": 5}}, True)])
+def test_xinetd_starts_after_the_rules_that_it_needs(fields: Fields, waits: bool) -> None:
+    one = made("echo", listen=[{"tcp": "7"}, {"tcp": "8"}], **fields)
+    (drop_in,) = (file.content for file in XINETD.render([one], replace(HOST, init="systemd")) if file.path == DROP_IN)
+    for name in ("Requires", "After"):
+        assert (f"\n{name}=superserver-guard.service\n" in drop_in) is waits
 
 
 @given(declarations(), st.booleans())

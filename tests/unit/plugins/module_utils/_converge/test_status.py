@@ -11,8 +11,12 @@ from types import SimpleNamespace
 import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import File
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _status
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import Findings
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._helper_rules import RULES
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _manifest, _status
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import Manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._read import Request
+from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._files import Seen
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 
@@ -24,21 +28,47 @@ class Nothing:
         return 0, "", ""
 
 
-@pytest.mark.parametrize("problem", ["", "the nftables table inet superserver is not loaded"])
-def test_rules_that_are_not_loaded_are_a_problem(problem: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def found(monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., dict[str, t.Any]]:
+    """Looks at a host that has rules of the guard, with a declaration and without."""
+    written = Manifest(files={RULES: {"service": "", "kind": "file", "digest": "0"}})
+    monkeypatch.setattr(_manifest, "load", lambda: written)
+
+    def look(problem: str, declared: bool, changed: bool = False) -> dict[str, t.Any]:
+        seen = SimpleNamespace(digest="1" if changed else "0")
+        monkeypatch.setattr(_files, "look", lambda path: seen)
+        monkeypatch.setattr(_status, "findings", lambda platform, processes, host: Findings(problem))
+        picture = SimpleNamespace(takeover=SimpleNamespace(steps=()), warnings=["echo: about to expire"], dirty=())
+        monkeypatch.setattr(_status, "read", lambda request, host: picture)
+        monkeypatch.setattr(_status, "make_plan", lambda read: SimpleNamespace(actions=(), picture=read))
+        return _status.status(Request((), {}), declared, False, LocalHost(Nothing()))
+
+    return look
+
+
+@pytest.mark.parametrize("declared", [True, False])
+@pytest.mark.parametrize("problem", ["", "the nftables table inet superserver: it is not loaded"])
+def test_rules_that_are_not_loaded_are_a_problem(
+    problem: str, declared: bool, found: t.Callable[..., dict[str, t.Any]]
+) -> None:
     """Files, sockets and super-servers are all right then, and everybody may connect."""
-    picture = SimpleNamespace(takeover=SimpleNamespace(steps=()), guard_problem=problem, dirty=())
-    monkeypatch.setattr(_status, "read", lambda request, host: picture)
-    monkeypatch.setattr(_status, "make_plan", lambda read: SimpleNamespace(actions=(), picture=read))
-    found = _status.status(Request((), {}), True, False, LocalHost(Nothing()))
-    assert found["problems"] == ([f"guard: {problem}"] if problem else [])
+    assert found(problem, declared)["problems"] == ([f"guard: {problem}"] if problem else [])
+
+
+def test_rules_whose_file_was_changed_are_told_as_that(found: t.Callable[..., dict[str, t.Any]]) -> None:
+    assert found("another", declared=False, changed=True)["problems"] == [f"{RULES}: changed"]
+
+
+def test_what_a_run_would_warn_of_is_told(found: t.Callable[..., dict[str, t.Any]]) -> None:
+    assert found("", declared=True)["warnings"] == ["echo: about to expire"]
+    assert found("", declared=False)["warnings"] == []
 
 
 def test_a_directory_that_keeps_services_out_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     """As a run with another mask has left it; no service of its own has it."""
     folder, absent = File("/etc/superserver", mode=0o755, kind="directory"), File("/etc/superserver/a")
     seen = {folder.path: Seen("directory", b"", 0o700, "root", "root"), absent.path: None}
-    picture = SimpleNamespace(takeover=SimpleNamespace(steps=()), guard_problem="", dirty=(folder, absent), seen=seen)
+    picture = SimpleNamespace(takeover=SimpleNamespace(steps=()), warnings=(), dirty=(folder, absent), seen=seen)
     monkeypatch.setattr(_status, "read", lambda request, host: picture)
     monkeypatch.setattr(_status, "make_plan", lambda read: SimpleNamespace(actions=(), picture=read))
     found = _status.status(Request((), {}), True, False, LocalHost(Nothing()))

@@ -79,12 +79,14 @@ def test_what_a_sandbox_hides() -> None:
     assert not any("sandbox" in problem.message for problem in certificate_problems(declared))
 
 
-def test_an_expired_certificate_is_told_with_its_date(tmp_path: Path) -> None:
+def test_a_certificate_that_expires_is_told_with_its_date(tmp_path: Path) -> None:
     path = make(tmp_path, "mine")
     end = expiry(str(path))
     assert abs(end - datetime.datetime.now(UTC) - datetime.timedelta(30)) < datetime.timedelta(hours=1)
     declared = service(tls={"certificate": str(path), "key": str(path)})
-    assert expiry_warnings(declared, end - datetime.timedelta(1)) == []
+    assert expiry_warnings(declared, end - datetime.timedelta(15)) == []
+    (warning,) = expiry_warnings(declared, end - datetime.timedelta(13))
+    assert f"expires on {end:%Y-%m-%d}" in warning
     (warning,) = expiry_warnings(declared, end + datetime.timedelta(1))
     assert f"expired on {end:%Y-%m-%d}" in warning
     assert expiry_warnings(service(), end) == []
