@@ -19,6 +19,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._re
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _manifest, _preflight, _secrets
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._adopt import plan_takeover
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._adoption import Takeover
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._counting import counting_problems
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import Live, listener_problem, look
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import Manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._plan import Condition
@@ -204,8 +205,11 @@ def _preflight_all(picture: Picture, check: bool, host: LocalHost) -> list[str]:
         picture.want.values(), picture.have, picture.live, BACKENDS, picture.platform, picture.takeover.standing
     )
     problems += picture.takeover.problems
+    uncounted, some_uncounted = counting_problems(picture.want.values(), picture.platform, host)
+    problems += uncounted
     if problems or (absent and not check):
         raise InvalidDeclaration([*absent, *problems])
     now = datetime.datetime.now(datetime.timezone.utc)
     expired = [text for service in picture.want.values() for text in _preflight.expiry_warnings(service, now)]
-    return [*(f"would be refused as things are: {problem}" for problem in absent), *expired]
+    would_be = [f"would be refused as things are: {problem}" for problem in absent]
+    return [*would_be, *some_uncounted, *expired]

@@ -19,6 +19,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge imp
     _manifest,
     _state,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._counting import counting_problems
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import look
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import Manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._preflight import expiry_warnings
@@ -47,6 +48,7 @@ def status(request: Request, declared: bool, probe: bool, host: LocalHost) -> di
     answers = [row for service in services if probe and service.enabled for row in probe_service(service, platform)]
     files = _file_rows(manifest)
     now = datetime.datetime.now(datetime.timezone.utc)
+    uncounted, some_uncounted = counting_problems(services, platform, host)
     result: dict[str, t.Any] = {
         "services": [service.to_json() for service in services],
         "endpoints": endpoints,
@@ -60,11 +62,12 @@ def status(request: Request, declared: bool, probe: bool, host: LocalHost) -> di
             *(f"{row['service']}: {row['problem']}" for row in answers if row["problem"]),
             *(f"{row['path']}: {row['problem']}" for row in files if row["problem"]),
             *_health(services, platform, host),
+            *map(str, uncounted),
             *_guard(manifest, files, platform, processes, host),
             *_unfinished(),
             *_state.problems(),
         ],
-        "warnings": [text for service in services for text in expiry_warnings(service, now)],
+        "warnings": [*some_uncounted, *(text for service in services for text in expiry_warnings(service, now))],
     }
     if declared:
         plan = make_plan(read(request, host))
