@@ -53,7 +53,7 @@ def connect(port=7007, source="127.0.0.1"):
     client.bind((source, 0))
     try:
         client.connect(("::1" if ":" in source else "127.0.0.1", port))
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, ConnectionResetError):
         client.close()
         return None
     return client

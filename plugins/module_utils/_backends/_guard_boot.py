@@ -59,7 +59,7 @@ def required(platform: Platform) -> list[tuple[str, str]]:
 
 def service_directory(platform: Platform) -> list[File]:
     """The keeper as one more service of s6, where that is the first process."""
-    load = f"[ ! -e {RULES} ] || {_left_behind(platform)}"
+    load = f"[ ! -e {RULES} ] || {_load_again(platform)}"
     contents = [
         ("run", script(_run(platform), platform, "keeps the guard's rules loaded"), 0o755),
         ("finish", script([command(platform.program("sh"), "-c", load)], platform), 0o755),
@@ -82,13 +82,25 @@ def loaded_first(platform: Platform) -> str:
     return block("if", command(*applying(platform, PATIENCE)))
 
 
-def _left_behind(platform: Platform) -> str:
+def _load_again(platform: Platform) -> str:
     """Shell words that load the rules where the keeper has taken its table along."""
     nft = platform.program("nft")
-    return f"{nft} -t list table inet {TABLE} >/dev/null 2>&1 || exec {nft} -f {RULES}"
+    return f"{nft} -t list table inet {TABLE} >/dev/null 2>&1 || {nft} -f {RULES}"
+
+
+def _loop(platform: Platform) -> str:
+    """Shell words that start the keeper again when it was killed. Were that left to systemd, it would also start again
+    everything that requires the unit, and close ports for that."""
+    return (
+        f"while :; do {' '.join(keeping(platform))}; code=$?; "
+        f'[ "$code" -gt 128 ] || exit "$code"; {_load_again(platform)}; sleep 0.1; done'
+    )
 
 
 def _unit(platform: Platform) -> str:
+    # systemd has a meaning for a single dollar sign.
+    loop = _loop(platform).replace("$", "$$")
+    shell = platform.program("sh")
     return f"""# {HEADER}: changes made here are undone by its next run.
 
 [Unit]
@@ -103,9 +115,10 @@ StartLimitIntervalSec=0
 
 [Service]
 Type=notify
-ExecStart={" ".join(keeping(platform))}
+NotifyAccess=all
+ExecStart={shell} -c '{loop}'
 ExecReload={" ".join(applying(platform, PATIENCE))}
-ExecStopPost=-{platform.program("sh")} -c '{_left_behind(platform)}'
+ExecStopPost=-{shell} -c '{_load_again(platform)}'
 Restart=always
 RestartSec=100ms
 # Without its rules everybody could connect: others are to be ended first when memory is short.

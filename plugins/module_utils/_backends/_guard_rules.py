@@ -12,7 +12,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import HEADER
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._helper_rules import TABLE
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard_counting import (
+    OPENING,
+    chain_lines,
+    render_count,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._helper_rules import TABLE, hooked
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_access import AccessList, compile_access
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
@@ -21,7 +26,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_record
 
 _FAMILIES = {"ipv4": ("ip", "ipv4_addr"), "ipv6": ("ip6", "ipv6_addr")}
 _ACCESS = ("access.allow", "access.deny")
-_OPENING = "tcp flags & (fin | syn | rst | ack) == syn"
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
 
 
@@ -29,15 +33,17 @@ def render_rules(guarded: Sequence[tuple[Service, frozenset[str]]], platform: Pl
     """The file of rules, for services with the fields that the guard enforces of each."""
     sets: list[str] = []
     chains: list[str] = []
-    jumps: list[str] = []
+    jumps: dict[str, list[str]] = {"input": [], "output": []}
     for service, fields in guarded:
-        chain = f"service-{service.name}"
-        for listener in service.listeners(platform.ipv6):
-            if listener.transport != "unix":
-                jumps.append(f"\t\t{_match(listener)} jump {chain}")
+        listeners = [each for each in service.listeners(platform.ipv6) if each.transport != "unix"]
+        jumps["input"] += [f"{_match(each)} jump service-{service.name}" for each in listeners]
         rules = _interface_rules(service, platform) + _access_rules(service, fields, sets)
-        rules += _rate_rules(service, fields, sets, chains) + _count_rules(service, fields, sets)
-        chains += [f"\tchain {chain} {{", *(f"\t\t{rule}" for rule in rules), "\t}"]
+        rules += _rate_rules(service, fields, sets, chains) + _source_rules(service, fields, sets)
+        if "connections.max" in fields:
+            rules += render_count(service.name, service.connections.max or 0, sets, chains)
+            leaving = [_match(each, "s") for each in listeners if each.transport == "tcp"]
+            jumps["output"] += [f"{match} jump leave-{service.name}" for match in leaving]
+        chains += chain_lines(f"service-{service.name}", rules)
     lines = [
         f"# {HEADER}: changes made here are undone by its next run.",
         # Adding before deleting makes the replacement work whether the table exists or not.
@@ -46,23 +52,21 @@ def render_rules(guarded: Sequence[tuple[Service, frozenset[str]]], platform: Pl
         f"table inet {TABLE} {{",
         *sets,
         *chains,
-        "\tchain input {",
-        "\t\ttype filter hook input priority filter - 10; policy accept;",
-        *jumps,
-        "\t}",
+        *(line for hook, rules in jumps.items() if rules for line in chain_lines(hook, [hooked(hook), *rules])),
         "}",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _match(listener: Listener) -> str:
-    port = f"{listener.transport} dport {listener.port}"
+def _match(listener: Listener, side: str = "d") -> str:
+    """What is sent to a listener (its side is the destination), or what comes from it (the source)."""
+    port = f"{listener.transport} {side}port {listener.port}"
     if listener.family == "dual":
         return port
     prefix, _type = _FAMILIES[listener.family]
     if listener.wildcard:
         return f"meta nfproto {listener.family} {port}"
-    return f"{prefix} daddr {listener.address} {port}"
+    return f"{prefix} {side}addr {listener.address} {port}"
 
 
 def _interface_rules(service: Service, platform: Platform) -> list[str]:
@@ -86,13 +90,13 @@ def _rate_rules(service: Service, fields: frozenset[str], sets: list[str], chain
         return []
     over = f"limit rate over {_per_unit(rate)} burst {rate.count} packets"
     if not rate.pause:
-        return [f"{_OPENING} {over} counter reject with tcp reset"]
+        return [f"{OPENING} {over} counter reject with tcp reset"]
     name = f"paused-{service.name}"
-    chains += [f"\tchain {name} {{", f"\t\t{_OPENING} counter reject with tcp reset", "\t}"]
+    chains += chain_lines(name, [f"{OPENING} counter reject with tcp reset"])
     sets += [f"\tset {name} {{", "\t\ttype inet_proto; flags dynamic,timeout;", "\t}"]
     return [
         f"meta l4proto @{name} jump {name}",
-        f"{_OPENING} {over} add @{name} {{ meta l4proto timeout {rate.pause}s }} jump {name}",
+        f"{OPENING} {over} add @{name} {{ meta l4proto timeout {rate.pause}s }} jump {name}",
     ]
 
 
@@ -113,7 +117,7 @@ def _access_rules(service: Service, fields: frozenset[str], sets: list[str]) -> 
     for transport, refuse in (("tcp", "reject with tcp reset"), ("udp", "drop")):
         if not service.has(transport):
             continue
-        opening = _OPENING if transport == "tcp" else "meta l4proto udp"
+        opening = OPENING if transport == "tcp" else "meta l4proto udp"
         for family in ("ipv4", "ipv6"):
             condition = _condition(service, compiled, family, sets)
             if condition is not None:
@@ -139,17 +143,16 @@ def _condition(service: Service, compiled: AccessList, family: str, sets: list[s
     return f"{prefix} saddr {'!= ' if compiled.closed else ''}@{name} "
 
 
-def _count_rules(service: Service, fields: frozenset[str], sets: list[str]) -> list[str]:
+def _source_rules(service: Service, fields: frozenset[str], sets: list[str]) -> list[str]:
+    """Counted from the first packet: who forges an address uses up the limit of nobody but that address."""
+    if "connections.per_source" not in fields:
+        return []
     rules = []
-    if "connections.max" in fields:
-        limit = service.connections.max
-        rules.append(f"meta l4proto tcp ct state new ct count over {limit} counter reject with tcp reset")
-    if "connections.per_source" in fields:
-        for family, (prefix, kind) in _FAMILIES.items():
-            name = f"sources-{service.name}-{family}"
-            sets += [f"\tset {name} {{", f"\t\ttype {kind}; size 65535; flags dynamic;", "\t}"]
-            rules.append(
-                f"meta l4proto tcp ct state new add @{name} {{ {prefix} saddr ct count over "
-                f"{service.connections.per_source} }} counter reject with tcp reset"
-            )
+    for family, (prefix, kind) in _FAMILIES.items():
+        name = f"sources-{service.name}-{family}"
+        sets += [f"\tset {name} {{", f"\t\ttype {kind}; size 65535; flags dynamic;", "\t}"]
+        rules.append(
+            f"meta l4proto tcp ct state new add @{name} {{ {prefix} saddr ct count over "
+            f"{service.connections.per_source} }} counter reject with tcp reset"
+        )
     return rules

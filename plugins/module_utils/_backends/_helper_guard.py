@@ -29,6 +29,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host._paths 
 
 SOCKET = "/run/superserver/guard.socket"
 BESIDE = "guard_rules.py"
+# How often to try to mend what others have changed, and the seconds in between.
+ATTEMPTS, PAUSE = 50, 0.1
 # How "apply" ends: nft refuses the rules, or nobody runs that could load them.
 REFUSED, NOBODY = 1, 3
 
@@ -328,7 +330,18 @@ def keep(descriptor: str = "") -> None:
         if server in ready:
             answer(server, keeper)
         if events in ready and changed(events, keeper.rules.TABLE):
-            keeper.apply()
+            mend(keeper)
+
+
+def mend(keeper: Keeper) -> None:
+    """Load what others have removed; they may be at it still."""
+    for _attempt in range(ATTEMPTS):
+        try:
+            return keeper.apply()
+        except (Failed, OSError) as exc:
+            print(f"guard: {exc}", file=sys.stderr, flush=True)
+            time.sleep(PAUSE)
+    sys.exit(1)
 
 
 def apply(seconds: float) -> tuple[int, str]:

@@ -25,9 +25,13 @@ _HANDLE = re.compile(r"\s+# (?:.* )?handle (\d+).*$")
 _COUNTED = re.compile(r"counter packets \d+ bytes \d+")
 _HOOK = "type filter hook "
 _ELEMENTS = "elements = "
-# The chain that packets come to, as nft prints it; in a draft it is not one.
-INPUT = "input"
-_HOOKED = f"{_HOOK}input priority filter - 10; policy accept;"
+# Chains that packets come to, which a draft has no hooks for.
+_HOOKED = ("input", "output")
+
+
+def hooked(name: str) -> str:
+    """How packets come to a chain, as nft prints it."""
+    return f"{_HOOK}{name} priority filter - 10; policy accept;"
 
 
 class Content(t.NamedTuple):
@@ -57,7 +61,7 @@ def content(listing: str) -> Content | None:
         else:
             found.rest.append(f"{kind} {name}".strip())
     if listing.lstrip().startswith(f"table inet {DRAFT} "):
-        found.chains[INPUT] = _HOOKED
+        found.chains.update({name: hooked(name) for name in _HOOKED if name in found.chains})
     return found
 
 
@@ -207,7 +211,9 @@ def edits(have: Content, want: Content, text: str) -> list[str]:
 
 def _refers(rule: str, sets: set[str], chains: set[str]) -> bool:
     """Whether a rule uses a set that goes, or jumps to a chain that does."""
-    return any(f"@{name}" in rule.split() for name in sets) or any(rule.endswith(f"jump {name}") for name in chains)
+    return any(f"@{name}" in rule.split() for name in sets) or any(
+        rule.endswith((f"jump {name}", f"goto {name}")) for name in chains
+    )
 
 
 def _rule_edits(

@@ -141,7 +141,11 @@ def test_rules_replace_the_whole_table_and_no_other(tmp_path: Path) -> None:
     found = [entry for entry in json.loads(done.stdout)["nftables"] if "metainfo" not in entry]
     assert [entry["table"]["name"] for entry in found if "table" in entry] == ["other", "superserver"]
     chains = {entry["chain"]["name"] for entry in found if "chain" in entry}
-    assert chains == {"input", *(f"service-{entry['name']}" for entry in LIMITS)}
+    counting = [entry["name"] for entry in LIMITS if "max" in entry["connections"]]
+    assert chains == {
+        *("input", "output", *(f"service-{entry['name']}" for entry in LIMITS)),
+        *(f"{kind}-{name}" for kind in ("admit", "leave", "gone") for name in counting),
+    }
 
 
 # Connects to ports of loopback addresses, from loopback addresses, and says what came of it.
@@ -161,7 +165,7 @@ for source in request["sources"]:
         client.connect(("::1" if ":" in source else "127.0.0.1", request["port"]))
         held.append(client)
         answers.append(True)
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, ConnectionResetError):
         answers.append(False)
 print(json.dumps(answers))
 """

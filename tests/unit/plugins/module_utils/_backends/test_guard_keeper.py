@@ -145,7 +145,7 @@ for name in ("more", "changed", "less"):
     os.replace(FOLDER + "/" + name, FOLDER + "/rules")
     assert apply() == (0, ""), name
     answers.append(connect(7008) is None)
-counted = sh("nft list chain inet superserver service-limited")
+counted = sh("nft list chain inet superserver admit-limited")
 answers.append("counter packets 4 " in counted or counted)
 for client in held:
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\\1\\0\\0\\0\\0\\0\\0\\0")
