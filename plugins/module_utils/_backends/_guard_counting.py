@@ -20,8 +20,10 @@ _RESET = "tcp flags & rst == rst"
 _LAST = "tcp flags & fin == fin"
 
 # Bits of a connection's label: it began under these rules; there was no room by the first count; it is in the set; the
-# service, or the client, has sent its last.
-_BEGUN, _DOUBTFUL, _COUNTED, _CLIENT_ENDED, _SERVER_ENDED = 127, 126, 125, 124, 123
+# client, or the service, has sent its last; the rate has been asked about it.
+_BEGUN, _DOUBTFUL, _COUNTED, _CLIENT_ENDED, _SERVER_ENDED, _RATED = 127, 126, 125, 124, 123, 122
+# Only who gets what the service has answered can send this.
+_ANSWERED = f"ct label {_BEGUN} ct state established tcp flags & (syn | rst) == 0"
 # How long the set has a connection that nothing is heard of: as long as the kernel has by default (nf_conntrack), when
 # one side has ended and when none has.
 _IDLE, _ENDING = "5d", "2m"
@@ -48,9 +50,26 @@ def render_count(service: str, most: int, sets: list[str], chains: list[str]) ->
     chains += chain_lines(f"leave-{service}", _ending(service, _SERVER_ENDED, _CLIENT_ENDED))
     return [
         f"{OPENING} ct state new ct label set {_BEGUN} ct count over {most} ct label set {_DOUBTFUL}",
-        f"ct label {_BEGUN} ct state established tcp flags & (syn | rst) == 0 jump admit-{service}",
+        f"{_ANSWERED} jump admit-{service}",
         *_ending(service, _CLIENT_ENDED, _SERVER_ENDED),
     ]
+
+
+def render_rate(service: str, over: str, pause: int, sets: list[str], chains: list[str]) -> list[str]:
+    """Rules for the chain of a service that is to be ``over`` a rate with clients that have answered, and what they
+    need. That it pauses is an entry of its set that goes by itself; who comes meanwhile is refused at once."""
+    members = f"paused-{service}"
+    refused = f"refused-{service}"
+    chains += chain_lines(refused, ["counter reject with tcp reset"])
+    pausing = f"add @{members} {{ meta l4proto timeout {pause}s }} " if pause else ""
+    once = [f"ct label {_RATED} return", f"ct label set {_RATED} {over} {pausing}jump {refused}"]
+    chains += chain_lines(f"rate-{service}", once)
+    begin = [f"{OPENING} ct state new ct label set {_BEGUN}", f"{_ANSWERED} jump rate-{service}"]
+    if not pause:
+        return begin
+    sets += [f"\tset {members} {{", "\t\ttype inet_proto; flags dynamic,timeout;", "\t}"]
+    chains += chain_lines(members, [f"{OPENING} counter reject with tcp reset"])
+    return [f"meta l4proto @{members} jump {members}", *begin]
 
 
 def _ending(service: str, mine: int, other: int) -> list[str]:

@@ -16,6 +16,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._gu
     OPENING,
     chain_lines,
     render_count,
+    render_rate,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._helper_rules import TABLE, hooked
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
@@ -80,24 +81,12 @@ def _interface_rules(service: Service, platform: Platform) -> list[str]:
 
 
 def _rate_rules(service: Service, fields: frozenset[str], sets: list[str], chains: list[str]) -> list[str]:
-    """A bucket of ``count`` tokens that is full again after ``interval``.
-
-    That a service pauses is an entry of its set that goes by itself; nft takes no rule that looks the protocol up and
-    then resets the connection.
-    """
+    """A bucket of ``count`` tokens that is full again after ``interval``."""
     rate = service.connections.rate
     if rate is None or "connections.rate.count" not in fields:
         return []
     over = f"limit rate over {_per_unit(rate)} burst {rate.count} packets"
-    if not rate.pause:
-        return [f"{OPENING} {over} counter reject with tcp reset"]
-    name = f"paused-{service.name}"
-    chains += chain_lines(name, [f"{OPENING} counter reject with tcp reset"])
-    sets += [f"\tset {name} {{", "\t\ttype inet_proto; flags dynamic,timeout;", "\t}"]
-    return [
-        f"meta l4proto @{name} jump {name}",
-        f"{OPENING} {over} add @{name} {{ meta l4proto timeout {rate.pause}s }} jump {name}",
-    ]
+    return render_rate(service.name, over, rate.pause or 0, sets, chains)
 
 
 def _per_unit(rate: Rate) -> str:

@@ -98,7 +98,16 @@ def limited(connections: dict[str, t.Any], folder: Path) -> None:
 
 
 @with_nftables
-@pytest.mark.parametrize("connections", [{"max": 100}, {"per_source": 3}, {"max": 100, "per_source": 3}])
+@pytest.mark.parametrize(
+    "connections",
+    [
+        {"max": 100},
+        {"per_source": 3},
+        {"max": 100, "per_source": 3},
+        {"rate": {"count": 50, "interval": 60}},
+        {"max": 100, "rate": {"count": 50, "interval": 60, "pause": 60}},
+    ],
+)
 def test_packets_from_nobody_do_not_use_up_a_limit(connections: dict[str, t.Any], tmp_path: Path) -> None:
     limited(connections, tmp_path)
     found = story(
@@ -136,3 +145,21 @@ print(json.dumps(answers))
         tmp_path,
     )
     assert found == [True] * 10
+
+
+@with_nftables
+@pytest.mark.parametrize(("pause", "later"), [(0, True), (60, False)])
+def test_a_rate_is_that_of_clients(pause: int, later: bool, tmp_path: Path) -> None:
+    """One more than three at once is too many; after a second there is room for one, unless the service pauses."""
+    limited({"rate": {"count": 3, "interval": 3, **({"pause": pause} if pause else {})}}, tmp_path)
+    found = story(
+        CLIENTS
+        + """
+answers = [bool(client()) for _time in range(3)] + [any(client() for _time in range(5))]
+time.sleep(1.5)
+answers.append(bool(client()))
+print(json.dumps(answers))
+""",
+        tmp_path,
+    )
+    assert found == [True, True, True, False, later]
