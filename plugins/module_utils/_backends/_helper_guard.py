@@ -18,6 +18,7 @@ import ctypes
 import importlib.util
 import os
 import select
+import signal
 import socket
 import struct
 import subprocess
@@ -314,8 +315,17 @@ def announce(descriptor: str) -> None:
             manager.sendall(b"READY=1")
 
 
+def end(number: int, _frame: t.Any) -> None:
+    """Take the socket along, and die of the signal all the same."""
+    if os.path.lexists(SOCKET):
+        os.unlink(SOCKET)
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+
+
 def keep(descriptor: str = "") -> None:
     """Load the rules and stay."""
+    signal.signal(signal.SIGTERM, end)
     # Whatever changes while the rules are loaded is seen afterwards.
     events = changes()
     keeper = Keeper()

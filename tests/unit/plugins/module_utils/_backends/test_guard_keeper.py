@@ -209,6 +209,21 @@ keeper.kill()
 
 
 @with_nftables
+def test_keeper_that_is_told_to_end_takes_its_socket_along(tmp_path: Path) -> None:
+    install(rules(DENIED), tmp_path)
+    found = story(
+        """
+keeper = keep()
+there = os.path.exists(FOLDER + "/socket")
+keeper.terminate()
+print(json.dumps([there, keeper.wait(), os.path.exists(FOLDER + "/socket")]))
+""",
+        tmp_path,
+    )
+    assert found == [True, -15, False]
+
+
+@with_nftables
 def test_keeper_sleeps(tmp_path: Path) -> None:
     """Changes of tables of others cost a look at the message, and memory is that of one small process."""
     install(rules(DENIED), tmp_path, owning=False)
