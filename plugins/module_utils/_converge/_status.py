@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import typing as t
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Process
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import Findings, findings
@@ -39,7 +40,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_platfo
 def status(request: Request, declared: bool, probe: bool, host: LocalHost) -> dict[str, t.Any]:
     """Everything that ``services_info`` returns."""
     manifest = _manifest.load()
-    services = sorted(manifest.built().values(), key=lambda service: service.name)
+    # What is said of these names them, and not their place in the record.
+    services = [replace(service, origins={}) for _name, service in sorted(manifest.built().items())]
     processes = host.processes()
     programs = request.bin_directory or manifest.s6_bin_dir
     manager = manifest.manager(request.s6_rc)

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import datetime
 import typing as t
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -13,12 +15,13 @@ import pytest
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import File
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import Findings
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._helper_rules import RULES
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _manifest, _status
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _manifest, _preflight, _status
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import Manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._read import Request
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._files import Seen
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
+from ansible_collections.ondemand.superserver.tests.unit.declarations import service
 
 
 class Nothing:
@@ -73,3 +76,12 @@ def test_a_directory_that_keeps_services_out_is_a_problem(monkeypatch: pytest.Mo
     monkeypatch.setattr(_status, "make_plan", lambda read: SimpleNamespace(actions=(), picture=read))
     found = _status.status(Request((), {}), True, False, LocalHost(Nothing()))
     assert found["problems"] == ["/etc/superserver: not as declared, of root:root with mode 0700"]
+
+
+def test_what_is_told_of_a_service_has_its_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    certificate = tmp_path / "mine.pem"
+    held = service(tls={"certificate": str(certificate), "key": str(certificate)})
+    monkeypatch.setattr(_manifest, "load", lambda: Manifest(services={held.name: held.to_json()}))
+    monkeypatch.setattr(_preflight, "expiry", lambda path: datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc))
+    (warning,) = _status.status(Request((), {}), False, False, LocalHost(Nothing()))["warnings"]
+    assert warning.startswith(f'{held.name}.tls.certificate: "{certificate}" expired on ')
