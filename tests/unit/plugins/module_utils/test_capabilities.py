@@ -331,6 +331,23 @@ def test_without_nftables_what_it_would_do_is_refused(column: str) -> None:
     assert all("superserver_guard other than never" in reason for reason in found.values())
 
 
+@pytest.mark.parametrize(
+    ("column", "init", "reason"),
+    [
+        ("s6-networking", "s6", ""),
+        ("ucspi", "s6", ""),
+        ("xinetd", "s6", "systemd as PID 1, to start xinetd after the rules are loaded"),
+        ("xinetd", "other", "systemd as PID 1, to start xinetd after the rules are loaded"),
+        ("ucspi", "other", "systemd or s6 as PID 1, to load the rules at boot before anything listens"),
+    ],
+)
+def test_where_nothing_loads_rules_before_ports_open_they_are_refused(column: str, init: str, reason: str) -> None:
+    made = service(backend=BACKEND_OF[column], **{**LIMITED, **WAITING})
+    found = {refusal.row.field: refusal.reason for refusal in refusals([made], on(column, Platform(init=init)))}
+    assert set(found) == (LIMITS | LISTS if reason else set())
+    assert all(reason in text for text in found.values())
+
+
 DROPPABLE = [
     pytest.param(row, column, id=f"{row.field} ({row.case}) {column}")
     for row in ROWS
