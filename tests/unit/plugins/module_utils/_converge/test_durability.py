@@ -59,7 +59,7 @@ class Disk:
             self._contents[status.st_ino] = _read(path)
 
     def changes(self, what: str, path: str) -> None:
-        if Path(path).is_relative_to(self._root):
+        if path.startswith(f"{self._root}/"):
             self.moments.append((what, Path(path).relative_to(self._root), self.files()))
 
     def files(self) -> dict[str, bytes]:

@@ -39,8 +39,10 @@ JOURNAL: dict[str, t.Any] = {
     "policy": "auto",
     "bin_directory": "",
     "s6_rc": None,
-    "others": {"stop": [], "start": [], "failed": [], "masks": [], "xinetd": False, "owners": [], "closing": []}
-    | {"opening": []},
+    "others": {
+        **{key: [] for key in ("stop", "start", "failed", "masks", "owners", "closing", "opening")},
+        "xinetd": False,
+    },
     "confirmation": None,
 }
 
