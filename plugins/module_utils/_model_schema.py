@@ -341,9 +341,9 @@ SERVICE = Record(
             "file on the host with more variables for the environment, which root reads at each start of a handler. "
             "Its lines are NAME=value, comments that begin with `#`, or empty. A value reaches to the end of its line "
             "and means itself; backslashes, quotes at its beginning and blanks around it are refused. What "
-            "`environment` and `secrets` declare goes before what the file says. The file and all directories on the "
-            "way to it must be root's, and writable for nobody else, and none of them a symbolic link. While it is "
-            "missing, or has any other line, no handler starts",
+            "`environment` and `secrets` declare goes before what the file says. It must be root's, writable for "
+            "nobody else and no symbolic link, and nobody but root may be able to write the directories on the way to "
+            "it. While it is missing, or has any other line, no handler starts",
         ),
         Field(
             "secrets",

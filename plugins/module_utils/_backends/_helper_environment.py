@@ -14,8 +14,8 @@ everything else, and what is given here before the file.
 
 ``-q``: standard error is the client's, so that syslog is told what is wrong.
 
-This file is installed on hosts as a program of its own, so it imports nothing but the standard library. It is started
-twice for each connection: without ``re``, ``signal`` and ``typing`` that takes half the time.
+This file is installed on hosts as a program of its own, with what it imports of the collection in its place. It is
+started twice for each connection: without ``re``, ``signal`` and ``typing`` that takes half the time.
 """
 
 from __future__ import annotations
@@ -25,6 +25,13 @@ import os
 import stat
 import sys
 import syslog
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._paths import (
+    Folder,
+    Unsafe,
+    declared,
+    trusted,
+)
 
 PATH = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -116,44 +123,41 @@ def is_text(value: bytes) -> bool:
 
 def content(path: str) -> bytes:
     """What stands in a file that nobody but root can have written or put there. Raises Refused."""
-    names = [name for name in path.split("/") if name]
-    descriptor = os.open("/", os.O_RDONLY | os.O_DIRECTORY)
+    folder, name = os.path.split(path)
     try:
-        for position, name in enumerate(names):
-            place = "/" + "/".join(names[: position + 1])
-            check_place(os.fstat(descriptor), os.path.dirname(place))
-            # A FIFO would keep whoever opens it.
-            kind = os.O_NONBLOCK if position + 1 == len(names) else os.O_DIRECTORY
-            inner = step(name, place, kind, descriptor)
-            os.close(descriptor)
-            descriptor = inner
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise Refused(f"{path} is not a file")
-        check_place(status, path)
-        if status.st_size > MOST:
-            raise Refused(f"{path} has more than {MOST} bytes")
+        with declared(folder) as here:
+            check_entry(here, name)
+            descriptor = here.open(name, os.O_RDONLY)
+    except Unsafe as unsafe:
+        raise Refused(str(unsafe)) from None
+    except OSError as exc:
+        raise Refused(f"{exc.filename or path} cannot be read: {exc.strerror}") from None
+    try:
+        check_file(os.fstat(descriptor), path)
         return read_all(descriptor)
     finally:
         os.close(descriptor)
 
 
-def step(name: str, place: str, kind: int, folder: int) -> int:
-    """Open what a directory has, without following a link."""
-    try:
-        if stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
-            raise Refused(f"{place} is a symbolic link, which is not followed")
-        return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | kind, dir_fd=folder)
-    except OSError as exc:
-        raise Refused(f"{place} cannot be read: {exc.strerror}") from None
+def check_entry(folder: Folder, name: str) -> None:
+    """What everybody can write, such as /tmp, would not do harm, but whoever comes first would have the name."""
+    if folder.shared:
+        raise Refused(f"{folder.path} can be written by others than root, who could have anything read in its place")
+    status = folder.look(name)
+    if status is not None and stat.S_ISLNK(status.st_mode):
+        raise Refused(f"{folder.at(name)} is a symbolic link, which is not followed")
 
 
-def check_place(status: os.stat_result, place: str) -> None:
-    """Whoever can write a file or a directory on the way to it could have root read something else."""
-    if status.st_uid not in (0, os.geteuid()):
-        raise Refused(f"{place} belongs to somebody else than root, who could have anything read in its place")
+def check_file(status: os.stat_result, path: str) -> None:
+    """Whoever can write the file, also by another name, says what the handler gets."""
+    if not stat.S_ISREG(status.st_mode):
+        raise Refused(f"{path} is not a file")
+    if not trusted(status.st_uid):
+        raise Refused(f"{path} belongs to somebody else than root")
     if status.st_mode & stat.S_IWOTH or (status.st_mode & stat.S_IWGRP and status.st_gid not in (0, os.getegid())):
-        raise Refused(f"{place} can be written by others than root, who could have anything read in its place")
+        raise Refused(f"{path} can be written by others than root")
+    if status.st_size > MOST:
+        raise Refused(f"{path} has more than {MOST} bytes")
 
 
 def read_all(descriptor: int) -> bytes:

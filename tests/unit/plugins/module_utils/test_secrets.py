@@ -39,6 +39,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._module impor
     withhold,
 )
 from ansible_collections.ondemand.superserver.tests.unit.declarations import ECHO, Fields, service
+from ansible_collections.ondemand.superserver.tests.unit.programs import installed
 from ansible_collections.ondemand.superserver.tests.unit.test_properties import ANYTHING, VALUES
 
 COLUMNS = {
@@ -147,7 +148,7 @@ def test_scripts_deliver_byte_for_byte(kind: str, hidden: dict[str, str], shown:
     setpriv.chmod(0o755)
     made = service(exec=["/usr/bin/env", "-0"], secrets=hidden, environment=shown, **SCRIPTS[kind])
     # Where everything is here.
-    places = {ENVIRONMENT: _helper_environment.__file__, LOGS: str(home)}
+    places = {ENVIRONMENT: installed(_helper_environment), LOGS: str(home)}
     script = ""
     for file in BACKENDS["xinetd"].render([made], platform):
         if file.secret or file.path == SESSION:

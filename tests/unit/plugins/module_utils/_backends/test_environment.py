@@ -21,9 +21,10 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends imp
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._delivery import escaped
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import PATH
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_values import RESERVED_VARIABLES
+from ansible_collections.ondemand.superserver.tests.unit.programs import installed
 from ansible_collections.ondemand.superserver.tests.unit.test_properties import VALUES
 
-PROGRAM = [sys.executable, "-IS", helper.__file__]
+PROGRAM = [sys.executable, "-IS", installed(helper)]
 NULL = ["/usr/bin/env", "-0"]
 
 
@@ -124,7 +125,7 @@ def made_link(path: Path) -> None:
 def made_below_a_link(path: Path) -> None:
     path.parent.rmdir()
     path.parent.symlink_to(path.parent.parent)
-    made_open(path)
+    os.lchown(path.parent, 65534, 0)
 
 
 def made_open(path: Path) -> None:
@@ -136,6 +137,11 @@ def made_in_an_open_directory(path: Path) -> None:
     path.write_text("A=b")
     path.chmod(0o600)
     path.parent.chmod(0o777)
+
+
+def made_in_a_sticky_directory(path: Path) -> None:
+    made_in_an_open_directory(path)
+    path.parent.chmod(0o1777)
 
 
 def made_somebodys(path: Path) -> None:
@@ -165,11 +171,12 @@ PLACES: tuple[tuple[t.Callable[[Path], object], str], ...] = (
     (lambda path: os.mkfifo(path, 0o600), "is not a file"),
     (lambda path: socket.socket(socket.AF_UNIX).bind(str(path)), "cannot be read"),
     (made_link, "is a symbolic link"),
-    (made_below_a_link, "is a symbolic link"),
+    (made_below_a_link, "is a link of"),
     (made_open, "can be written by others"),
-    (made_in_an_open_directory, "can be written by others"),
+    (made_in_an_open_directory, "can be written by everybody"),
+    (made_in_a_sticky_directory, "can be written by others"),
     (made_somebodys, "belongs to somebody else"),
-    (made_somebodys_directory, "belongs to somebody else"),
+    (made_somebodys_directory, "belongs to .*, who can put something else in its place"),
     (made_a_groups, "can be written by others"),
     (made_big, "has more than"),
 )
@@ -182,6 +189,14 @@ def test_files_that_are_refused(make: t.Callable[[Path], object], reason: str, f
     make(inner / "variables")
     with pytest.raises(helper.Refused, match=reason):
         helper.read_variables(str(inner / "variables"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only links of root are followed")
+def test_a_file_below_a_link_of_roots(folder: Path) -> None:
+    inner = Path(tempfile.mkdtemp(dir=folder))
+    (folder / "link").symlink_to(inner)
+    written(inner, "A=b")
+    assert helper.read_variables(str(folder / "link/variables")) == {b"A": b"b"}
 
 
 def test_what_is_left_alone_is_what_the_model_reserves() -> None:

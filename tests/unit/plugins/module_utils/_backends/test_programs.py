@@ -26,8 +26,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends imp
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._programs import program
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _paths
 
-SHARING = (_helper_attendant, _helper_binder, _helper_guard, _helper_record)
-ALONE = (_helper_environment, _helper_internal, _helper_proxy, _helper_rules)
+SHARING = (_helper_attendant, _helper_binder, _helper_environment, _helper_guard, _helper_record)
+ALONE = (_helper_internal, _helper_proxy, _helper_rules)
 
 
 def defined(text: str) -> list[str]:
