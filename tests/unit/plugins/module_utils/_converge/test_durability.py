@@ -85,7 +85,7 @@ class Disk:
 def located(name: str, options: Mapping[str, t.Any]) -> str:
     """Where a name is, also one in an open directory."""
     folder = options.get("dst_dir_fd", options.get("dir_fd"))
-    return name if folder is None else os.path.join(os.readlink(f"/proc/self/fd/{folder}"), name)
+    return os.fspath(name) if folder is None else os.path.join(os.readlink(f"/proc/self/fd/{folder}"), name)
 
 
 def sync(*paths: Path) -> None:
