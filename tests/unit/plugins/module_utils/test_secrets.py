@@ -19,10 +19,14 @@ from ansible.module_utils import basic
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _helper_environment
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _helper_environment, _helper_record
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import LOGS, File, is_secret
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._helper_environment import unescape
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import ENVIRONMENT, SESSION
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import (
+    ENVIRONMENT,
+    RECORD,
+    SESSION,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities import without
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import (
@@ -133,6 +137,7 @@ SCRIPTS: dict[str, Fields] = {
     "handler": {},
     "daemon": {"accept": False, "socket_fd": "stdin"},
     "encrypted": {"tls": {"certificate": "/a", "key": "/b"}},
+    "logged": {"log": {"what": ["host", "exit"], "where": "file"}},
 }
 
 
@@ -148,7 +153,7 @@ def test_scripts_deliver_byte_for_byte(kind: str, hidden: dict[str, str], shown:
     setpriv.chmod(0o755)
     made = service(exec=["/usr/bin/env", "-0"], secrets=hidden, environment=shown, **SCRIPTS[kind])
     # Where everything is here.
-    places = {ENVIRONMENT: installed(_helper_environment), LOGS: str(home)}
+    places = {ENVIRONMENT: installed(_helper_environment), RECORD: installed(_helper_record), LOGS: str(home)}
     script = ""
     for file in BACKENDS["xinetd"].render([made], platform):
         if file.secret or file.path == SESSION:
@@ -165,6 +170,11 @@ def test_scripts_deliver_byte_for_byte(kind: str, hidden: dict[str, str], shown:
     found = dict(entry.split("=", 1) for entry in done.stdout.decode().split("\0") if entry)
     client = {} if kind == "daemon" else {"REMOTE_ADDR": "192.0.2.1"}
     assert found == {"PATH": PATH, **hidden, **shown, **client}
+    if kind == "logged":
+        log = home / "echo.connections"
+        lines = log.read_text().splitlines()
+        assert [line.split()[2] for line in lines[-2:]] == ["connect", "end"]
+        assert log.stat().st_mode & 0o777 == 0o640
 
 
 def sealed(key: bytes, name: str = "a", value: str = "x") -> dict[str, t.Any]:
