@@ -75,9 +75,9 @@ def nftables_usable() -> bool:
     return have and inside("nft", "list", "tables").returncode == 0
 
 
-def ownable() -> bool:
-    """Whether a table can belong to a process here: Linux 5.12, nft 0.9.9."""
-    rules = "table inet x { flags owner; }"
+def ownable(flags: str = "owner") -> bool:
+    """Whether a table can belong to a process here: Linux 5.12, nft 0.9.9; ``owner, persist``: Linux 6.9, nft 1.1."""
+    rules = f"table inet x {{ flags {flags}; }}"
     return nftables_usable() and inside("nft", "-f", "-", text=rules).returncode == 0
 
 

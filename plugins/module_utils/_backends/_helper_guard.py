@@ -20,7 +20,6 @@ import os
 import select
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import time
@@ -43,12 +42,8 @@ CLONE_NEWNET = 0x40000000
 # What a table may be, best first: this process's own and left behind when it dies; its own; anybody's.
 OWNERSHIPS = ("owner, persist", "owner", "")
 
-# linux/netfilter/nfnetlink.h: the protocol, the group of messages about the ruleset, and the subsystem's number.
-NETLINK_NETFILTER, NFNLGRP_NFTABLES, NFNL_SUBSYS_NFTABLES = 12, 7, 10
-_HEADER = struct.Struct("=IHHII")
-_ATTRIBUTE = struct.Struct("=HH")
-# Of every message that is about a thing in a table, the first attribute is the table's name.
-_TABLE, _FAMILY_BYTES, _NFT_MSG_GENERATION = 1, 4, 15
+# linux/netfilter/nfnetlink.h: the protocol, and the group of messages about the ruleset.
+NETLINK_NETFILTER, NFNLGRP_NFTABLES = 12, 7
 
 
 class Failed(Exception):
@@ -88,6 +83,10 @@ class Nft:
             raise Failed(err.decode(errors="replace").strip() or "nft fails without a word")
         return str(out.decode())
 
+    def close(self) -> None:
+        """Give up what belongs to this process: a program that it becomes would not know that it has it."""
+        self._library.nft_ctx_free(self._context)
+
 
 class Program:
     """nftables by its program, for hosts whose nft comes without the library. No table belongs to anybody there."""
@@ -99,6 +98,9 @@ class Program:
         if done.returncode:
             raise Failed(done.stderr.strip() or "nft fails without a word")
         return done.stdout
+
+    def close(self) -> None:
+        """As :meth:`Nft.close`; nothing belongs to this process."""
 
 
 def tool() -> Nft | Program:
@@ -124,6 +126,11 @@ class Keeper:
     def owns(self) -> bool:
         """Whether nobody else can change the table."""
         return bool(self.ownership)
+
+    @property
+    def replaceable(self) -> bool:
+        """Whether the table stays when another keeper takes the place of this one."""
+        return self.ownership in OWNERSHIPS[::2]
 
     def apply(self) -> None:
         """Make the kernel's table as the file says. Raises Failed and OSError."""
@@ -245,28 +252,12 @@ def changes() -> socket.socket:
     return events
 
 
-def concerns(message: bytes, table: str) -> bool:
-    """Whether any of the kernel's messages in a datagram is about the table."""
-    while len(message) >= _HEADER.size:
-        length, kind, _flags, _sequence, _port = _HEADER.unpack_from(message)
-        if length < _HEADER.size:
-            return True
-        if kind >> 8 == NFNL_SUBSYS_NFTABLES and kind & 0xFF != _NFT_MSG_GENERATION:
-            place = _HEADER.size + _FAMILY_BYTES
-            size, attribute = _ATTRIBUTE.unpack_from(message, place)
-            name = message[place + _ATTRIBUTE.size : place + size].rstrip(b"\0")
-            if attribute == _TABLE and name == table.encode():
-                return True
-        message = message[length + 3 & ~3 :]
-    return False
-
-
-def changed(events: socket.socket, table: str) -> bool:
+def changed(events: socket.socket, rules: t.Any) -> bool:
     """Whether the messages that wait are about the table; also where some were lost."""
     found = False
     while True:
         try:
-            found = concerns(events.recv(1 << 16), table) or found
+            found = rules.concerns(events.recv(1 << 16)) or found
         except BlockingIOError:
             return found
         except OSError:
@@ -315,6 +306,15 @@ def announce(descriptor: str) -> None:
             manager.sendall(b"READY=1")
 
 
+def installed() -> tuple[int, ...]:
+    """The files of this program as they are now, nothing where they are gone: each is replaced as a whole."""
+    program = os.path.realpath(__file__)
+    try:
+        return tuple(os.stat(path).st_ino for path in (program, os.path.join(os.path.dirname(program), BESIDE)))
+    except FileNotFoundError:
+        return ()
+
+
 def end(number: int, _frame: t.Any) -> None:
     """Take the socket along, and die of the signal all the same."""
     if os.path.lexists(SOCKET):
@@ -326,6 +326,7 @@ def end(number: int, _frame: t.Any) -> None:
 def keep(descriptor: str = "") -> None:
     """Load the rules and stay."""
     signal.signal(signal.SIGTERM, end)
+    begun = installed()
     # Whatever changes while the rules are loaded is seen afterwards.
     events = changes()
     keeper = Keeper()
@@ -339,7 +340,10 @@ def keep(descriptor: str = "") -> None:
         ready, _writable, _failed = select.select(waiting, [], [])
         if server in ready:
             answer(server, keeper)
-        if events in ready and changed(events, keeper.rules.TABLE):
+            if keeper.replaceable and installed() not in (begun, ()):
+                keeper.nft.close()
+                os.execv(sys.executable, [sys.executable, "-BIS", sys.argv[0], "keep"])
+        if events in ready and changed(events, keeper.rules):
             mend(keeper)
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import struct
 import typing as t
 
 TABLE = "superserver"
@@ -25,6 +26,12 @@ _HANDLE = re.compile(r"\s+# (?:.* )?handle (\d+).*$")
 _COUNTED = re.compile(r"counter packets \d+ bytes \d+")
 _HOOK = "type filter hook "
 _ELEMENTS = "elements = "
+# linux/netfilter/nfnetlink.h: what a message of the kernel about the ruleset begins with, and the subsystem's number.
+# Of every message that is about a thing in a table, the first attribute is the table's name.
+_HEADER = struct.Struct("=IHHII")
+_ATTRIBUTE = struct.Struct("=HH")
+_NFNL_SUBSYS_NFTABLES = 10
+_TABLE, _FAMILY_BYTES, _NFT_MSG_GENERATION = 1, 4, 15
 # Chains that packets come to, which a draft has no hooks for.
 _HOOKED = ("input", "output")
 
@@ -244,3 +251,19 @@ def _element_edits(have: Content, want: Content, new: Written, stale: set[str]) 
             body = next(line[len(_ELEMENTS) :] for line in new.sets[name] if line.startswith(_ELEMENTS))
             commands += [f"flush set inet {TABLE} {name}", f"add element inet {TABLE} {name} {body}"]
     return commands
+
+
+def concerns(message: bytes) -> bool:
+    """Whether any of the kernel's messages in a datagram is about the table."""
+    while len(message) >= _HEADER.size:
+        length, kind, _flags, _sequence, _port = _HEADER.unpack_from(message)
+        if length < _HEADER.size:
+            return True
+        if kind >> 8 == _NFNL_SUBSYS_NFTABLES and kind & 0xFF != _NFT_MSG_GENERATION:
+            place = _HEADER.size + _FAMILY_BYTES
+            size, attribute = _ATTRIBUTE.unpack_from(message, place)
+            name = message[place + _ATTRIBUTE.size : place + size].rstrip(b"\0")
+            if attribute == _TABLE and name == TABLE.encode():
+                return True
+        message = message[length + 3 & ~3 :]
+    return False

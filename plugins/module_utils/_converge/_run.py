@@ -16,7 +16,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
     SwitchFailed,
     is_secret,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import check_guard
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import GUARD, check_guard
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._helper_rules import RULES
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import (
@@ -136,7 +136,7 @@ def make_plan(picture: Picture) -> Plan:
     """Decide what to do about what was read."""
     actions = plan_actions(picture.want, picture.have, picture.conditions(), BACKENDS, picture.platform)
     guarded = any(file.path == RULES for file in picture.files)
-    rules_change = any(file.path == RULES for file in picture.dirty)
+    rules_change = any(file.backend == GUARD for file in picture.dirty)
     guard: bool | None = None
     if guarded and (rules_change or picture.guard.problem):
         guard = True

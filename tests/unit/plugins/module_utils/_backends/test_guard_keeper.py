@@ -15,6 +15,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_platfo
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, load
 from ansible_collections.ondemand.superserver.tests.unit.guard_network import (
     install,
+    ownable,
     story,
     with_nftables,
     with_ownership,
@@ -221,6 +222,40 @@ print(json.dumps([there, keeper.wait(), os.path.exists(FOLDER + "/socket")]))
         tmp_path,
     )
     assert found == [True, -15, False]
+
+
+@with_nftables
+@pytest.mark.parametrize("owning", [pytest.param(True, marks=with_ownership), False])
+def test_keeper_whose_program_was_replaced_is_the_new_one(owning: bool, tmp_path: Path) -> None:
+    """It stays the same process, what was counted stays counted, and nobody who may not connect does meanwhile. A table
+    that would go with the process that owns it is kept by the old program."""
+    replaced = ownable("owner, persist") if owning else True
+    install(rules(DENIED, LIMITED), tmp_path, owning=owning)
+    found = story(
+        """
+keeper = keep()
+clients = [connect(7008), connect(7008)]
+before = table()
+with open(FOLDER + "/guard") as file:
+    text = file.read()
+with open(FOLDER + "/new", "w") as file:
+    first = "    begun = installed()"
+    file.write(text.replace(first, first + "; open('" + FOLDER + "/met', 'w').close()"))
+os.rename(FOLDER + "/new", FOLDER + "/guard")
+applied = apply()
+deadline = time.monotonic() + 2
+while not os.path.exists(FOLDER + "/met") and time.monotonic() < deadline:
+    assert connect() is None
+    time.sleep(0.001)
+applied = [applied, apply()]
+same = before == table()
+met = os.path.exists(FOLDER + "/met")
+print(json.dumps([applied, met, same, connect() is None, connect(7008) is None, all(clients), keeper.poll()]))
+keeper.kill()
+""",
+        tmp_path,
+    )
+    assert found == [[[0, ""], [0, ""]], replaced, True, True, True, True, None]
 
 
 @with_nftables
