@@ -97,7 +97,7 @@ EXAMPLES = r"""
         listen:
           - tcp: "7"
         exec: [/bin/cat]
-        user: nobody
+        user: daemon
 """
 
 RETURN = r"""

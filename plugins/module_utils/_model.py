@@ -119,8 +119,9 @@ class Service:
         return any(endpoint.transport in transports for endpoint in self.listen)
 
     def to_json(self) -> dict[str, t.Any]:
-        """What :func:`service_from_json` needs to make this service again, byte for byte."""
-        declared = dict(self.declared)
+        """What :func:`service_from_json` needs to make this service again, byte for byte. Whether the account was
+        declared or is the one of a forwarder without any makes no difference."""
+        declared = dict(self.declared) if self.internal else {**self.declared, "user": self.user}
         declared["listen"] = [
             dict(entry, **({endpoint.transport: _endpoint_text(endpoint)} if endpoint.transport != "unix" else {}))
             for entry, endpoint in zip(declared.get("listen", []), self.listen)
@@ -156,7 +157,7 @@ def _services(
 ) -> tuple[list[Service], list[str]]:
     absent = [entry.fields["name"] for entry in merged if entry.fields.get("state") == "absent"]
     present = [entry for entry in merged if entry.fields.get("state") != "absent"]
-    check_services([entry for entry in present if not entry.broken], problems)
+    check_services(present, problems)
     if problems:
         raise InvalidDeclaration(problems)
     services = [build(entry.fields, backend, entry.origins, key) for entry in present]

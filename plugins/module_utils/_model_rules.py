@@ -44,10 +44,14 @@ Rule = t.Callable[[Merged, Report], None]
 
 
 def check_services(services: Sequence[Merged], problems: list[Problem]) -> None:
-    """Check merged services (none of them absent), each by itself and then against each other."""
+    """Check merged services (none of them absent), each by itself and then against each other. Of one that is broken it
+    counts only which fields there are."""
     report = collector(problems)
     listening = []
     for service in services:
+        _account(service, report)
+        if service.broken:
+            continue
         before = len(problems)
         _endpoints(service, report)
         if len(problems) > before:
@@ -56,6 +60,15 @@ def check_services(services: Sequence[Merged], problems: list[Problem]) -> None:
         for rule in _RULES:
             rule(service, report)
     _collisions(listening, report)
+
+
+def _account(service: Merged, report: Report) -> None:
+    """What faces the network is root's only where somebody has said so; defaults that are wrong may say so."""
+    if _handlers(service) == ["exec"] and "user" not in service.fields and DEFAULTS not in service.broken:
+        report(
+            service.path("user"),
+            "is missing: name an account that the handler runs as, or say user: root where it needs root's rights",
+        )
 
 
 def _endpoints(service: Merged, report: Report) -> None:
@@ -89,8 +102,12 @@ def _endpoint(endpoint: Mapping[str, t.Any], path: str, report: Report) -> None:
         )
 
 
+def _handlers(service: Merged) -> list[str]:
+    return [name for name in HANDLERS if name in service.fields]
+
+
 def _handler(service: Merged, report: Report) -> None:
-    given = [name for name in HANDLERS if name in service.fields]
+    given = _handlers(service)
     if len(given) != 1:
         found = " and ".join(given) or "none of them"
         report(

@@ -315,7 +315,14 @@ SERVICE = Record(
             "forward connections to a daemon, which sees the forwarder as its client. The forwarder is one process of "
             "the account `user`, which gets the sockets as with `accept: false`",
         ),
-        Field("user", ACCOUNT, "account the handler runs as", "root"),
+        Field(
+            "user",
+            ACCOUNT,
+            "account the handler runs as. With `exec` there is none by default, whether `accept` is true or false: "
+            "name one, or `root` where the program needs root's rights. A forwarder (`proxy`) runs as root if none is "
+            "named, and what starts its daemon (`proxy.unit`) always does. An `internal` service runs as `nobody` and "
+            "takes none",
+        ),
         Field("group", ACCOUNT, "group the handler runs as; omitted: the account's own group"),
         Field(
             "supplementary_groups",

@@ -34,10 +34,19 @@ class NotUnderstood(ValueError):
 def stored_service(value: t.Any) -> Service:
     """Make a service again from what :meth:`Service.to_json` gave, in this version or another. Raises NotUnderstood."""
     _check_shapes(value)
+    fields = complete(value)
     try:
-        return build(value, value["backend"], dict.fromkeys(value, "manifest"))
+        return build(fields, fields["backend"], dict.fromkeys(fields, "manifest"))
     except _WRONG as exc:
         raise NotUnderstood(f'of "{value["name"]}" no service can be made: {type(exc).__name__}: {exc}') from exc
+
+
+def complete(value: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """The fields of a service that was stored, with what those that are not there meant then and do not mean now.
+
+    Up to version 1.0.0 a handler without ``user`` was root's.
+    """
+    return dict(value) if value.get("internal") else {"user": "root", **value}
 
 
 def _check_shapes(value: t.Any) -> None:

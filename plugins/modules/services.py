@@ -116,6 +116,7 @@ EXAMPLES = r"""
         listen:
           - tcp: "873"
         exec: [/usr/bin/rsync, --daemon]
+        user: root
         connections:
           max: 20
 
@@ -126,6 +127,7 @@ EXAMPLES = r"""
         listen:
           - tcp: "6556"
         exec: [/usr/bin/check_mk_agent]
+        user: root
     adopt: [check_mk, check-mk-agent.socket]
 
 - name: Remove every service that this collection made

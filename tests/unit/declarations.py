@@ -13,18 +13,25 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_proble
 
 Fields = t.Dict[str, t.Any]
 
-ECHO: Fields = {"name": "echo", "listen": [{"tcp": "7"}], "exec": ["/bin/cat"]}
+ECHO: Fields = {"name": "echo", "listen": [{"tcp": "7"}], "exec": ["/bin/cat"], "user": "root"}
 
 
 def load(*entries: Fields, defaults: Fields | None = None, backend: str = "systemd") -> list[Service]:
-    """The services of one list."""
-    return load_services([Layer(BASE, list(entries))], defaults, backend)[0]
+    """The services of one list; those with ``exec`` are root's where nothing else is said."""
+    account = {} if "user" in (defaults or {}) else {"user": "root"}
+    owned = [{**account, **entry} if "exec" in entry else entry for entry in entries]
+    return load_services([Layer(BASE, owned)], defaults, backend)[0]
+
+
+def entry_of(fields: t.Mapping[str, t.Any]) -> Fields:
+    """:data:`ECHO` with other fields; None takes a field away. What has no program of its own gets no account by it."""
+    account = {"user": None} if fields.get("exec", ()) is None or "internal" in fields else {}
+    return {name: value for name, value in {**ECHO, **account, **fields}.items() if value is not None}
 
 
 def service(**fields: t.Any) -> Service:
-    """One service: :data:`ECHO` with other fields; None takes a field away. The services that it wants to have are
-    declared as well."""
-    entry = {name: value for name, value in {**ECHO, **fields}.items() if value is not None}
+    """One service, as by :func:`entry_of`. The services that it wants to have are declared as well."""
+    entry = entry_of(fields)
     needed = {name for field in ("requires", "after") for name in fields.get(field, ()) if "." not in name}
     others = [{**ECHO, "name": name, "listen": [{"unix": f"/run/{name}"}]} for name in sorted(needed)]
     backend = fields.get("backend", "systemd")

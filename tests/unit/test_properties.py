@@ -22,15 +22,14 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.sys
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities import used_rows
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import (
     Service,
-    load_services,
     resolve_ports,
     service_from_json,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers import BASE, Layer
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers import BASE
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_schema import SERVICE
 from ansible_collections.ondemand.superserver.tests.unit import systemd_syntax
-from ansible_collections.ondemand.superserver.tests.unit.declarations import ECHO, Fields, refusal
+from ansible_collections.ondemand.superserver.tests.unit.declarations import ECHO, Fields, load, refusal
 from ansible_collections.ondemand.superserver.tests.unit.machine import machine
 
 SYSTEMD = Systemd()
@@ -167,8 +166,7 @@ DEFAULTS = st.fixed_dictionaries(
 
 
 def made_of(declared: Fields, defaults: Fields) -> Service:
-    services, _absent = load_services([Layer(BASE, [declared])], defaults, "systemd")
-    return resolve_ports(services, lambda _name, _transport: None)[0]
+    return resolve_ports(load(declared, defaults=defaults), lambda _name, _transport: None)[0]
 
 
 @given(DECLARATIONS, DEFAULTS)

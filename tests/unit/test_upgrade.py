@@ -100,9 +100,26 @@ def test_a_journal_undoes_all_that_it_did(state: Path) -> None:
 
 def test_generations_and_what_was_told(state: Path) -> None:
     recorded = [value(path) for path in sorted((state / "generations").glob("*.json"))]
-    assert _generations.listed() == recorded
+    assert _generations.listed() == [{**each, "services": as_today(each["services"])} for each in recorded]
     if (state / "watcher.json").exists():
         assert _journal.told()
+
+
+def test_what_named_no_account_was_roots(state: Path) -> None:
+    """Its declaration has to name root today, and nothing changes by that."""
+    recorded = value(state / "manifest.json").get("services", {})
+    manifest = _manifest.load()
+    assert manifest.services == dict(zip(recorded, as_today(recorded.values())))
+    for name, service in manifest.built().items():
+        assert service.user == recorded[name].get("user", "root")
+        assert service.to_json() == manifest.services[name]
+    everything = [*manifest.services.values(), *(each for kept in _generations.listed() for each in kept["services"])]
+    assert [each["name"] for each in everything if "exec" in each and "user" not in each] == []
+
+
+def as_today(services: t.Iterable[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
+    """Services as 1.0.0 stored them, with the account that those had that named none."""
+    return [each if "internal" in each else {"user": "root", **each} for each in services]
 
 
 def test_nothing_of_it_was_edited() -> None:

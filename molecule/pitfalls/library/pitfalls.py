@@ -55,8 +55,13 @@ WAITS: Fields = {
     "exec": ["/usr/local/lib/conformance/daemon", "listen_fds"],
     "user": "nobody",
 }
-FAILS: Fields = {"name": "fails", "listen": [{"tcp": "24005"}], "exec": ["/bin/sh", "-c", f"echo >>{STARTS}; exit 1"]}
-UNIX: Fields = {"name": "unix", "listen": [{"unix": "/run/pitfalls.sock"}], "exec": ["/bin/cat"]}
+FAILS: Fields = {
+    "name": "fails",
+    "listen": [{"tcp": "24005"}],
+    "exec": ["/bin/sh", "-c", f"echo >>{STARTS}; exit 1"],
+    "user": "root",
+}
+UNIX: Fields = {"name": "unix", "listen": [{"unix": "/run/pitfalls.sock"}], "exec": ["/bin/cat"], "user": "root"}
 
 RESTARTS = {
     "systemd": "systemctl daemon-reexec; systemctl restart cat.socket",

@@ -14,6 +14,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _stored
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import Manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_stored import complete
 
 DIRECTORY = f"{STATE}/generations"
 SUFFIX = ".json"
@@ -50,7 +51,7 @@ def read_as(number: int) -> t.Callable[[dict[str, t.Any]], dict[str, t.Any]]:
     """What makes a generation of what is stored under a number, which is also the name of its file."""
 
     def read(value: dict[str, t.Any]) -> dict[str, t.Any]:
-        services = [_stored.mapping(each) for each in value["services"]]
+        services = [complete(_stored.mapping(each)) for each in value["services"]]
         return {"number": number, "replaced": str(value.get("replaced", "")), "services": services}
 
     return read

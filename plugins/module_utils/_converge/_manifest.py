@@ -17,7 +17,11 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge imp
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Rc, rc_from_json
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_stored import NotUnderstood, stored_service
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_stored import (
+    NotUnderstood,
+    complete,
+    stored_service,
+)
 
 PATH = f"{STATE}/manifest.json"
 FORMAT = _stored.Format(1)
@@ -96,7 +100,7 @@ def manifest_of(
 def from_json(value: Mapping[str, t.Any]) -> Manifest:
     """Read what :meth:`Manifest.to_json` gave, in this version of the format. Raises NotUnderstood."""
     lost: list[str] = []
-    services = _those(value, "services", _is_service, lost)
+    services = {name: complete(entry) for name, entry in _those(value, "services", _is_service, lost).items()}
     return Manifest(
         services,
         _those(value, "files", lambda _path, entry: _is_file(entry, services), lost),

@@ -98,7 +98,7 @@ def test_native_directives_are_strings() -> None:
 
 
 USED: tuple[tuple[Fields, str, bool], ...] = (
-    ({}, "user", False),
+    ({"exec": None, "proxy": {"to": "/run/a"}}, "user", False),
     ({"user": "root"}, "user", True),
     ({"nice": 0}, "nice", True),
     ({"accept": False}, "accept", True),

@@ -17,7 +17,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers
     ordered,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import Problem
-from ansible_collections.ondemand.superserver.tests.unit.declarations import ECHO, Fields, refusal
+from ansible_collections.ondemand.superserver.tests.unit.declarations import ECHO, Fields, entry_of, refusal
 
 A, B = f"{BASE}__a", f"{BASE}__b"
 
@@ -78,7 +78,7 @@ def test_later_layer_overrides(first: Fields, second: Fields, expected: Fields) 
 
 
 DEFAULTED: tuple[tuple[Fields, Fields, Fields], ...] = (
-    ({"user": "a"}, {}, {"user": "a"}),
+    ({"group": "a"}, {}, {"group": "a"}),
     ({"user": "a"}, {"user": "b"}, {"user": "b"}),
     ({"environment": {"A": "1"}}, {"environment": {"B": "2"}}, {"environment": {"B": "2"}}),
     ({"connections": {"max": 1}}, {"connections": {"per_source": 2}}, {"connections": {"max": 1, "per_source": 2}}),
@@ -92,7 +92,8 @@ def test_defaults_are_what_is_not_declared(defaults: Fields, declared: Fields, e
 
 
 def test_defaults_are_overridden_by_every_layer() -> None:
-    result = fields({"user": "a", "nice": 5}, base=[{**ECHO, "nice": 1}], a=[{"name": "echo", "group": "b"}])
+    bare = {name: value for name, value in ECHO.items() if name != "user"}
+    result = fields({"user": "a", "nice": 5}, base=[{**bare, "nice": 1}], a=[{"name": "echo", "group": "b"}])
     assert (result["user"], result["nice"], result["group"]) == ("a", 1, "b")
 
 
@@ -127,15 +128,14 @@ POINTLESS: tuple[tuple[Fields, Fields], ...] = (
 
 @pytest.mark.parametrize(("default", "declared"), POINTLESS)
 def test_default_without_meaning_is_left_out(default: Fields, declared: Fields) -> None:
-    entry = {name: value for name, value in {**ECHO, **declared}.items() if value is not None}
+    entry = entry_of(declared)
     result = fields(default, base=[entry])
     assert {name: value for name, value in result.items() if value != {}} == entry
 
 
 @pytest.mark.parametrize(("default", "declared"), POINTLESS)
 def test_declared_without_meaning_is_refused(default: Fields, declared: Fields) -> None:
-    entry = {name: value for name, value in {**ECHO, **declared, **default}.items() if value is not None}
-    found = refusal(entry)
+    found = refusal(entry_of({**declared, **default}))
     assert found
     assert {path.split(".")[1] for path, _message in found} == set(default)
 
@@ -181,7 +181,9 @@ PROBLEMS: tuple[tuple[dict[str, t.Any], list[tuple[str, str]]], ...] = (
         (f"{BASE}[0].user", "quotes"), (f"{A}[0].group", "quotes"),
     ]),
     # Each layer is right by itself, and the services are not.
-    ({BASE: [ECHO], A: [{"name": "echo", "internal": "echo"}]}, [(f"{A}[0].internal", "here: exec and internal")]),
+    ({BASE: [ECHO], A: [{"name": "echo", "internal": "echo"}]}, [
+        (f"{A}[0].internal", "here: exec and internal"), (f"{BASE}[0].user", "no meaning for an internal service"),
+    ]),
     ({BASE: [ECHO], B: [{"name": "other", "listen": [{"tcp": "7"}], "internal": "echo"}]}, [
         (f"{B}[0].listen[0]", f'"echo" at {BASE}[0].listen[0]'),
     ]),
@@ -243,6 +245,7 @@ def test_everything_wrong_is_said_at_once() -> None:
         f"{BASE}[0].exec[0]",
         f"{BASE}[0].user",
         f"{A}[0].stat",
+        f"{BASE}[1].user",
         f"{BASE}[2].internal",
         f"{BASE}[3].user",
         f"{BASE}[1].listen[1]",

@@ -9,7 +9,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.ondemand.superserver.tests.unit.declarations import ECHO, Fields, refusal
+from ansible_collections.ondemand.superserver.tests.unit.declarations import ECHO, Fields, entry_of, refusal
 
 BASE = "superserver_services"
 
@@ -88,8 +88,7 @@ REFUSED: tuple[tuple[Fields, str, str], ...] = (
 
 @pytest.mark.parametrize(("fields", "path", "gist"), REFUSED)
 def test_refused(fields: Fields, path: str, gist: str) -> None:
-    entry = {name: value for name, value in {**ECHO, **fields}.items() if value is not None}
-    found = refusal(entry)
+    found = refusal(entry_of(fields))
     assert [place for place, _message in found] == [f"{BASE}[0].{path}"]
     assert gist in found[0][1]
 
@@ -121,7 +120,7 @@ ACCEPTED: tuple[Fields, ...] = (
 
 @pytest.mark.parametrize("fields", ACCEPTED)
 def test_accepted(fields: Fields) -> None:
-    assert refusal({name: value for name, value in {**ECHO, **fields}.items() if value is not None}) == []
+    assert refusal(entry_of(fields)) == []
 
 
 def endpoint(text: str) -> Fields:

@@ -24,6 +24,21 @@ def test_what_this_version_stores_is_read_back(fields: Fields) -> None:
     assert again.to_json() == made.to_json()
 
 
+@pytest.mark.parametrize("fields", COMMON.values(), ids=COMMON)
+def test_up_to_1_0_0_no_account_was_root(fields: Fields) -> None:
+    """It is the same service as one that is declared to be root's, whose handler is left alone."""
+    declared = service(**({} if "internal" in fields else {"user": "root"}), **without_account(fields))
+    stored = without_account(declared.to_json())
+    again = stored_service(stored)
+    assert again == declared
+    assert again.to_json() == declared.to_json()
+
+
+def without_account(fields: Fields) -> Fields:
+    """The fields as version 1.0.0 could store them."""
+    return {name: value for name, value in fields.items() if name != "user"}
+
+
 UNKNOWN: tuple[Fields, ...] = (
     {"colour": "red"},
     {"connections": {"max": 3, "per_moon": 4, "rate": {"count": 1, "burst": 2}}},

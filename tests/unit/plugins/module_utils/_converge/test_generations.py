@@ -5,13 +5,20 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _generations
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import Manifest, manifest_of
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import (
+    Manifest,
+    from_json,
+    manifest_of,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._model import load_services
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers import BASE, Layer
 from ansible_collections.ondemand.superserver.tests.unit.declarations import load, service
 from ansible_collections.ondemand.superserver.tests.unit.samples import COMMON
 
@@ -52,6 +59,25 @@ def test_the_last_ones_are_kept(directory: Path) -> None:
     assert [path.stat().st_mode & 0o777 for path in (directory, *directory.iterdir())] == [0o700, 0o600, 0o600, 0o600]
     _generations.keep(state(8), state(9), 0)
     assert kept() == {}
+
+
+def test_an_account_that_was_not_named_makes_no_other_service() -> None:
+    """Up to 1.0.0 it was root's; a declaration says so today."""
+    today = manifest_of([service(user="root")], [], {})
+    stored = today.to_json()
+    stored["services"] = {"echo": {name: value for name, value in today.services["echo"].items() if name != "user"}}
+    before = from_json(stored)
+    assert before == today
+    _generations.keep(before, today, 5)
+    assert _generations.listed() == []
+
+
+def test_an_account_that_was_not_named_is_named_when_one_goes_back(directory: Path) -> None:
+    directory.mkdir()
+    fields = {name: value for name, value in service(user="root").to_json().items() if name != "user"}
+    (directory / "1.json").write_text(json.dumps({"number": 1, "services": [fields]}), encoding="utf-8")
+    (entry,) = _generations.listed()
+    assert load_services([Layer(BASE, entry["services"])], None, "systemd")[0] == [service(user="root")]
 
 
 @pytest.mark.parametrize("name", COMMON)

@@ -9,8 +9,8 @@ import typing as t
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Backend, Change
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd import Systemd
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Change
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._plan import (
     REFRESHES,
     STARTS,
@@ -23,9 +23,9 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._pl
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
-from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, service
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_stored import stored_service
+from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, entry_of, load, service
 
-BACKENDS: dict[str, Backend] = {"systemd": Systemd()}
 PLATFORM = Platform()
 
 
@@ -35,6 +35,33 @@ def plan(old: Service | None, new: Service | None, found: Condition = Condition(
     want = {new.name: new} if new else {}
     (action,) = plan_actions(want, have, {"echo": found} if new else {}, BACKENDS, PLATFORM)
     return action
+
+
+def former(**fields: t.Any) -> Service:
+    """A service as version 1.0.0 stored it, for root because no account was declared."""
+    stored = service(**{**fields, "user": "root"}).to_json()
+    del stored["user"]
+    return stored_service(stored)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"accept": False},
+        {"listen": [{"udp": "7"}]},
+        {"state": "disabled"},
+        {"exec": None, "proxy": {"to": "localhost:80", "unit": "web"}},
+    ],
+)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_root_in_so_many_words_is_no_change(backend: str, fields: Fields) -> None:
+    """Whether the service itself or superserver_defaults says it."""
+    declared = entry_of({**fields, "backend": backend, "user": None})
+    for new in (load({**declared, "user": "root"}), load(declared, defaults={"user": "root"})):
+        assert plan(former(**fields, backend=backend), new[0]).kind == "none"
+    (other,) = load({**declared, "user": "daemon"})
+    assert plan(former(**fields, backend=backend), other).reason == "changed: user"
 
 
 HELD: Fields = {"description": "x"}
