@@ -56,9 +56,9 @@ def former(**fields: t.Any) -> Service:
 )
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_root_in_so_many_words_is_no_change(backend: str, fields: Fields) -> None:
-    """Whether the service itself or superserver_defaults says it."""
+    """Whether the service itself or superserver_defaults says it; and a forwarder goes on without."""
     declared = entry_of({**fields, "backend": backend, "user": None})
-    for new in (load({**declared, "user": "root"}), load(declared, defaults={"user": "root"})):
+    for new in (load({**declared, "user": "root"}), load(declared, defaults={"user": "root"}), load(declared)):
         assert plan(former(**fields, backend=backend), new[0]).kind == "none"
     (other,) = load({**declared, "user": "daemon"})
     assert plan(former(**fields, backend=backend), other).reason == "changed: user"
