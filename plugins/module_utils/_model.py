@@ -47,6 +47,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_rules 
     check_collisions,
     check_services,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_schema import OWN_ACCOUNT
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_types import DIGEST, collector
 
 
@@ -214,7 +215,7 @@ def build(fields: Mapping[str, t.Any], backend: str, origins: Mapping[str, str],
         exec=tuple(fields.get("exec", ())),
         internal=fields.get("internal", ""),
         proxy=_proxy(**known(Proxy, fields["proxy"])) if "proxy" in fields else None,
-        user=fields.get("user", "root"),
+        user=_account(fields),
         group=fields.get("group"),
         supplementary_groups=None if groups is None else tuple(groups),
         umask=fields.get("umask", "022")[-3:],
@@ -240,6 +241,13 @@ def build(fields: Mapping[str, t.Any], backend: str, origins: Mapping[str, str],
         ),
         origins=origins,
     )
+
+
+def _account(fields: Mapping[str, t.Any]) -> str:
+    """What a service runs as; what faces clients and is the collection's own is not root's unless that is declared."""
+    if "internal" in fields:
+        return OWN_ACCOUNT
+    return str(fields.get("user") or (OWN_ACCOUNT if "proxy" in fields else "root"))
 
 
 def _sealed(fields: Mapping[str, t.Any], key: bytes) -> tuple[tuple[str, Secret], ...]:

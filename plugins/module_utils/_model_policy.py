@@ -104,10 +104,11 @@ def _refusal(part: str, value: t.Any, allowed: t.Any) -> str:
 
 
 def _accounts(service: Service) -> Values:
-    """Small services have no process whose account could be chosen."""
+    """What runs as the collection's own account, because nothing else was declared, is the collection's own."""
     if any(field == "user" for field, _reason in pointless(service.declared)):
         return
-    yield "user", service.user
+    if service.exec or service.uses("user"):
+        yield "user", service.user
     if service.group is not None:
         yield "group", service.group
     for index, group in enumerate(service.supplementary_groups or ()):

@@ -53,6 +53,9 @@ INTERNALS = ("echo", "discard", "daytime", "time", "chargen")
 # (systemd 64, xinetd none, s6 40), and 1000 is the most that every backend can hold.
 BACKSTOP = 1000
 
+# The account of the collection's own, which the roles make: for what faces clients and needs no other.
+OWN_ACCOUNT = "superserver"
+
 # Where root writes, or shows what it reads. Who can write a directory can lead root elsewhere.
 ONLY_ROOT = "Nobody but root may be able to write the directories on the way to it, sticky ones like `/tmp` aside"
 
@@ -313,15 +316,16 @@ SERVICE = Record(
             "proxy",
             PROXY,
             "forward connections to a daemon, which sees the forwarder as its client. The forwarder is one process of "
-            "the account `user`, which gets the sockets as with `accept: false`",
+            "the account `user`, without capabilities and new privileges, which gets the sockets as with "
+            "`accept: false`. Only root starts and stops the daemon",
         ),
         Field(
             "user",
             ACCOUNT,
             "account the handler runs as. With `exec` there is none by default, whether `accept` is true or false: "
-            "name one, or `root` where the program needs root's rights. A forwarder (`proxy`) runs as root if none is "
-            "named, and what starts its daemon (`proxy.unit`) always does. An `internal` service runs as `nobody` and "
-            "takes none",
+            "name one, or `root` where the program needs root's rights. A forwarder (`proxy`) without one runs as "
+            f"`{OWN_ACCOUNT}`, an account of the collection's own, which the roles make where a service needs it. "
+            "Internal services, which take no `user`, and stunnel run as it, too",
         ),
         Field("group", ACCOUNT, "group the handler runs as; omitted: the account's own group"),
         Field(

@@ -113,6 +113,7 @@ def request_of(options: Mapping[str, t.Any], check: bool) -> Request:
         bin_directory=options["s6_bin_dir"],
         s6_rc=_manager_of(options["s6_rc"]),
         installed=options.get("installed") or (),
+        makes_account=options.get("makes_account", False),
         adopt=options["adopt"],
         check=check,
         confirm=options.get("confirm", "never"),

@@ -91,6 +91,12 @@ options:
     type: list
     elements: str
     default: []
+  makes_account:
+    description:
+      - Whether the caller makes the account C(superserver), what the collection itself has in front of clients runs as,
+        where RV(missing) names it. Without that, a declaration that needs the account is refused on a host without it.
+    type: bool
+    default: false
   generations:
     description:
       - How many earlier states of the services are kept on the host. M(ondemand.superserver.services_info) lists them.
@@ -224,7 +230,7 @@ confirm:
 missing:
   description:
     - What must be installed before the services can be made, by backend (V(guard) is nftables, V(tls)
-      is stunnel). When it is not empty, nothing was done.
+      is stunnel, V(account) a system account without shell and home). When it is not empty, nothing was done.
   returned: success
   type: dict
   sample: {xinetd: xinetd}
@@ -262,6 +268,7 @@ def main() -> None:
             "drain_timeout": {"type": "int", "default": 10},
             "verify": {"type": "bool", "default": True},
             "installed": {"type": "list", "elements": "str", "default": []},
+            "makes_account": {"type": "bool", "default": False},
             "generations": {"type": "int", "default": 5},
             "confirm": {"type": "str", "choices": ["auto", "always", "never"], "default": "auto"},
             "confirm_timeout": {"type": "int", "default": CONFIRM_TIMEOUT},

@@ -201,7 +201,7 @@ KEYS = {
     "Service": {
         *("Type", "ExecStart", "ExecStopPost", "Restart", "StandardInput", "StandardOutput", "StandardError"),
         *("User", "Group", "SupplementaryGroups", "WorkingDirectory", "UMask", "Nice"),
-        "SyslogIdentifier",
+        *("SyslogIdentifier", "NoNewPrivileges", "CapabilityBoundingSet"),
     },
 }
 

@@ -29,9 +29,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_platfo
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_records import Log, Proxy
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_schema import BACKSTOP
 
-# Small services need no account of their own.
-INTERNAL_USER = "nobody"
-
 INTERNAL = f"{LIBRARY}/internal"
 BINDER = f"{LIBRARY}/binder"
 PROXY = f"{LIBRARY}/proxy"
@@ -79,9 +76,11 @@ def attended(service: Service) -> bool:
     return bool(service.proxy and service.proxy.unit)
 
 
-def user(service: Service) -> str:
-    """The account that the handler runs as."""
-    return INTERNAL_USER if service.internal else service.user
+def confined(service: Service) -> bool:
+    """Whether the handler can get neither capabilities nor new privileges. What is the collection's own needs none,
+    unless the declaration has it run as root."""
+    own = service.internal or (service.proxy and service.user != "root")
+    return service.sandbox != "off" or bool(own)
 
 
 def command(service: Service, platform: Platform, datagram: bool = False) -> tuple[str, ...]:
@@ -253,16 +252,15 @@ def setpriv(service: Service, platform: Platform) -> tuple[str, ...]:
 
     util-linux's setpriv takes names; without --regid the group would stay root's.
     """
-    account = user(service)
-    group = service.group or platform.primary_groups.get(account, account)
+    group = service.group or platform.primary_groups.get(service.user, service.user)
     if service.supplementary_groups is None:
         groups = "--init-groups"
     elif service.supplementary_groups:
         groups = "--groups=" + ",".join(service.supplementary_groups)
     else:
         groups = "--clear-groups"
-    confined = ("--no-new-privs", "--inh-caps=-all", "--bounding-set=-all") if service.sandbox != "off" else ()
-    return (platform.program("setpriv"), f"--reuid={account}", f"--regid={group}", groups, *confined, "--")
+    nothing = ("--no-new-privs", "--inh-caps=-all", "--bounding-set=-all") if confined(service) else ()
+    return (platform.program("setpriv"), f"--reuid={service.user}", f"--regid={group}", groups, *nothing, "--")
 
 
 def shared_programs(argvs: Sequence[Sequence[str]]) -> list[File]:

@@ -16,8 +16,10 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._de
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import (
     GRACE,
+    attended,
     bounded,
     command,
+    confined,
     drops_itself,
     fence,
     gate,
@@ -27,7 +29,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._pr
     reads_files,
     session,
     setpriv,
-    user,
     variables,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_parts import (
@@ -67,6 +68,8 @@ STRICT = (
     ("RestrictSUIDSGID", "yes"),
     ("SystemCallArchitectures", "native"),
 )
+# A daemon's socket may be where handlers see nothing, or something else.
+_HIDING = ("ProtectHome", "PrivateTmp")
 
 
 def service_unit(service: Service, part: Part, platform: Platform) -> str:
@@ -109,9 +112,18 @@ def _gate(service: Service, part: Part, platform: Platform) -> list[tuple[str, s
 def _sandbox(service: Service, platform: Platform) -> list[tuple[str, str]]:
     """setpriv, where it is used, needs the capabilities that it takes away in the end."""
     settings = []
-    if service.sandbox != "off" and not _by_setpriv(service, platform):
+    if confined(service) and not _by_setpriv(service, platform):
         settings = [("NoNewPrivileges", "yes"), ("CapabilityBoundingSet", "")]
-    return settings + (list(STRICT) if service.sandbox == "strict" else [])
+    if service.sandbox == "strict":
+        return settings + list(STRICT)
+    return settings + (_forwarder(service) if service.proxy and platform.mounts else [])
+
+
+def _forwarder(service: Service) -> list[tuple[str, str]]:
+    """What a forwarder does without in any case. The attendant beside it makes files below /run."""
+    kept = [(name, value) for name, value in STRICT[1:] if name not in _HIDING]
+    readable = "full" if attended(service) else "strict"
+    return [("ProtectSystem", readable), *kept, ("RestrictAddressFamilies", "AF_UNIX AF_INET AF_INET6")]
 
 
 def _needs(service: Service) -> list[tuple[str, str]]:
@@ -227,16 +239,15 @@ def _streams(service: Service, part: Part) -> list[tuple[str, str]]:
 
 
 def _identity(service: Service, platform: Platform) -> list[tuple[str, str]]:
-    account = user(service)
     settings = [
         ("WorkingDirectory", specifier(service.working_directory)),
         ("UMask", f"0{service.umask}"),
         ("Nice", str(service.nice)),
     ]
     if not _by_setpriv(service, platform):
-        settings.insert(0, ("User", account))
+        settings.insert(0, ("User", service.user))
         if service.group:
             # Group= would take the account's own group away, which the other super-servers leave it.
-            own = platform.primary_groups.get(account, account)
+            own = platform.primary_groups.get(service.user, service.user)
             settings[1:1] = [("Group", service.group), ("SupplementaryGroups", own)]
     return settings

@@ -28,7 +28,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._pr
     gate,
     session,
     shared_programs,
-    user,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xinetd_attributes import words
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xinetd_handler import (
@@ -152,7 +151,7 @@ def render_services(services: Sequence[Service], platform: Platform) -> list[Fil
             script = render_handler(service, entry.accept, argv, log_file(service), platform)
             files.append(File(entry.handler, f"#!/bin/sh\n{NOTICE}\n{script}", 0o755, service=service.name))
         if log_file(service):
-            files.append(File(log_file(service), mode=0o640, kind="seed", owner=user(service), service=service.name))
+            files.append(File(log_file(service), mode=0o640, kind="seed", owner=service.user, service=service.name))
         argvs += [gate(service, platform), session(service, platform), opening(service, platform)]
     return files + banners(services) + shared_programs(argvs)
 
@@ -213,7 +212,7 @@ def _socket(entry: Entry, options: Tcp) -> list[tuple[str, str]]:
 
 
 def _process(service: Service, entry: Entry, platform: Platform) -> list[tuple[str, str]]:
-    account = "root" if starts_as_root(service, platform) else user(service)
+    account = "root" if starts_as_root(service, platform) else service.user
     group = [("group", service.group)] if service.group and not starts_as_root(service, platform) else []
     return [
         ("user", account),

@@ -20,6 +20,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._de
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import (
     bounded,
+    confined,
     drops_itself,
     fence,
     gate,
@@ -45,7 +46,7 @@ def starts_as_root(service: Service, platform: Platform) -> bool:
         service.supplementary_groups is not None
         or (service.nice < 0 and service.user != "root")
         or limits(service)
-        or service.sandbox != "off"
+        or confined(service)
         or gate(service, platform)
         or session(service, platform)
         or reads_files(service)

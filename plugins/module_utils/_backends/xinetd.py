@@ -16,7 +16,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
     SwitchFailed,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._delivery import secret_files
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import user
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._terminator import behind, in_front, joined
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xinetd_attributes import refuse_native
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xinetd_config import (
@@ -171,4 +170,4 @@ def _give_logs(services: Sequence[Service], host: Host) -> None:
     """Whoever ran the handlers before, those of today must be able to write."""
     for service in services:
         if log_file(service):
-            host.give(log_file(service), user(service))
+            host.give(log_file(service), service.user)

@@ -1,17 +1,15 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What can be known to fail before anything is touched: accounts, programs, daemons,
-certificates, names and ports that are taken."""
+"""What can be known to fail before anything is touched: programs, daemons, certificates, names and ports that are
+taken."""
 
 from __future__ import annotations
 
 import datetime
-import grp
 import os
-import pwd
 import typing as t
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import HEADER, Backend, File
@@ -50,31 +48,6 @@ _UNREADABLE = "cannot be loaded by systemd; repair the unit first"
 # How long before a certificate expires somebody should know.
 SOON = datetime.timedelta(days=14)
 _HIDDEN = ("/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/")
-
-
-def account_problems(service: Service) -> list[Problem]:
-    """Users and groups that the host does not have."""
-    users = [(service.path("user"), service.user)]
-    groups = [(service.path("group"), service.group)] if service.group else []
-    groups += [
-        (f"{service.path('supplementary_groups')}[{index}]", name)
-        for index, name in enumerate(service.supplementary_groups or ())
-    ]
-    for index, endpoint in enumerate(service.listen):
-        if endpoint.transport == "unix":
-            users.append((f"{service.path('listen')}[{index}].owner", endpoint.owner))
-            groups.append((f"{service.path('listen')}[{index}].group", endpoint.group))
-    return _unknown(users, pwd.getpwnam, "user") + _unknown(groups, grp.getgrnam, "group")
-
-
-def _unknown(names: Iterable[tuple[str, str]], lookup: Callable[[str], object], kind: str) -> list[Problem]:
-    problems = []
-    for path, name in names:
-        try:
-            lookup(name)
-        except KeyError:
-            problems.append(Problem(path, f'the host has no {kind} "{name}"; create it first'))
-    return problems
 
 
 def program_problems(service: Service, host: LocalHost) -> list[Problem]:

@@ -16,7 +16,12 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._gu
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._helper_rules import RULES
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._offline import honourable, render_all
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _manifest, _preflight, _secrets
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import (
+    _accounts,
+    _manifest,
+    _preflight,
+    _secrets,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._adopt import plan_takeover
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._adoption import Takeover
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._counting import counting_problems
@@ -31,6 +36,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform, Rc
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_policy import check_policy, policy_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import InvalidDeclaration, Problem
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_schema import OWN_ACCOUNT
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,7 @@ class Request:
     bin_directory: str = ""
     s6_rc: Rc | None = None
     installed: Sequence[str] = ()
+    makes_account: bool = False
     adopt: Sequence[str] = ()
     check: bool = False
     confirm: str = "never"
@@ -130,6 +137,7 @@ def read(request: Request, host: LocalHost) -> Picture:
     missing["guard"] = "nftables" if guarded and "nft" not in platform.programs else ""
     encrypted = any(service.tls for service in services)
     missing["tls"] = "stunnel" if encrypted and "stunnel" not in platform.programs else ""
+    missing["account"] = OWN_ACCOUNT if request.makes_account and _accounts.own_account_lacks(services) else ""
     paths = {file.path for file in files} | set(manifest.files)
     live = look(services, have.values(), platform, host)
     listeners = [listener for service in services for listener in service.listeners(platform.ipv6)]
@@ -190,7 +198,8 @@ def _preflight_all(picture: Picture, check: bool, host: LocalHost) -> list[str]:
     taken = set()
     for service in picture.want.values():
         backend = BACKENDS[service.backend]
-        absent += _preflight.account_problems(service)
+        absent += _accounts.account_problems(service)
+        absent += _accounts.reach_problems(service)
         absent += _preflight.program_problems(service, host)
         absent += _preflight.certificate_problems(service)
         absent += _preflight.environment_problems(service)
@@ -198,6 +207,7 @@ def _preflight_all(picture: Picture, check: bool, host: LocalHost) -> list[str]:
         names = _preflight.name_problems(service, picture.manifest, backend, picture.platform, host)
         taken |= {service.name} if names else set()
         problems += names
+    absent += [] if "account" in picture.missing else _accounts.own_account_problems(picture.want.values())
     absent += _preflight.daemon_problems(picture.want.values(), picture.platform, host)
     files = [file for file in picture.files if file.service not in taken]
     problems += _preflight.file_problems(picture.want, files, picture.seen, picture.manifest)

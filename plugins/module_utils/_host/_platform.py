@@ -20,6 +20,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host._local 
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import ipv6_usable
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import PATH, Platform, Rc
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_schema import OWN_ACCOUNT
 
 SCAN_DIRECTORY = "/etc/superserver/s6"
 
@@ -185,7 +186,8 @@ def _bpf(host: LocalHost) -> bool:
 
 
 def _needs_mounts(services: Sequence[Service]) -> bool:
-    return any(service.backend == "systemd" and service.sandbox == "strict" for service in services)
+    hardened = (service.proxy or service.sandbox == "strict" for service in services if service.backend == "systemd")
+    return any(hardened)
 
 
 def _mounts(host: LocalHost) -> bool:
@@ -230,7 +232,7 @@ def _python() -> str:
 
 def _primary_groups(services: Sequence[Service]) -> dict[str, str]:
     groups = {}
-    for name in {service.user for service in services} | {"nobody"}:
+    for name in {service.user for service in services} | {OWN_ACCOUNT}:
         try:
             number = pwd.getpwnam(name).pw_gid
             groups[name] = grp.getgrgid(number).gr_name
