@@ -211,10 +211,15 @@ TLS = Record(
             required=True,
         ),
         Field(
-            "key", Text("absolute path", checker=directory), "private key (PEM), without a passphrase", required=True
+            "key",
+            Text("absolute path", checker=directory),
+            f"private key (PEM), without a passphrase. Not everybody may be able to read it. {ONLY_ROOT}",
+            required=True,
         ),
         Field(
-            "client_ca", Text("absolute path", checker=directory), "accept only clients with a certificate of this CA"
+            "client_ca",
+            Text("absolute path", checker=directory),
+            f"accept only clients with a certificate of this CA. {ONLY_ROOT}",
         ),
         Field("minimum_version", Choice(("1.2", "1.3")), "lowest TLS version", "1.2"),
     )

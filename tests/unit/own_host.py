@@ -39,6 +39,7 @@ PATIENCE = 20.0
 # $1: a directory with what is to be there, as "etc", "run" and so on; the rest is the command.
 _SETUP = f"""
 set -e
+umask 022
 new=$1; shift
 mount --make-rprivate /
 mount -t tmpfs -o mode=0755 tmpfs "$new/own"
@@ -94,7 +95,6 @@ def running(
             stdin=standard,
             stdout=standard,
             pass_fds=passed,
-            umask=0o022,
         )
         try:
             yield process

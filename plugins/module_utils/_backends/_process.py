@@ -17,6 +17,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends imp
     _helper_proxy,
     _helper_record,
     _helper_session,
+    _helper_starter,
     _helper_terminator,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import CONFIG, LIBRARY, LOGS, File
@@ -36,6 +37,7 @@ ATTENDANT = f"{LIBRARY}/attendant"
 ENVIRONMENT = f"{LIBRARY}/environment"
 GATE = f"{LIBRARY}/gate"
 SESSION = f"{LIBRARY}/session"
+STARTER = f"{LIBRARY}/starter"
 RECORD = f"{LIBRARY}/record"
 TERMINATOR = f"{LIBRARY}/terminator"
 BANNERS = f"{CONFIG}/banners"
@@ -275,6 +277,7 @@ def shared_programs(argvs: Sequence[Sequence[str]]) -> list[File]:
         RECORD: program(_helper_record),
         SESSION: _helper_session.PROGRAM,
         PROXY: program(_helper_proxy),
+        STARTER: program(_helper_starter),
         TERMINATOR: _helper_terminator.PROGRAM,
     }
     return [File(path, source, 0o755) for path, source in sources.items() if path in words]

@@ -6,6 +6,10 @@
 Backends are given a service whose handler is stunnel, and need to know nothing else. What the handler is to find (its
 account, limits, environment) and what speaks to the client must be behind stunnel, so that it is taken from that
 service and done by a script.
+
+stunnel is root until it has read its certificates and keys, which is before the client has a word. Then it is the
+collection's own account, without rights, and so is all that it could start. The script is started by somebody who has
+been root's all the time; see the starter.
 """
 
 from __future__ import annotations
@@ -28,6 +32,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._de
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import (
     GRACE,
     SESSION,
+    STARTER,
     TERMINATOR,
     banners,
     bounded,
@@ -44,6 +49,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._pr
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_records import Resources, Tls
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_schema import OWN_ACCOUNT
 
 NOTICE = f"# {HEADER}: changes made here are undone by its next run."
 
@@ -60,9 +66,14 @@ case $REMOTE_HOST in
 esac"""
 
 
+# What stunnel needs until it has given up root: to read keys of others than root, and to give it up.
+_RIGHTS = ("--no-new-privs", "--inh-caps=-all", "--bounding-set=-all,+dac_override,+setgid,+setuid")
+
+
 def configuration_file(service: Service) -> str:
-    """What stunnel reads for each connection, so that a new certificate needs no restart."""
-    return f"{CONFIG}/tls/{service.name}.conf"
+    """What stunnel reads for each connection, so that a new certificate needs no restart. Version 1.0.0 had another
+    name for it, whose file is what stunnel reads until its super-server starts it in the new way."""
+    return f"{CONFIG}/tls/{service.name}.inetd.conf"
 
 
 def script_file(service: Service) -> str:
@@ -80,7 +91,7 @@ def in_front(service: Service, platform: Platform) -> Service:
     shared = ("memory_max", "cpu_quota", "tasks_max")
     return replace(
         service,
-        exec=(TERMINATOR, platform.program("stunnel"), configuration_file(service)),
+        exec=(TERMINATOR, *_starter("wait", platform), script_file(service), "--", *_stunnel(service, platform)),
         internal="",
         user="root",
         group=None,
@@ -98,18 +109,27 @@ def in_front(service: Service, platform: Platform) -> Service:
     )
 
 
+def _starter(word: str, platform: Platform) -> tuple[str, ...]:
+    return (platform.python, "-IS", STARTER, word)
+
+
+def _stunnel(service: Service, platform: Platform) -> tuple[str, ...]:
+    return (platform.program("setpriv"), *_RIGHTS, "--", platform.program("stunnel"), configuration_file(service))
+
+
 def behind(services: Sequence[Service], platform: Platform) -> list[File]:
     """What stunnel needs for these services, and what it starts."""
     return [file for service in services if service.tls for file in _files(service, service.tls, platform)]
 
 
-def joined(front: Sequence[File], back: Sequence[File]) -> list[File]:
-    """Both, and what both of them want, such as a program of the collection's, once."""
-    return list({file.path: file for file in (*front, *back)}.values())
+def joined(back: Sequence[File], front: Sequence[File]) -> list[File]:
+    """Both, and what both of them want, such as a program of the collection's, once. What is behind something comes
+    before it, so that it is there when a client comes while files are written."""
+    return list({file.path: file for file in (*back, *front)}.values())
 
 
 def _files(service: Service, tls: Tls, platform: Platform) -> Iterator[File]:
-    yield File(configuration_file(service), _configuration(service, tls), 0o600, service=service.name)
+    yield File(configuration_file(service), _configuration(service, tls, platform), 0o600, service=service.name)
     yield File(script_file(service), _script(service, platform), 0o755, service=service.name)
     yield from log_directories([service])
     yield from banners([service])
@@ -128,9 +148,13 @@ def _session(service: Service, platform: Platform) -> tuple[str, ...]:
     return session(service, platform) or (SESSION, "-n", service.name, "-w", "", "--")
 
 
-def _configuration(service: Service, tls: Tls) -> str:
+def _configuration(service: Service, tls: Tls, platform: Platform) -> str:
     """See stunnel(8). Values reach to the end of their line, and nothing in them has a meaning."""
+    program, *words = _starter("ask", platform)
     settings = [
+        # Later than it reads what follows.
+        ("setuid", OWN_ACCOUNT),
+        ("setgid", platform.primary_groups.get(OWN_ACCOUNT, OWN_ACCOUNT)),
         # Only then messages go to standard error, and that of the handler is the same.
         ("foreground", "yes"),
         ("syslog", "no"),
@@ -146,7 +170,8 @@ def _configuration(service: Service, tls: Tls) -> str:
         ("TIMEOUTbusy", str(min(HANDSHAKE, service.resources.connection_time or HANDSHAKE))),
         ("TIMEOUTidle", str(SILENCE)),
         ("TIMEOUTclose", str(GRACE)),
-        ("exec", script_file(service)),
+        ("exec", program),
+        ("execArgs", " ".join((program, *words))),
     ]
     return "\n".join([NOTICE, "", *(f"{name} = {value}" for name, value in settings)]) + "\n"
 

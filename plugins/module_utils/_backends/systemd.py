@@ -60,7 +60,7 @@ class Systemd:
     def render(self, services: Sequence[Service], platform: Platform) -> list[File]:
         fronts = [in_front(service, platform) for service in services]
         front, back = render_service(fronts, platform), behind(services, platform)
-        return joined(secret_files(services), joined(front, back))
+        return joined(secret_files(services), joined(back, front))
 
     def refuse(self, service: Service, platform: Platform) -> list[Problem]:
         return refuse_native(service) + _refuse_differing(service)

@@ -61,7 +61,7 @@ class Xinetd:
     def render(self, services: Sequence[Service], platform: Platform) -> list[File]:
         fronts = [in_front(service, platform) for service in services]
         front, back = render_services(fronts, platform), behind(services, platform)
-        return joined(secret_files(services), joined(front, back))
+        return joined(secret_files(services), joined(back, front))
 
     def refuse(self, service: Service, platform: Platform) -> list[Problem]:
         return refuse_native(service)

@@ -29,6 +29,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host._certif
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._files import Seen
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._foreign_units import is_unit as may_listen
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._paths import objection_to_reading
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._reach import anybody_may_read
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import Socket
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import collide
@@ -122,9 +124,34 @@ def certificate_problems(service: Service) -> list[Problem]:
     wrong = {name: _certificate_problem(name, path, service) for name, path in paths.items() if path}
     if not (wrong["certificate"] or wrong["key"]):
         wrong["key"] = key_problem(service.tls.certificate, service.tls.key)
-    return [
+    found = [
         Problem(service.path(f"tls.{name}"), f'"{paths[name]}" {problem}') for name, problem in wrong.items() if problem
     ]
+    return found or exposure_problems(service)
+
+
+def exposure_problems(service: Service) -> list[Problem]:
+    """A key that others have, and files that others can put something else in the place of: they say who is let in."""
+    if service.tls is None:
+        return []
+    problems = []
+    for name in ("key", "client_ca"):
+        path = getattr(service.tls, name)
+        reason = objection_to_reading(path) if path else ""
+        if reason:
+            way_out = (
+                "have only root own and write every directory on the way to it, or put it below one such as /etc/ssl"
+            )
+            problems.append(Problem(service.path(f"tls.{name}"), f'"{path}" can be replaced: {reason}; {way_out}'))
+    if anybody_may_read(service.tls.key):
+        problems.append(
+            Problem(
+                service.path("tls.key"),
+                f'"{service.tls.key}" can be read by every account of the host; change its mode to 0600, and make '
+                "another one if somebody may have read it",
+            )
+        )
+    return problems
 
 
 def _certificate_problem(name: str, path: str, service: Service) -> str:

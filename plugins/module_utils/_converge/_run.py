@@ -80,8 +80,9 @@ class Plan:
         )
 
     def write(self) -> None:
-        """Install every file that is not as wanted."""
-        for file in self.install:
+        """Install every file that is not as wanted. What services share, such as programs, comes before what makes
+        them use it: clients come all the time."""
+        for file in sorted(self.install, key=lambda file: bool(file.service)):
             _files.install(file)
         self.picture.takeover.write()
 

@@ -23,7 +23,10 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge imp
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._counting import counting_problems
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import look
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import Manifest
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._preflight import expiry_warnings
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._preflight import (
+    expiry_warnings,
+    exposure_problems,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._prove import probe_service, status_rows
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._read import (
     Picture,
@@ -65,6 +68,7 @@ def status(request: Request, declared: bool, probe: bool, host: LocalHost) -> di
             *(f"{row['path']}: {row['problem']}" for row in files if row["problem"]),
             *_health(services, platform, host),
             *map(str, uncounted),
+            *(str(problem) for service in services for problem in exposure_problems(service)),
             *_guard(manifest, files, platform, processes, host),
             *_unfinished(),
             *_state.problems(),

@@ -8,7 +8,10 @@ from __future__ import annotations
 import grp
 import os
 import pwd
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+# No account of a service (systemd-nspawn(1), user_namespaces(7)).
+NOBODY = 65534
 
 
 def may_connect(path: str, user: str, group: str | None, groups: Sequence[str] | None) -> bool:
@@ -17,10 +20,15 @@ def may_connect(path: str, user: str, group: str | None, groups: Sequence[str] |
     entry = pwd.getpwnam(user)
     first = grp.getgrnam(group).gr_gid if group else entry.pw_gid
     others = os.getgrouplist(user, entry.pw_gid) if groups is None else [grp.getgrnam(name).gr_gid for name in groups]
-    return _as(entry.pw_uid, first, others, path)
+    return _as(entry.pw_uid, first, others, lambda: _is_open(path))
 
 
-def _as(user: int, group: int, groups: Sequence[int], path: str) -> bool:
+def anybody_may_read(path: str) -> bool:
+    """Whether an account that has nothing to do with a file, and no groups, may read it."""
+    return _as(NOBODY, NOBODY, (), lambda: os.access(path, os.R_OK))
+
+
+def _as(user: int, group: int, groups: Sequence[int], may: Callable[[], bool]) -> bool:
     child = os.fork()
     if not child:
         code = 1
@@ -28,7 +36,7 @@ def _as(user: int, group: int, groups: Sequence[int], path: str) -> bool:
             os.setgroups(groups)
             os.setgid(group)
             os.setuid(user)
-            code = 0 if _is_open(path) else 1
+            code = 0 if may() else 1
         finally:
             os._exit(code)
     return os.waitpid(child, 0)[1] == 0

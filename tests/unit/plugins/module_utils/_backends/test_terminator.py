@@ -24,6 +24,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._pr
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._terminator import (
     behind,
+    configuration_file,
     in_front,
     script_file,
 )
@@ -80,7 +81,7 @@ def test_services_without_tls_are_as_they_were() -> None:
 def test_every_backend_starts_stunnel_and_brings_what_it_needs(backend: str) -> None:
     made = service(tls=TLS, exec=None, internal="time", banner={"text": "x"}, backend=backend)
     files = {file.path: file for file in BACKENDS[backend].render([made], HOST)}
-    assert files["/etc/superserver/tls/echo.conf"].mode == 0o600
+    assert files["/etc/superserver/tls/echo.inetd.conf"].mode == 0o600
     assert {GATE, INTERNAL, "/etc/superserver/banners/echo", "/usr/local/lib/superserver/handlers/echo.tls"} <= set(
         files
     )
@@ -103,6 +104,20 @@ def test_the_handler_is_told_of_its_client(told: dict[str, str], wanted: list[st
     done = subprocess.run(["/bin/sh", "-c", script], env={**told, "SECRET": "x"}, stdout=subprocess.PIPE, check=True)
     found = {line for line in done.stdout.decode().splitlines() if not line.startswith(("PWD=", "_=", "SHLVL="))}
     assert found == {"PATH=/bin", "A=a 'b' $c", *wanted}
+
+
+def test_files_of_the_version_before_are_left_to_those_that_read_them() -> None:
+    """They go once nobody starts them any more."""
+    paths = {file.path for file in behind([service(tls=TLS)], HOST)}
+    assert "/etc/superserver/tls/echo.conf" not in paths
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_stunnel_needs_is_written_before_what_starts_it(backend: str) -> None:
+    made = service(tls=TLS, backend=backend)
+    files = BACKENDS[backend].render([made], HOST)
+    starting = next(index for index, file in enumerate(files) if "/usr/bin/stunnel" in file.content)
+    assert {configuration_file(made), script_file(made)} <= {file.path for file in files[:starting]}
 
 
 def test_a_short_time_is_a_short_handshake() -> None:

@@ -7,8 +7,14 @@ from __future__ import annotations
 
 import shutil
 import socket
+import ssl
+import subprocess
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +23,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._re
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, service
 from ansible_collections.ondemand.superserver.tests.unit.own_host import (
     NUMBER,
+    PATIENCE,
     children,
     holders,
     on_own_host,
@@ -129,3 +136,100 @@ def test_a_forwarder_that_is_declared_root(backend: str, daemon: str) -> None:
         assert echoes(client)
         (pid,) = holders(client)
         assert status(pid)["Uid"].split()[1] == "0"
+
+
+@dataclass(frozen=True)
+class Keys:
+    """What a service and its client have, made of nothing but the collection's own words: paths on the service's host,
+    the files there, and those of the client."""
+
+    certificate: str
+    key: str
+    files: tuple[File, ...]
+    authority: Path
+    mine: Path
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    """One certificate for everything, which only root can read on the host."""
+    if not (shutil.which("stunnel") and shutil.which("openssl")):
+        pytest.skip("stunnel or openssl is not installed")
+    folder = tmp_path_factory.mktemp("keys")
+    make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30"]
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    files = {name: folder / f"{name}.pem" for name in ("key", "certificate", "both")}
+    subprocess.run(
+        [*make, *names, "-keyout", files["key"], "-out", files["certificate"]], check=True, capture_output=True
+    )
+    files["both"].write_text(files["certificate"].read_text() + files["key"].read_text())
+    there = "/etc/superserver-test"
+    on_host = [File(there, mode=0o700, kind="directory")]
+    on_host += [File(f"{there}/{name}.pem", files[name].read_text(), 0o600) for name in ("key", "certificate")]
+    return Keys(f"{there}/certificate.pem", f"{there}/key.pem", tuple(on_host), files["certificate"], files["both"])
+
+
+def eventually(look: Callable[[], list[int]]) -> list[int]:
+    deadline = time.monotonic() + PATIENCE
+    while not look() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return look()
+
+
+def given_up(client: socket.socket) -> list[int]:
+    """What has the connection, once it is nobody of root's."""
+    found = [(pid, status(pid)) for pid in holders(client)]
+    return [pid for pid, about in found if about["Name"].startswith("stunnel") and about["Uid"].split()[1] != "0"]
+
+
+@contextmanager
+def encrypted(
+    backend: str, keys: Keys, tls: Mapping[str, str] | None = None, **fields: object
+) -> Iterator[tuple[ssl.SSLSocket, int]]:
+    """The connection of a client of a service with TLS, and the process that has the other end of it."""
+    declared_tls = {"certificate": keys.certificate, "key": keys.key, **(tls or {})}
+    made = service(**declared(backend, **{"exec": ["/bin/cat"], "tls": declared_tls, **fields}))
+    with served(made, *keys.files) as client:
+        # It must not be root's any more before the client says its first word.
+        (stunnel,) = eventually(lambda: given_up(client))
+        check_rights(stunnel, confined=False)
+        context = ssl.create_default_context(cafile=str(keys.authority))
+        context.load_cert_chain(keys.mine)
+        with context.wrap_socket(client.dup(), server_hostname="localhost") as safe:
+            yield safe, stunnel
+            assert holders(client) in ([], [stunnel])
+
+
+IDENTITY = ["/bin/sh", "-c", "grep -E '^(Uid|Groups|NoNewPrivs)' /proc/self/status; exec cat"]
+
+
+def test_stunnel_and_what_is_behind_it(backend: str, keys: Keys) -> None:
+    behind = {"exec": IDENTITY, "user": "nobody", "supplementary_groups": ["adm"]}
+    with encrypted(backend, keys, None, **behind) as (client, stunnel):
+        with client.makefile("r") as reader:
+            assert [reader.readline().split()[1] for _line in range(3)] == ["65534", "4", "0"]
+        assert echoes(client)
+        assert holders(client) == [stunnel]
+
+
+def test_stunnel_asks_for_a_certificate_that_only_root_can_read(backend: str, keys: Keys) -> None:
+    with encrypted(backend, keys, tls={"client_ca": keys.certificate}) as (client, _stunnel):
+        assert echoes(client)
+
+
+def test_a_small_service_behind_stunnel(backend: str, keys: Keys) -> None:
+    with encrypted(backend, keys, exec=None, internal="daytime") as (client, _stunnel):
+        assert client.recv(4)[2:3] == b" "
+
+
+def test_a_silent_client_leaves_nothing_behind(backend: str, keys: Keys) -> None:
+    made = service(**declared(backend, exec=["/bin/cat"], tls={"certificate": keys.certificate, "key": keys.key}))
+    with served(made, *keys.files) as client:
+        (stunnel,) = eventually(lambda: given_up(client))
+        (waiting,) = children(stunnel)
+        assert status(waiting)["Uid"].split()[1] == "0"
+        client.close()
+        deadline = time.monotonic() + PATIENCE
+        while Path(f"/proc/{waiting}/status").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not Path(f"/proc/{stunnel}").exists() or status(stunnel)["State"].startswith("Z")

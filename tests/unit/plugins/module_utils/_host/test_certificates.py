@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -15,9 +16,11 @@ import pytest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._preflight import (
     certificate_problems,
     expiry_warnings,
+    exposure_problems,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._certificates import expiry
 from ansible_collections.ondemand.superserver.tests.unit.declarations import service
+from ansible_collections.ondemand.superserver.tests.unit.hostile import STRANGER, as_root, place
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificates")
 
@@ -95,3 +98,44 @@ def test_a_certificate_that_expires_is_told_with_its_date(tmp_path: Path) -> Non
 def test_times_far_away_are_written_otherwise(tmp_path: Path) -> None:
     path = make(tmp_path, "late", *EC, "-nodes", "-days", "36500")
     assert expiry(str(path)).year > 2100
+
+
+@as_root
+def test_a_key_that_everybody_can_read_is_refused() -> None:
+    with place() as folder:
+        path = make(folder, "mine")
+        key = path.with_suffix(".key")
+        assert problems(certificate=path, key=key) == []
+        key.chmod(0o640)
+        assert problems(certificate=path, key=key) == []
+        for mode in (0o644, 0o604):
+            key.chmod(mode)
+            (problem,) = problems(certificate=path, key=key)
+            assert problem.startswith(f'tls.key: "{key}" can be read by every account of the host; change its mode')
+        # Nobody gets there.
+        folder.chmod(0o700)
+        assert problems(certificate=path, key=key) == []
+
+
+@as_root
+def test_a_key_that_somebody_else_can_replace_is_refused() -> None:
+    with place() as folder:
+        path = make(folder, "mine")
+        key = path.with_suffix(".key")
+        for owner, mode in ((0, 0o777), (STRANGER, 0o755)):
+            os.chown(folder, owner, 0)
+            folder.chmod(mode)
+            found = problems(certificate=path, key=key, client_ca=path)
+            assert [text.split(":")[0] for text in found] == ["tls.key", "tls.client_ca"]
+            assert all("can be replaced" in text and "have only root own" in text for text in found)
+
+
+@as_root
+def test_what_is_served_already_is_looked_at_too() -> None:
+    with place() as folder:
+        key = make(folder, "mine").with_suffix(".key")
+        made = service(tls={"certificate": "/none", "key": str(key)})
+        assert exposure_problems(made) == []
+        key.chmod(0o644)
+        assert [problem.path for problem in exposure_problems(made)] == ["superserver_services[0].tls.key"]
+        assert exposure_problems(service()) == []
