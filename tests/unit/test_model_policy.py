@@ -43,6 +43,7 @@ def test_without_a_policy_everything_is_allowed(value: t.Any) -> None:
     [
         ({"accounts": ["www"]}, {}),
         ({"accounts": []}, {"user": None, "exec": None, "internal": "echo"}),
+        ({"accounts": []}, {"user": None, "exec": None, "proxy": {"to": "127.0.0.1:80"}}),
         ({"accounts": ["www", "log"]}, {"group": "log", "supplementary_groups": ["www"]}),
         ({"programs": ["/usr/lib/x"]}, {}),
         ({"programs": ["/usr/lib/x/"]}, {}),

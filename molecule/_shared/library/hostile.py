@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import runpy
+import shutil
 import socket
 import stat
 import subprocess
@@ -48,6 +49,9 @@ from ansible.module_utils.stranger import (
 )
 
 LIBRARY = "/usr/local/lib/superserver"
+OWN_ACCOUNT = "superserver"
+# A certificate and its key, which prepare has made.
+TLS = "/etc/conformance-tls/known/server"
 ROUNDS, RESTARTS = 1000, 60
 # Seconds: until a service answers, and for a whole run.
 PATIENCE, RUN = 10.0, 25.0
@@ -153,6 +157,16 @@ def trespassing(host: Host) -> None:
         require(done != 0, f"{argv} worked")
 
 
+def taken_over(host: Host) -> None:
+    """What the collection has in front of clients may fall to one of them: its account has no more than any other."""
+    host.serves()
+    taken = Stranger(OWN_ACCOUNT)
+    # That one is open to everybody.
+    won = [each for each in taken.does(trespass) if each != f"connect to {STICKY_SOCKET}"]
+    require(not won, {"won": won})
+    require(not taken.does(kill_others), "processes of root's can be told something")
+
+
 def locking(host: Host) -> None:
     with host.stranger.beside(lock_everything):
         host.serves()
@@ -202,6 +216,9 @@ def refused(host: Host) -> None:
         host.refuses({"listen": [{"unix": f"{theirs}/new/s"}]}, "listen[0].unix", *whose)
     host.refuses({**port, "log": {"what": ["host"], "where": "file", "file": f"{theirs}/log"}}, "log.file", *whose)
     host.refuses({**port, "banner": {"file": f"{theirs}/text", "on": "connect"}}, "banner.file", *whose)
+    shutil.copy(f"{TLS}.key", f"{theirs}/key")
+    host.refuses({**port, "tls": {"certificate": f"{TLS}.pem", "key": f"{theirs}/key"}}, "tls.key", *whose)
+    os.unlink(f"{theirs}/key")
     require(os.listdir(theirs) == ["text"], f"{theirs} has {os.listdir(theirs)}")
 
 
@@ -277,6 +294,7 @@ def stories() -> dict[str, Callable[[Host], None]]:
     """All of them by name."""
     return {
         "what the collection makes": trespassing,
+        "what faces clients": taken_over,
         "locks": locking,
         "a lock from before": lock_of_before,
         "masks": masks,

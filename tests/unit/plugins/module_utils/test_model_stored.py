@@ -39,6 +39,15 @@ def without_account(fields: Fields) -> Fields:
     return {name: value for name, value in fields.items() if name != "user"}
 
 
+@pytest.mark.parametrize("fields", [{"internal": "echo"}, {"internal": "echo", "user": "root"}])
+def test_a_small_service_has_the_account_of_today(fields: Fields) -> None:
+    """The next run finds its files not as they should be."""
+    stored = {**{name: value for name, value in STORED.items() if name not in ("exec", "user")}, **fields}
+    made = stored_service(stored)
+    assert made.user == "superserver"
+    assert made.to_json() == stored
+
+
 UNKNOWN: tuple[Fields, ...] = (
     {"colour": "red"},
     {"connections": {"max": 3, "per_moon": 4, "rate": {"count": 1, "burst": 2}}},

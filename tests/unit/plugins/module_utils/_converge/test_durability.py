@@ -33,6 +33,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._ot
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._read import Picture, Request
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._rollback import recover
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._run import Plan, converge
+from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 
@@ -207,3 +208,15 @@ def test_what_is_set_aside_is_on_the_disk(root: Path, disk: Disk, monkeypatch: p
     sync(root, root / "state")
     run(root, monkeypatch)
     assert [name for name in disk.files() if name.startswith("state/manifest.json.")]
+
+
+def test_what_services_share_is_written_before_what_makes_them_use_it(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clients come while files are written."""
+    written: list[str] = []
+    monkeypatch.setattr(_files, "install", lambda file: written.append(file.path))
+    files = [File("/service/run", service="a"), File("/library/program"), File("/service/handler", service="a")]
+    picture = Picture({}, {}, Platform(init="none"), Manifest(), files, {}, Live({}, {}), {}, {}, [])
+    Plan(picture, [], {}, files, [], None).write()
+    assert written == ["/library/program", "/service/run", "/service/handler"]
