@@ -20,6 +20,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge imp
     _manifest,
     _state,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._accounts import own_account_problems
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._counting import counting_problems
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import look
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import Manifest
@@ -76,7 +77,8 @@ def status(request: Request, declared: bool, probe: bool, host: LocalHost) -> di
         "warnings": [*some_uncounted, *(text for service in services for text in expiry_warnings(service, now))],
     }
     if declared:
-        plan = make_plan(read(request, host))
+        # What would be made first is told like everything else that is not as declared.
+        plan = make_plan(read(replace(request, makes_account=True), host))
         actions, steps = plan.actions, plan.picture.takeover.steps
         pending = [action for action in actions if action.kind != "none"]
         result["pending"] = [
@@ -88,6 +90,8 @@ def status(request: Request, declared: bool, probe: bool, host: LocalHost) -> di
             f"{each.name}: not as declared: {each.action}, {each.reason}" for each in steps if each.action != "none"
         ]
         result["problems"] += _of_no_service(plan.picture, files)
+        lacking = own_account_problems(plan.picture.want.values()) if "account" in plan.picture.missing else []
+        result["problems"] += map(str, lacking)
         result["warnings"] = list(plan.picture.warnings)
     return result
 

@@ -15,13 +15,19 @@ import pytest
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import File
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import Findings
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._helper_rules import RULES
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _manifest, _preflight, _status
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import (
+    _accounts,
+    _manifest,
+    _preflight,
+    _status,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import Manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._read import Request
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._files import Seen
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.tests.unit.declarations import service
+from ansible_collections.ondemand.superserver.tests.unit.hostile import as_root, place
 
 
 class Nothing:
@@ -41,7 +47,9 @@ def found(monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., dict[str, t.Any]]:
         seen = SimpleNamespace(digest="1" if changed else "0")
         monkeypatch.setattr(_files, "look", lambda path: seen)
         monkeypatch.setattr(_status, "findings", lambda platform, processes, host: Findings(problem))
-        picture = SimpleNamespace(takeover=SimpleNamespace(steps=()), warnings=["echo: about to expire"], dirty=())
+        picture = SimpleNamespace(
+            takeover=SimpleNamespace(steps=()), warnings=["echo: about to expire"], dirty=(), missing={}
+        )
         monkeypatch.setattr(_status, "read", lambda request, host: picture)
         monkeypatch.setattr(_status, "make_plan", lambda read: SimpleNamespace(actions=(), picture=read))
         return _status.status(Request((), {}), declared, False, LocalHost(Nothing()))
@@ -71,7 +79,9 @@ def test_a_directory_that_keeps_services_out_is_a_problem(monkeypatch: pytest.Mo
     """As a run with another mask has left it; no service of its own has it."""
     folder, absent = File("/etc/superserver", mode=0o755, kind="directory"), File("/etc/superserver/a")
     seen = {folder.path: Seen("directory", b"", 0o700, "root", "root"), absent.path: None}
-    picture = SimpleNamespace(takeover=SimpleNamespace(steps=()), warnings=(), dirty=(folder, absent), seen=seen)
+    picture = SimpleNamespace(
+        takeover=SimpleNamespace(steps=()), warnings=(), dirty=(folder, absent), seen=seen, missing={}
+    )
     monkeypatch.setattr(_status, "read", lambda request, host: picture)
     monkeypatch.setattr(_status, "make_plan", lambda read: SimpleNamespace(actions=(), picture=read))
     found = _status.status(Request((), {}), True, False, LocalHost(Nothing()))
@@ -85,3 +95,34 @@ def test_what_is_told_of_a_service_has_its_name(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(_preflight, "expiry", lambda path: datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc))
     (warning,) = _status.status(Request((), {}), False, False, LocalHost(Nothing()))["warnings"]
     assert warning.startswith(f'{held.name}.tls.certificate: "{certificate}" expired on ')
+
+
+def test_an_account_that_is_to_be_made_is_told_and_not_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Roles look at hosts before they make anything there."""
+    asked: list[Request] = []
+
+    def read(request: Request, host: LocalHost) -> SimpleNamespace:
+        asked.append(request)
+        return picture
+
+    wanted = {"a": service(exec=None, internal="echo")}
+    picture = SimpleNamespace(
+        takeover=SimpleNamespace(steps=()), warnings=(), dirty=(), missing={"account": "superserver"}, want=wanted
+    )
+    monkeypatch.setattr(_status, "read", read)
+    monkeypatch.setattr(_status, "make_plan", lambda read: SimpleNamespace(actions=(), picture=read))
+    monkeypatch.setattr(_accounts, "_is_user", lambda name: False)
+    (problem,) = _status.status(Request((), {}), True, False, LocalHost(Nothing()))["problems"]
+    assert 'the host has no user "superserver"' in problem
+    assert [request.makes_account for request in asked] == [True]
+
+
+@as_root
+def test_a_key_that_others_have_got_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    with place() as folder:
+        key = folder / "key"
+        key.touch(0o644)
+        held = service(tls={"certificate": str(key), "key": str(key)})
+        monkeypatch.setattr(_manifest, "load", lambda: Manifest(services={held.name: held.to_json()}))
+        problems = _status.status(Request((), {}), False, False, LocalHost(Nothing()))["problems"]
+        assert [text for text in problems if text.startswith(f'{held.name}.tls.key: "{key}" can be read by every')]
