@@ -99,7 +99,9 @@ def running(
         try:
             yield process
         finally:
-            process.send_signal(signal.SIGKILL)
+            # With the first process of its namespace everything else goes, whatever account that has taken.
+            for first in children(process.pid):
+                os.kill(first, signal.SIGKILL)
             process.wait()
     finally:
         shutil.rmtree(folder)
