@@ -128,13 +128,14 @@ class Change:
     ``stop``: services as they were, whose listeners must close: removed, disabled, moved away, or about to be bound
     anew. ``start``: services as they are to be, whose listeners must open. ``refresh``: services whose listeners stay,
     but whose process or limits changed, with the old and the new declaration. ``kept`` is everything this backend holds
-    afterwards.
+    afterwards. ``replaced``: of files that have been written anew, by path, what stood there; None where nobody knows.
     """
 
     stop: tuple[Service, ...] = ()
     start: tuple[Service, ...] = ()
     refresh: tuple[tuple[Service, Service], ...] = ()
     kept: tuple[Service, ...] = ()
+    replaced: Mapping[str, str] | None = None
 
     def without(self, started: Collection[Service]) -> Change:
         """The same once these services have been started."""

@@ -135,6 +135,11 @@ def process_lines(server: Server, platform: Platform) -> list[str]:
     return [*_preparation(server, platform), *_server(server, platform), *rest]
 
 
+def run_file(server: Server) -> str:
+    """What starts the server; it ends in the lines of :func:`process_lines`."""
+    return f"{server.home}/run"
+
+
 def rules_directory(server: Server) -> str:
     """Where s6-tcpserver-access looks for the server's access list."""
     return f"{server.home}/data/rules"

@@ -22,6 +22,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._de
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_files import (
     process_lines,
     render_services,
+    run_file,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_holder import NAME as HOLDER
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_servers import (
@@ -188,7 +189,9 @@ class S6:
     def activate(self, change: Change, platform: Platform, host: Host) -> None:
         _ensure_running(platform, host)
         starting = [server for service in change.start for server in servers(service, platform)]
-        restarting = [server for old, new in change.refresh for server in _restarted(old, new, platform)]
+        restarting = [
+            server for old, new in change.refresh for server in _restarted(old, new, change.replaced, platform)
+        ]
         before = {server.name: control.status(server.directory, host).pid for server in restarting}
         waiting = [*starting, *restarting]
         seconds = PATIENCE + START * len(waiting)
@@ -270,16 +273,29 @@ def _bindings(service: Service, platform: Platform) -> list[tuple[object, ...]]:
     return [(server.name, server.kind, server.sockets, service.tcp) for server in servers(service, platform)]
 
 
-def _restarted(old: Service, new: Service, platform: Platform) -> list[Server]:
-    """The servers that must be started again to be as declared; those of a service that only has to be repaired may run
-    anything."""
-    repair = old.to_json() == new.to_json()
+def _restarted(old: Service, new: Service, replaced: Mapping[str, str] | None, platform: Platform) -> list[Server]:
+    """The servers that must be started again to be as declared."""
     before = {server.name: _running(server, platform) for server in servers(in_front(old, platform), platform)}
-    return [
-        server
-        for server in servers(in_front(new, platform), platform)
-        if repair or before.get(server.name) != _running(server, platform)
-    ]
+    repair = old.to_json() == new.to_json()
+
+    def must(server: Server) -> bool:
+        if repair:
+            return _may_run_anything(server, replaced)
+        return before.get(server.name) != _running(server, platform) or _ran_another(server, replaced, platform)
+
+    return [server for server in servers(in_front(new, platform), platform) if must(server)]
+
+
+def _may_run_anything(server: Server, replaced: Mapping[str, str] | None) -> bool:
+    """Whether a server that only has to be repaired may not be what it should. One whose port would close goes on where
+    only files were repaired that each connection reads."""
+    return replaced is None or server.kept or run_file(server) in replaced
+
+
+def _ran_another(server: Server, replaced: Mapping[str, str] | None, platform: Platform) -> bool:
+    """Whether what stood there was another version's, or somebody's."""
+    before = (replaced or {}).get(run_file(server))
+    return before is not None and not before.endswith("\n".join(["", *process_lines(server, platform), ""]))
 
 
 def _running(server: Server, platform: Platform) -> tuple[object, ...]:

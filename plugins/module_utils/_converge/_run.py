@@ -143,7 +143,9 @@ def make_plan(picture: Picture) -> Plan:
         guard = True
     elif not guarded and RULES in picture.manifest.files:
         guard = False
-    return Plan(picture, actions, changes_of(actions, picture.want), picture.dirty, picture.obsolete, guard)
+    found = {file.path: seen.text for file in picture.dirty for seen in (picture.seen[file.path],) if seen}
+    changes = {name: replace(change, replaced=found) for name, change in changes_of(actions, picture.want).items()}
+    return Plan(picture, actions, changes, picture.dirty, picture.obsolete, guard)
 
 
 def _recover(request: Request, host: LocalHost) -> list[str]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import typing as t
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -336,3 +337,32 @@ def test_slow_host_is_waited_for_while_it_gets_on(kind: type[Slow]) -> None:
     tree.broken.update(names)
     BACKEND.activate(Change(start=tuple(map(named, names))), HOST, host(tree))
     assert not tree.broken
+
+
+def runs(service_name: str, **fields: t.Any) -> tuple[str, str]:
+    """Where its server is started, and by which words."""
+    made = named(service_name, **fields)
+    path = f"{DIRECTORIES}/{service_name}/run"
+    return path, next(file.content for file in BACKEND.render([made], HOST) if file.path == path)
+
+
+def test_a_port_stays_open_where_only_the_handlers_were_not_as_written() -> None:
+    """As after an upgrade: what servers do themselves is the same, and connections read the rest."""
+    path, text = runs("a")
+    for replaced, restarted in (
+        ({f"{DIRECTORIES}/a/handler": "#!/bin/sh"}, []),
+        ({path: text.replace("tcpserver", "udpserver")}, ["a"]),
+        (None, ["a"]),
+    ):
+        tree = Tree("a")
+        BACKEND.activate(Change(refresh=((named("a"), named("a")),), replaced=replaced), HOST, host(tree))
+        assert told(tree, b"ru") == restarted
+
+
+def test_what_another_version_has_started_is_started_again_with_the_next_change() -> None:
+    path, text = runs("a")
+    change = ((named("a"), named("a", description="another", probe={"send": "x", "expect": "x"})),)
+    for before, restarted in ((text, []), (text.replace("-l 0", "-l 1"), ["a"])):
+        tree = Tree("a")
+        BACKEND.activate(Change(refresh=change, replaced={path: before}), HOST, host(tree))
+        assert told(tree, b"ru") == restarted
