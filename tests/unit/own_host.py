@@ -142,7 +142,7 @@ def address(service: Service) -> tuple[str, int]:
 @contextmanager
 def _by_systemd(service: Service, files: list[File]) -> Iterator[socket.socket]:
     """What systemd(1) does for a socket unit."""
-    unit = next(file for file in files if file.path.endswith(("@.service", f"/{service.name}.service")))
+    (unit,) = (file for file in files if file.path.endswith(("@.service", f"/{service.name}.service")))
     settings = dict(systemd_syntax.read_unit(unit.content)["Service"])
     command = [*_rights(settings), *_words(settings["ExecStart"])]
     with socket.create_server(address(service)) as listener, socket.create_connection(address(service)) as client:

@@ -99,7 +99,7 @@ def become(command: list[str], environment: dict[bytes, bytes]) -> None:
         os.execve(command[0], command, environment)
     except OSError as exc:
         sys.stderr.write(f"starter: {command[0]}: {exc.strerror}\n")
-        sys.exit(127)
+        raise SystemExit(127) from exc
 
 
 def main() -> None:
