@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 import shutil
 import socket
 import ssl
@@ -49,8 +51,11 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
+    """None of those that the kernel gives to clients: one of them could take it before the service does."""
+    while True:
+        port = random.randrange(20001, 30000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 @pytest.fixture
