@@ -214,7 +214,7 @@ def holders(connection: socket.socket) -> list[int]:
     """The processes that have the other end of a TCP connection, but for what has started the host."""
     inode = _inode(connection.getpeername(), connection.getsockname())
     pids = sorted(map(int, filter(str.isdigit, os.listdir("/proc"))))
-    return [pid for pid in pids if f"socket:[{inode}]" in _open(pid) and status(pid)["Name"] != "unshare"]
+    return [pid for pid in pids if f"socket:[{inode}]" in _open(pid) and status(pid).get("Name") != "unshare"]
 
 
 def _inode(here: tuple[str, int], there: tuple[str, int]) -> str:
@@ -244,6 +244,9 @@ def children(pid: int) -> list[int]:
 
 
 def status(pid: int) -> dict[str, str]:
-    """What the kernel says of a process."""
-    lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
+    """What the kernel says of a process; nothing of one that has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return {}
     return {name: " ".join(value.split()) for name, _colon, value in (line.partition(":") for line in lines)}
