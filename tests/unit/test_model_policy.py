@@ -76,7 +76,6 @@ def test_what_is_allowed(policy: dict[str, t.Any], fields: dict[str, t.Any]) -> 
     ("policy", "fields", "places"),
     [
         ({"accounts": ["nobody"]}, {}, ["user"]),
-        ({"accounts": ["nobody"]}, {"user": None, "exec": None, "proxy": {"to": "127.0.0.1:80"}}, ["user"]),
         (
             {"accounts": ["www"]},
             {"group": "log", "supplementary_groups": ["www", "adm"]},

@@ -111,7 +111,7 @@ def test_what_named_no_account_was_roots(state: Path) -> None:
     manifest = _manifest.load()
     assert manifest.services == dict(zip(recorded, as_today(recorded.values())))
     for name, service in manifest.built().items():
-        assert service.user == recorded[name].get("user", "root")
+        assert service.user == ("superserver" if service.internal else recorded[name].get("user", "root"))
         assert service.to_json() == manifest.services[name]
     everything = [*manifest.services.values(), *(each for kept in _generations.listed() for each in kept["services"])]
     assert [each["name"] for each in everything if "exec" in each and "user" not in each] == []

@@ -67,9 +67,9 @@ def test_what_has_no_program_needs_none(fields: Fields, defaults: Fields | None)
     assert refusal(bare(**fields), defaults=defaults) == []
 
 
-def test_a_forwarder_is_roots_by_default() -> None:
+def test_a_forwarder_has_the_collections_own_by_default() -> None:
     forwarder = bare(**OTHERS["forwarder"])
-    assert [service.user for service in load(forwarder)] == ["root"]
+    assert [service.user for service in load(forwarder)] == ["superserver"]
     assert [service.user for service in load(forwarder, defaults={"user": "daemon"})] == ["daemon"]
 
 

@@ -56,12 +56,21 @@ def former(**fields: t.Any) -> Service:
 )
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_root_in_so_many_words_is_no_change(backend: str, fields: Fields) -> None:
-    """Whether the service itself or superserver_defaults says it; and a forwarder goes on without."""
+    """Whether the service itself or superserver_defaults says it."""
     declared = entry_of({**fields, "backend": backend, "user": None})
-    for new in (load({**declared, "user": "root"}), load(declared, defaults={"user": "root"}), load(declared)):
+    for new in (load({**declared, "user": "root"}), load(declared, defaults={"user": "root"})):
         assert plan(former(**fields, backend=backend), new[0]).kind == "none"
     (other,) = load({**declared, "user": "daemon"})
     assert plan(former(**fields, backend=backend), other).reason == "changed: user"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_forwarder_that_was_roots_of_itself_changes(backend: str) -> None:
+    """It is started again as what it is today, and its listener stays open."""
+    fields: Fields = {"exec": None, "proxy": {"to": "localhost:80", "unit": "web"}, "backend": backend}
+    (new,) = load(entry_of({**fields, "user": None}))
+    action = plan(former(**fields), new)
+    assert (action.kind, action.reason) == ("change", "changed: user")
 
 
 HELD: Fields = {"description": "x"}
