@@ -67,6 +67,12 @@ def compile_access(allow: Iterable[str], deny: Iterable[str]) -> AccessList:
     return AccessList(closed=True, networks=_collapse(_effective(allowed - denied, denied)))
 
 
+def restricts(allow: Iterable[str]) -> bool:
+    """Whether a list of who may connect leaves anybody of each family out; an empty one does not."""
+    networks = _collapse({parse_network(text) for text in allow})
+    return bool(networks) and all(network.prefixlen for network in networks)
+
+
 def _effective(allowed: set[Network], denied: set[Network]) -> set[Network]:
     """Walk from the widest prefix to the narrowest: a later, narrower one overrides what it covers."""
     result: set[Network] = set()

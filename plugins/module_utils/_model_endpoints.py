@@ -77,6 +77,11 @@ class Listener:
         """Whether the socket takes every address of its family."""
         return self.address in ("0.0.0.0", "::")
 
+    @property
+    def loopback(self) -> bool:
+        """Whether nothing but the host itself can reach the socket."""
+        return self.transport != "unix" and ipaddress.ip_address(self.address).is_loopback
+
     def __str__(self) -> str:
         if self.transport == "unix":
             return f"unix:{self.path}"

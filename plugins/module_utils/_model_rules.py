@@ -9,6 +9,7 @@ import re
 import typing as t
 from collections.abc import Iterable, Mapping, Sequence
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_access import restricts
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import (
     Listener,
     collide,
@@ -145,6 +146,22 @@ def _internal(service: Merged, report: Report) -> None:
         report(service.path("listen"), "an internal service listens on tcp and udp only")
 
 
+def _amplifier(service: Merged, report: Report) -> None:
+    """A datagram is answered to whatever address stands in it, which can be forged. A connection must be answered."""
+    fields = service.fields
+    silent = fields.get("internal") in (None, "discard")
+    if silent or restricts(fields.get("access", {}).get("allow", ())):
+        return
+    for index, endpoint in enumerate(fields["listen"]):
+        if "udp" in endpoint and not _listener(endpoint).loopback:
+            report(
+                f"{service.path('listen')}[{index}]",
+                "answers datagrams of everybody, also those whose source address is forged, so that it could be used "
+                "to flood others; say in access.allow who may ask (not everybody, such as 0.0.0.0/0 or ::/0), listen "
+                f'on the host itself, such as "127.0.0.1:{_listener(endpoint).port}", or leave udp out',
+            )
+
+
 def _proxy(service: Merged, report: Report) -> None:
     if "proxy" not in service.fields:
         return
@@ -225,7 +242,7 @@ def _room(service: Merged, report: Report) -> None:
 
 
 _RULES: tuple[Rule, ...] = (
-    *(_handler, _accept, _socket_fd, _internal, _proxy, _proxy_files),
+    *(_handler, _accept, _socket_fd, _internal, _amplifier, _proxy, _proxy_files),
     *(_pointless, _banner, _log, _probe, _secrets, _room),
 )
 

@@ -316,7 +316,12 @@ SERVICE = Record(
             Listing(Text("word", multiline=True, empty=True), least=1, first=PROGRAM),
             "program and arguments, delivered byte for byte",
         ),
-        Field("internal", Choice(INTERNALS), "one of the small built-in services"),
+        Field(
+            "internal",
+            Choice(INTERNALS),
+            "one of the small built-in services; on UDP all but `discard` need `access.allow`, or addresses of the "
+            "host itself",
+        ),
         Field(
             "proxy",
             PROXY,

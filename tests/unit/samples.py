@@ -51,6 +51,7 @@ COMMON: dict[str, Fields] = {
         "listen": [{"tcp": "1015"}, {"udp": "1015"}],
         "exec": None,
         "internal": "echo",
+        "access": {"allow": ["192.0.2.0/24"]},
         "log": {"what": ["pid"], "where": "syslog"},
     },
     "secretive": {
@@ -77,8 +78,13 @@ COMMON: dict[str, Fields] = {
         "tls": {"certificate": "/a", "key": "/b"},
     },
     "forwarder": {"listen": [{"tcp": "1013"}, {"tcp": "1014"}], "exec": None, "proxy": {"to": "/run/a b"}},
-    "internal": {"listen": [{"tcp": "1003"}, {"udp": "1003"}], "exec": None, "internal": "echo"},
-    "internal-udp": {"listen": [{"udp": "1004"}], "exec": None, "internal": "time"},
+    "internal": {
+        "listen": [{"tcp": "1003"}, {"udp": "1003"}],
+        "exec": None,
+        "internal": "echo",
+        "access": {"allow": ["192.0.2.0/24"]},
+    },
+    "internal-udp": {"listen": [{"udp": "127.0.0.1:1004"}], "exec": None, "internal": "time"},
     "only-ipv6": {"listen": [{"tcp": "1011", "family": "ipv6"}]},
     "nobody": {"access": {"allow": ["192.0.2.1"], "deny": ["192.0.2.1"]}},
     "groups": {"user": "nobody", "supplementary_groups": ["adm", "audio"]},

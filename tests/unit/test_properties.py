@@ -135,7 +135,8 @@ def declarations(draw: st.DrawFn) -> Fields:
     declared: Fields = {"name": draw(st.sampled_from(["a", "b-c", "D", "9"])), "listen": listen}
     declared.update(draw(st.fixed_dictionaries({}, optional=COMMON)))
     if handler == "internal":
-        declared["internal"] = draw(st.sampled_from(["echo", "time"]))
+        answers = not any("udp" in endpoint for endpoint in listen)
+        declared["internal"] = draw(st.sampled_from(["echo", "time"] if answers else ["discard"]))
     else:
         declared["exec"] = [draw(st.one_of(st.just("/bin/echo"), PROGRAMS)), *draw(st.lists(TEXTS, max_size=4))]
         declared.update(draw(st.fixed_dictionaries({}, optional=PROCESS)))

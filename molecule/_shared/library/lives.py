@@ -51,7 +51,7 @@ ONCE: Services = [
     },
     {
         "name": "once-udp",
-        "listen": [{"udp": "21973"}],
+        "listen": [{"udp": "127.0.0.1:21973"}],
         "internal": "echo",
         "probe": {"send": "hello", "expect": "hello"},
     },
@@ -67,7 +67,7 @@ ONCE: Services = [
     {"name": "exec-no-arguments", "environment": {"ANOTHER": "yes"}},
 ]
 NEW, CHANGED = ["once-guarded", "once-tcp", "once-udp"], ["exec-no-arguments", "exec-plain"]
-FREE = ({"tcp": "21971"}, {"tcp": "127.0.0.1:21972"}, {"udp": "21973"}, {"tcp": "21974"})
+FREE = ({"tcp": "21971"}, {"tcp": "127.0.0.1:21972"}, {"udp": "127.0.0.1:21973"}, {"tcp": "21974"})
 
 # Changes of every kind, and a service that does not answer as it says.
 FAILING: Services = [

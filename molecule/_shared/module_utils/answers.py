@@ -35,16 +35,23 @@ class Endpoint:
 
 
 def endpoints(services: list[dict[str, t.Any]]) -> list[Endpoint]:
-    """Every endpoint; a port of any family is one for each."""
+    """Every endpoint; a port of any family is one for each. The only addresses are those that clients ask."""
     return [
-        Endpoint(transport, int(entry[transport]), family)
+        Endpoint(transport, int(entry[transport].rpartition(":")[2]), family)
         for service in services
         for entry in service["listen"]
         for transport in TYPES
         if transport in entry
         for name, family in FAMILIES.items()
-        if entry.get("family", "any") in ("any", name)
+        if _family(entry, transport) in ("any", name)
     ]
+
+
+def _family(entry: dict[str, str], transport: str) -> str:
+    address = entry[transport].rpartition(":")[0]
+    if address:
+        return "ipv6" if address.startswith("[") else "ipv4"
+    return entry.get("family", "any")
 
 
 def silent_after(wanted: list[Endpoint], seconds: float) -> list[Endpoint]:

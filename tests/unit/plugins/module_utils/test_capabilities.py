@@ -64,7 +64,7 @@ SAMPLES: dict[tuple[str, str], Fields] = {
     ("socket_fd", "stdin"): {**WAITING, "socket_fd": "stdin"},
     ("exec", ""): {},
     ("internal", "tcp"): INTERNAL,
-    ("internal", "udp"): {**INTERNAL, "listen": [UDP]},
+    ("internal", "udp"): {"exec": None, "internal": "discard", "listen": [UDP]},
     ("user", ""): {"user": "nobody"},
     ("group", ""): {"group": "adm"},
     ("supplementary_groups", ""): {"supplementary_groups": []},

@@ -15,6 +15,9 @@ BASE = "superserver_services"
 
 STREAM, DATAGRAM, SOCKET = {"tcp": "7"}, {"udp": "7"}, {"unix": "/run/a"}
 INTERNAL = {"exec": None, "internal": "echo"}
+# Asked by connections and by datagrams.
+ASKED: Fields = {**INTERNAL, "listen": [STREAM, DATAGRAM]}
+LOCAL: Fields = {"access": {"allow": ["127.0.0.0/8", "::1"]}}
 PROXY: Fields = {"exec": None, "proxy": {"to": "localhost:80"}}
 
 # Fields that replace those of ECHO (None: no such field), the path of the problem below the service, and its gist.
@@ -67,6 +70,17 @@ REFUSED: tuple[tuple[Fields, str, str], ...] = (
     ({"accept": False, "stderr": "client"}, "stderr", "no client to write to"),
     ({"listen": [DATAGRAM], "stderr": "client"}, "stderr", "no client to write to"),
     ({**INTERNAL, "listen": [SOCKET]}, "listen", "tcp and udp only"),
+    ({**INTERNAL, "listen": [DATAGRAM]}, "listen[0]", "say in access.allow who may ask"),
+    ({**ASKED, "internal": "time"}, "listen[1]", "whose source address is forged"),
+    ({**ASKED, "internal": "daytime"}, "listen[1]", "on the host itself"),
+    ({**ASKED, "internal": "chargen"}, "listen[1]", "leave udp out"),
+    ({**INTERNAL, "listen": [{"udp": "192.0.2.1:7"}]}, "listen[0]", "who may ask"),
+    ({**INTERNAL, "listen": [{"udp": "127.0.0.1:7"}, {"udp": "[::]:7"}]}, "listen[1]", "who may ask"),
+    ({**ASKED, "access": {"deny": ["192.0.2.0/24"]}}, "listen[1]", "who may ask"),
+    ({**ASKED, "access": {"allow": []}}, "listen[1]", "who may ask"),
+    ({**ASKED, "access": {"allow": ["192.0.2.0/24", "::/0"]}}, "listen[1]", "not everybody"),
+    ({**ASKED, "access": {"allow": ["0.0.0.0/0"], "deny": ["192.0.2.1"]}}, "listen[1]", "not everybody"),
+    ({**ASKED, "access": {"allow": ["0.0.0.0/1", "128.0.0.0/1"]}}, "listen[1]", "not everybody"),
     ({**INTERNAL, "user": "nobody"}, "user", "internal service"),
     ({**INTERNAL, "accept": True}, "accept", "internal service"),
     ({**INTERNAL, "stderr": "client"}, "stderr", "internal service"),
@@ -102,7 +116,10 @@ ACCEPTED: tuple[Fields, ...] = (
     {"listen": [DATAGRAM], "accept": False, "socket_fd": "stdin"},
     {"listen": [STREAM, DATAGRAM], "accept": False},
     {"listen": [STREAM, DATAGRAM], "accept": False, "socket_fd": "listen_fds", "connections": {"max": 1}},
-    {**INTERNAL, "listen": [STREAM, DATAGRAM]},
+    {**ASKED, **LOCAL},
+    {**ASKED, "internal": "discard"},
+    {**ASKED, "access": {"allow": ["192.0.2.0/24", "2001:db8::/32"], "deny": ["192.0.2.1"]}},
+    {**INTERNAL, "listen": [{"udp": "127.0.0.1:7"}, {"udp": "127.9.9.9:7"}, {"udp": "[::1]:7"}]},
     {**INTERNAL, "connections": {"max": 1}, "access": {"allow": ["::1"]}},
     {"listen": [SOCKET], "connections": {"max": 1}, "access": {"allow": [], "deny": []}},
     {"listen": [SOCKET, STREAM], "access": {"allow": ["::1"]}, "connections": {"per_source": 1}},
@@ -112,7 +129,7 @@ ACCEPTED: tuple[Fields, ...] = (
     {"accept": False, "stderr": "log"},
     {"log": {}},
     {"log": {"what": ["host", "refused"]}, "access": {"hours": ["08:00-09:00"]}},
-    {**INTERNAL, "listen": [STREAM, DATAGRAM], "log": {}},
+    {**ASKED, **LOCAL, "log": {}},
     PROXY,
     {**PROXY, "listen": [{"tcp": "192.0.2.1:80"}, SOCKET], "connections": {"max": 1}},
 )  # fmt: skip

@@ -33,7 +33,7 @@ SHAPES: dict[str, Fields] = {
     "waiting-access": {**WAITING, **ACCESS},
     "datagrams": DATAGRAMS,
     "datagrams-access": {**DATAGRAMS, **ACCESS},
-    "internal": {"exec": None, "internal": "echo", "listen": [{"tcp": "7"}, {"udp": "7"}], "user": None},
+    "internal": {"exec": None, "internal": "discard", "listen": [{"tcp": "7"}, {"udp": "7"}], "user": None},
     "disabled": {"state": "disabled"},
     "limited": {"connections": {"max": 5, "per_source": 2}},
     "groups": {"supplementary_groups": ["adm"]},

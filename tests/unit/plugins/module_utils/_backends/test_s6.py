@@ -76,7 +76,7 @@ def test_listeners_are_bound_anew_only_where_they_must(
 
 
 def test_owner_is_the_service_directory() -> None:
-    one = service(listen=[{"tcp": "7"}, {"udp": "7"}], exec=None, internal="echo")
+    one = service(listen=[{"tcp": "7"}, {"udp": "7"}], exec=None, internal="discard")
     tcp, udp = one.listeners(ipv6=True)
     assert BACKEND.owner(one, tcp, HOST) == ("s6", f"{DIRECTORIES}/echo.tcp-7")
     assert BACKEND.owner(one, udp, HOST) == ("s6", f"{DIRECTORIES}/echo.udp-7")

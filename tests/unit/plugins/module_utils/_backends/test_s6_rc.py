@@ -58,7 +58,7 @@ with_s6_rc = pytest.mark.skipif(
 SHAPES: dict[str, dict[str, t.Any]] = {
     "plain": {},
     "access": {"access": {"allow": ["192.0.2.0/24"]}},
-    "both": {"listen": [{"tcp": "7"}, {"udp": "7"}], "exec": None, "internal": "echo"},
+    "both": {"listen": [{"tcp": "7"}, {"udp": "7"}], "exec": None, "internal": "discard"},
     "waiting": {"accept": False},
     "unix": {"listen": [{"unix": "/run/a"}]},
     "native": {"native": {"s6": {"timeout-kill": 5000, "max-death-tally": 5, "down-signal": "SIGQUIT"}}},

@@ -157,7 +157,7 @@ def test_listeners_are_bound_anew_only_where_they_must(old: Fields, new: Fields,
 
 
 def test_owner_is_the_socket_unit() -> None:
-    made = service(listen=[{"tcp": "7"}, {"udp": "7"}], exec=None, internal="echo")
+    made = service(listen=[{"tcp": "7"}, {"udp": "7"}], exec=None, internal="discard")
     owners = {str(listener): SYSTEMD.owner(made, listener, HOST) for listener in made.listeners(ipv6=True)}
     assert owners == {"tcp:*:7": ("systemd", "echo.socket"), "udp:*:7": ("systemd", "echo.udp.socket")}
     foreign = service(listen=[{"tcp": "8"}]).listeners(ipv6=True)[0]
@@ -168,7 +168,7 @@ def test_owner_is_the_socket_unit() -> None:
 CLAIMS: tuple[tuple[Fields, set[str]], ...] = (
     ({}, {"echo.socket", "echo.service", "echo@.service"}),
     ({"accept": False}, {"echo.socket", "echo.service", "echo@.service"}),
-    ({"exec": None, "internal": "echo", "listen": [{"tcp": "7"}, {"udp": "7"}]}, {
+    ({"exec": None, "internal": "discard", "listen": [{"tcp": "7"}, {"udp": "7"}]}, {
         *("echo.socket", "echo.service", "echo@.service"),
         *("echo.udp.socket", "echo.udp.service", "echo.udp@.service"),
     }),

@@ -225,7 +225,7 @@ TOLD: tuple[tuple[Fields, set[str]], ...] = (
     ({"listen": [{"tcp": "7"}, {"unix": "/run/a"}]}, {"REMOTE_ADDR", "REMOTE_PORT"}),
     ({"accept": False}, {"LISTEN_FDS", "LISTEN_PID"}),
     ({"accept": False, "socket_fd": "stdin"}, set()),
-    ({"exec": None, "internal": "time", "listen": [{"udp": "7"}]}, set()),
+    ({"exec": None, "internal": "discard", "listen": [{"udp": "7"}]}, set()),
     ({"log": {"what": ["pid"]}}, {"REMOTE_ADDR", "REMOTE_PORT"}),
     ({"supplementary_groups": []}, {"REMOTE_ADDR", "REMOTE_PORT"}),
 )

@@ -148,7 +148,9 @@ def test_last_service_leaves_its_sessions_behind() -> None:
 
 def test_last_service_does_not_leave_its_daemon_behind() -> None:
     """It would keep the sockets, which another super-server is to have."""
-    echo = service(name="datagrams", listen=[{"udp": "7"}, {"tcp": "7"}], exec=None, internal="echo", backend="xinetd")
+    echo = service(
+        name="datagrams", listen=[{"udp": "127.0.0.1:7"}, {"tcp": "7"}], exec=None, internal="echo", backend="xinetd"
+    )
     services = (DAEMON, echo)
     children = [Process(201 + number, 100, argv[0], argv, 9) for number, (argv, _ended) in enumerate(LEFT)]
     machine = Shared(MAIN, *children, enabled=False)

@@ -25,7 +25,7 @@ ONE, TWO = service(name="one"), service(name="two")
 
 
 def test_every_socket_unit_shares_its_ports() -> None:
-    both = service(name="both", exec=None, internal="echo", listen=[{"tcp": "7"}, {"udp": "7"}])
+    both = service(name="both", exec=None, internal="discard", listen=[{"tcp": "7"}, {"udp": "7"}])
     files = _systemd_sharing.sharing_files([ONE, both], Platform())
     assert [file.path for file in files] == [
         f"/run/systemd/system/{unit}.socket.d/superserver-handover.conf" for unit in ("one", "both", "both.udp")
