@@ -138,7 +138,8 @@ RESOURCES = Record(
         Field(
             "connection_time",
             SECONDS,
-            "seconds that one connection may last; then its handler is told to end, and after 5 more it is killed",
+            "seconds that one connection may last; then its handler is told to end, and after 5 more it is killed. "
+            "`banner` has as many of its own, and so has a TLS handshake",
         ),
     )
 )
@@ -196,7 +197,8 @@ BANNER = Record(
             "on",
             Choice(("connect", "refuse")),
             "when it is sent: before the handler starts, or to a client that `access.hours` or `connections.max_load` "
-            "turns away (what else refuses a client sends nothing)",
+            "turns away (what else refuses a client sends nothing). A client has a minute to read it, or "
+            "`resources.connection_time` if that is less",
             "connect",
         ),
     )

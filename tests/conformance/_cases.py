@@ -39,7 +39,7 @@ KEYS = {"case", "field", "what", "service", "services", "later", "client", "refu
 
 # What a step looks at; a step without any of these is a conversation.
 LOCAL_ACTIONS = ("log", "written", "node", "backlog", "pause", "sleeper", "held_by")
-ENDS = ("exact", "expect", "nothing", "environment", "hold", "flood", "rapid")
+ENDS = ("exact", "expect", "nothing", "less", "environment", "hold", "flood", "rapid")
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,8 @@ BANNERS = f"{CONFIG}/banners"
 
 # How long a handler whose time is over may take to end, in seconds.
 GRACE = 5
+# How long a client may take to read a banner, in seconds; systemd would not wait for longer than 90.
+TELLING = 60
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,13 @@ def gate(service: Service, platform: Platform) -> tuple[str, ...]:
         words += ["-w", f"{''.join(map(str, window.days))}:{window.start}-{window.end}"]
     if service.banner:
         words += ["-c" if service.banner.on == "connect" else "-r", banner_file(service)]
-    return (*_turning_away(service, platform), GATE, *words) if words else ()
+    return (*_turning_away(service, platform), *_in_time(service, platform), GATE, *words) if words else ()
+
+
+def _in_time(service: Service, platform: Platform) -> tuple[str, ...]:
+    """Words that end the gate with another status than its own, for a client that does not read what it is told."""
+    longest = min(TELLING, service.resources.connection_time or TELLING)
+    return (platform.program("timeout"), "-k", str(GRACE), str(longest)) if service.banner else ()
 
 
 def session(service: Service, platform: Platform) -> tuple[str, ...]:

@@ -101,7 +101,9 @@ def in_front(service: Service, platform: Platform) -> Service:
         environment_file="",
         secrets=(),
         stderr="log",
-        resources=Resources(**{name: getattr(service.resources, name) for name in shared}),
+        resources=Resources(
+            connection_time=_longest(service), **{name: getattr(service.resources, name) for name in shared}
+        ),
         connections=replace(service.connections, max_load=None),
         access=replace(service.access, hours=()),
         banner=None,
@@ -115,6 +117,13 @@ def _starter(word: str, platform: Platform) -> tuple[str, ...]:
 
 def _stunnel(service: Service, platform: Platform) -> tuple[str, ...]:
     return (platform.program("setpriv"), *_RIGHTS, "--", platform.program("stunnel"), configuration_file(service))
+
+
+def _longest(service: Service) -> int | None:
+    """What stunnel may last: its client's time to agree on a key, the handler's, and what both may take to end. By
+    itself it would wait for as long as a client that does not read what a handler has left in it."""
+    longest = service.resources.connection_time
+    return longest and min(HANDSHAKE, longest) + longest + 2 * GRACE
 
 
 def behind(services: Sequence[Service], platform: Platform) -> list[File]:

@@ -42,7 +42,7 @@ INNER: Fields = {
     "environment": {"A": "b"},
     "working_directory": "/srv",
     "stderr": "client",
-    "resources": {"open_files": 5, "connection_time": 5},
+    "resources": {"open_files": 5},
     "connections": {"max_load": 5},
     "access": {"hours": ["08:00-17:00"]},
     "banner": {"text": "x"},
@@ -69,6 +69,12 @@ def test_what_stands_for_the_connection_stays_in_front() -> None:
     made = service(tls=TLS, **outer)
     front = in_front(made, HOST)
     assert all(getattr(front, name) == getattr(made, name) for name in outer)
+
+
+@pytest.mark.parametrize(("handlers", "stunnels"), [(7, 7 + 7 + 10), (100, 60 + 100 + 10)])
+def test_stunnel_has_time_for_the_handshake_and_the_handler(handlers: int, stunnels: int) -> None:
+    front = in_front(service(tls=TLS, resources={"connection_time": handlers}), HOST)
+    assert front.resources.connection_time == stunnels
 
 
 def test_services_without_tls_are_as_they_were() -> None:

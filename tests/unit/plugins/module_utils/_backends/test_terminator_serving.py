@@ -1,0 +1,81 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A service with TLS as xinetd starts it for a connection, with the real stunnel."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import time
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import CONFIG, LIBRARY
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_schema import OWN_ACCOUNT
+from ansible_collections.ondemand.superserver.tests.unit.declarations import service
+
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0 or not all(map(shutil.which, ("stunnel", "openssl"))), reason="needs root, stunnel and openssl"
+)
+
+
+# Not every machine has the collection's own account.
+HOST = Platform(primary_groups={"nobody": "nogroup", OWN_ACCOUNT: "nogroup"})
+
+
+def installed(folder: Path, **fields: t.Any) -> Path:
+    """What xinetd starts, with everything below another directory than on hosts."""
+    names = {name: str(folder / name) for name in ("cert", "key")}
+    subject = ["-subj", "/CN=x", "-days", "2", "-keyout", names["key"], "-out", names["cert"]]
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *subject], check=True, stderr=subprocess.DEVNULL
+    )
+    tls = {"certificate": names["cert"], "key": names["key"]}
+    made = service(tls=tls, user="nobody", stderr="client", backend="xinetd", **fields)
+    moved = {LIBRARY: f"{folder}/lib", CONFIG: f"{folder}/etc", f" = {OWN_ACCOUNT}\n": " = nobody\n"}
+    for file in BACKENDS["xinetd"].render([made], HOST):
+        path, content = file.path, file.content
+        for old, new in moved.items():
+            path, content = path.replace(old, new), content.replace(old, new)
+        if file.kind == "file" and path.startswith(str(folder)):
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            Path(path).write_text(content, encoding="utf-8")
+            Path(path).chmod(file.mode)
+    return folder / "lib/handlers/echo"
+
+
+def agreed(client: socket.socket) -> ssl.SSLSocket:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context.wrap_socket(client)
+
+
+@pytest.mark.parametrize("shakes_hands", [True, False], ids=["agrees on a key", "says nothing"])
+def test_a_client_that_does_not_read_is_left_once_its_time_is_over(shakes_hands: bool, tmp_path: Path) -> None:
+    """What the handler has left in stunnel is for a client that does not take it."""
+    handler = installed(
+        tmp_path, exec=["/usr/bin/head", "-c", "99999999", "/dev/zero"], resources={"connection_time": 1}
+    )
+    listening = socket.create_server(("127.0.0.1", 0))
+    client = socket.create_connection(listening.getsockname())
+    connection, _peer = listening.accept()
+    with listening, client, subprocess.Popen(
+        [handler], stdin=connection.fileno(), stdout=connection.fileno()
+    ) as process:
+        connection.close()
+        held = agreed(client) if shakes_hands else client
+        begin = time.monotonic()
+        try:
+            process.wait(30)
+        finally:
+            held.close()
+        # For the handshake, for the handler, and for both to end.
+        assert time.monotonic() - begin < 1 + 1 + 2 * 5 + 5
