@@ -152,7 +152,7 @@ class Tree:
     def wait(self, happened: Callable[[], bool], seconds: float) -> bool:
         return happened()
 
-    def signal(self, pid: int, number: int) -> None:
+    def signal(self, process: t.Any, number: int) -> None:
         raise AssertionError("s6 is told by its FIFOs")
 
 

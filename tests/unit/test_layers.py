@@ -54,6 +54,11 @@ IMPURE_BUILTINS = frozenset({"__import__", "breakpoint", "compile", "eval", "exe
 FORBIDDEN_MODULES = frozenset({"subprocess", "pty", "commands"})
 FORBIDDEN_ATTRIBUTES = frozenset({("os", "system"), ("os", "popen")})
 
+# Who has got the id of a process since it was seen is to get no signal: one function sees to that. Programs on hosts
+# may send some to themselves, and to children that they have not waited for.
+SIGNALS = frozenset({("os", "kill"), ("os", "killpg"), ("signal", "pidfd_send_signal")})
+SENDER = "module_utils/_host/_pidfd.py"
+
 SOURCES = sorted(str(path.relative_to(PLUGINS)) for path in PLUGINS.rglob("*.py"))
 
 
@@ -120,6 +125,8 @@ def use_violation(source: str, node: ast.AST) -> str | None:
         return None
     if (node.value.id, node.attr) in FORBIDDEN_ATTRIBUTES:
         return f"{node.value.id}.{node.attr}: programs run through AnsibleModule.run_command"
+    if (node.value.id, node.attr) in SIGNALS and not (is_helper(source) or source == SENDER):
+        return f"{node.value.id}.{node.attr}: signals are sent by {SENDER}"
     return None
 
 
@@ -156,6 +163,7 @@ UTILS = f"{PACKAGE}module_utils."
         ("module_utils/_backends/s6.py", "open('/etc/services')", "open() is not for a pure layer"),
         ("module_utils/_host/_x.py", "import subprocess", "programs run through"),
         ("modules/services.py", "import os\nos.system('true')", "2: os.system: programs run through"),
+        ("module_utils/_converge/_x.py", "import os\nos.kill(1, 9)", "2: os.kill: signals are sent by"),
         ("module_utils/_model.py", "from ._model_types import x", "relative import"),
         ("module_utils/_model.py", f"from {UTILS}_capabilities import x", "model imports from capabilities"),
         ("module_utils/_backends/s6.py", f"import {UTILS}_host._sockets", "backends imports from host"),
@@ -188,6 +196,7 @@ def test_violation_is_found(source: str, text: str, complaint: str) -> None:
         ("module_utils/_backends/_helper_x.py", f"from {UTILS}_host._paths import x"),
         ("module_utils/_backends/_programs.py", f"from {UTILS}_host import _paths"),
         ("module_utils/_backends/_helper_x.py", "import os\nimport socket\nopen('/dev/null')"),
+        ("module_utils/_backends/_helper_x.py", "import os\nos.kill(os.getpid(), 9)"),
         ("module_utils/_converge/_x.py", f"import os\nfrom {UTILS}_backends.systemd import x"),
         ("modules/services.py", f"from {UTILS}_model import x\nfrom ansible.module_utils.basic import AnsibleModule"),
     ],

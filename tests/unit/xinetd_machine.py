@@ -54,8 +54,8 @@ class Machine:
     def run(self, argv: Sequence[str], check: bool = True, environment: Mapping[str, str] | None = None) -> Result:
         return self._happens(" ".join(argv), check)
 
-    def signal(self, pid: int, number: int) -> None:
-        self._happens(f"signal {number} to {pid}", False)
+    def signal(self, process: Process, number: int) -> None:
+        self._happens(f"signal {number} to {process.pid}", False)
 
     def give(self, path: str, owner: str) -> None:
         self._happens(f"give {path} to {owner}", check=False)

@@ -105,8 +105,8 @@ class Host(t.Protocol):
     def processes(self) -> list[Process]:
         """Every process, in one pass over /proc."""
 
-    def signal(self, pid: int, number: int) -> None:
-        """Send a signal; a process that is gone is no error."""
+    def signal(self, process: Process, number: int) -> None:
+        """Send a signal to a process that was seen, never to another of the same id; one that is gone is no error."""
 
     def control(self, fifo: str, data: bytes) -> bool:
         """Write into a FIFO without blocking; False where nobody reads it."""

@@ -168,11 +168,11 @@ class Binder:
                 passed = {0: nothing.fileno(), **{3 + index: number for index, number in enumerate(numbers)}}
             self.child = self.start(passed, {})
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
-        ended, status = 0, 0
-        while not ended:
+        while not os.waitid(os.P_PID, self.child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
             self.wait([])
-            ended, status = os.waitpid(self.child, os.WNOHANG)
-        self.child = 0
+        # Its id is another one's as soon as it has been waited for, and must not be told to end then.
+        child, self.child = self.child, 0
+        _child, status = os.waitpid(child, 0)
         if status:
             killed = os.WIFSIGNALED(status)
             how = f"signal {os.WTERMSIG(status)}" if killed else f"exit status {os.WEXITSTATUS(status)}"

@@ -99,7 +99,8 @@ fi
 # pass SIGNAL: on to the handler, if there is one already.
 pass() {
     [ -n "$!" ] || exit 143
-    kill -s "$1" "$!" 2>/dev/null
+    # The job, which bash knows the end of; its process id may be another one's by now.
+    kill -s "$1" %1 2>/dev/null
     interrupted=$1
 }
 

@@ -18,20 +18,23 @@ PROGRAM = r"""#!/bin/bash -p
 
 pass() {
     [ -n "$!" ] || exit 143
-    kill -s "$1" "$!" 2>/dev/null
+    # The job, which bash knows the end of; its process id may be another one's by now.
+    kill -s "$1" %1 2>/dev/null
 }
 
 for signal in HUP INT QUIT TERM; do
     # shellcheck disable=SC2064 # it is known now
     trap "pass $signal" "$signal"
 done
-exec 6<&0 7>&1
-exec 8< <(
+# A pipe: 8 to read from, 9 to write to.
+exec 8< <(:)
+exec 9>/proc/self/fd/8
+(
     trap - HUP INT QUIT TERM
-    exec "$@" 5>&1 <&6 >&7 3>&- 6<&- 7>&-
-)
+    exec "$@" 5>&9 3>&- 8<&- 9>&-
+) <&0 &
 # It is stunnel's alone: it ends when that closes it.
-exec </dev/null >/dev/null 3>&- 6<&- 7>&-
+exec </dev/null >/dev/null 3>&- 9>&-
 while
     read -r -u 8
     [ $? -ne 1 ]

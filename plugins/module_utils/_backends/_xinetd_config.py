@@ -49,12 +49,16 @@ cd "$to" && mkdir entries || exit 1
 # xinetd closes every descriptor that it might have, one after the other.
 ulimit -n 4096 2>/dev/null
 "$xinetd" -dontfork -f "$to/config" -filelog log -pidfile pid </dev/null >/dev/null &
+# When it was started tells it from a later process of the same id (proc_pid_stat(5)).
+started() { cut -d ' ' -f 22 "/proc/$!/stat" 2>/dev/null; }
+first=$(started)
+lives() { [ -n "$first" ] && [ "$(started)" = "$first" ]; }
 tries=0
-until grep -q 'Started working' log 2>/dev/null || ! kill -0 $! 2>/dev/null || [ $tries -gt 500 ]; do
+until grep -q 'Started working' log 2>/dev/null || ! lives || [ $tries -gt 500 ]; do
     sleep 0.02
     tries=$((tries + 1))
 done
-kill $! 2>/dev/null
+lives && kill $! 2>/dev/null
 wait
 sed "s|$to/config|/etc/xinetd.conf|; s|$to/entries|/etc/xinetd.d|" log
 """

@@ -99,7 +99,7 @@ def reload(process: Process, host: Host) -> None:
     """
     path = f"/proc/{process.pid}/status"
     before = _pauses(host.read(path) or "")
-    host.signal(process.pid, HANGUP)
+    host.signal(process, HANGUP)
 
     def done() -> bool:
         status = host.read(path) or ""
@@ -119,10 +119,10 @@ def leave(process: Process, services: Sequence[Service], platform: Platform, hos
     """End xinetd without its handlers, but for those that hold the sockets of its services. Were it to read that their
     services are gone, it would kill all of them, one after the other."""
     holding = _daemons(services, process, platform, host)
-    host.signal(process.pid, QUIT)
+    host.signal(process, QUIT)
     host.wait(lambda: find(host) is None, PATIENCE)
     for each in holding:
-        host.signal(each.pid, TERMINATE)
+        host.signal(each, TERMINATE)
 
 
 def start(platform: Platform, host: Host) -> None:
@@ -161,7 +161,7 @@ def stop(platform: Platform, host: Host) -> None:
     boot.retire(platform, host)
     process = find(host)
     if process:
-        host.signal(process.pid, TERMINATE)
+        host.signal(process, TERMINATE)
         if not host.wait(lambda: find(host) is None, PATIENCE):
             raise SwitchFailed(f"xinetd (pid {process.pid}) does not end")
     boot.forget(host)
@@ -170,7 +170,7 @@ def stop(platform: Platform, host: Host) -> None:
 def stop_daemons(services: Sequence[Service], xinetd: Process, platform: Platform, host: Host) -> None:
     """End the processes that hold the sockets of services; the next client starts them anew."""
     for process in _daemons(services, xinetd, platform, host):
-        host.signal(process.pid, TERMINATE)
+        host.signal(process, TERMINATE)
 
 
 def _daemons(services: Sequence[Service], xinetd: Process, platform: Platform, host: Host) -> list[Process]:

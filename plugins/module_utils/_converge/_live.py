@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Backend
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Backend, Process
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import runs
+from ansible_collections.ondemand.superserver.plugins.module_utils._host import _processes
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._owners import Owner, owner_words, owners
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._processes import arguments
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import Socket, listening, realising
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener, collide
@@ -23,18 +23,18 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_platfo
 class Live:
     """Every listening socket, by port (or path), and the owner of each by inode.
 
-    ``orphans``: by inode, the service whose daemon holds the socket though the super-server that started it is gone.
+    ``orphans``: by inode, the service whose daemon holds the socket though the super-server that started it is gone;
+    ``daemons``: which process that is.
     """
 
     sockets: Mapping[tuple[str, int | str], list[Socket]]
     owners: Mapping[int, Owner]
     orphans: Mapping[int, str] = field(default_factory=dict)
+    daemons: Mapping[int, Process] = field(default_factory=dict)
 
-    def left_behind(self, have: Mapping[str, Service]) -> frozenset[int]:
+    def left_behind(self, have: Mapping[str, Service]) -> frozenset[Process]:
         """The processes that nobody else will end; systemd ends its own."""
-        return frozenset(
-            self.owners[inode].pid for inode, name in self.orphans.items() if have[name].backend != "systemd"
-        )
+        return frozenset(self.daemons[inode] for inode, name in self.orphans.items() if have[name].backend != "systemd")
 
     def near(self, listener: Listener) -> list[Socket]:
         """Sockets of the same transport and port, or of the same path."""
@@ -64,10 +64,15 @@ def look(want: Iterable[Service], have: Iterable[Service], platform: Platform, h
             found.setdefault(_key(socket.listener), []).append(socket)
     sockets = [socket for group in found.values() for socket in group]
     live = Live(found, owners(sockets, host.run_plain))
-    return replace(live, orphans=dict(_orphans(live, held, platform)))
+    found_alone = list(_orphans(live, held, platform))
+    return replace(
+        live,
+        orphans={inode: name for inode, name, _process in found_alone},
+        daemons={inode: process for inode, _name, process in found_alone},
+    )
 
 
-def _orphans(live: Live, have: Iterable[Service], platform: Platform) -> Iterator[tuple[int, str]]:
+def _orphans(live: Live, have: Iterable[Service], platform: Platform) -> Iterator[tuple[int, str, Process]]:
     """xinetd and s6 cannot end the daemons that they have started when they are killed, and a socket unit that is
     stopped leaves its daemon running."""
     for service in have:
@@ -75,16 +80,14 @@ def _orphans(live: Live, have: Iterable[Service], platform: Platform) -> Iterato
             for socket in live.colliding(listener):
                 owner = live.owners.get(socket.inode)
                 alone = owner and (owner.kind != service.backend or owner.name.endswith(".service"))
-                if owner and alone and _plays(owner.pid, service, listener, platform):
-                    yield socket.inode, service.name
+                process = _processes.process(owner.pid) if owner and alone else None
+                if process and _plays(process, service, listener, platform):
+                    yield socket.inode, service.name, process
 
 
-def _plays(pid: int, service: Service, listener: Listener, platform: Platform) -> bool:
+def _plays(process: Process, service: Service, listener: Listener, platform: Platform) -> bool:
     datagram = listener.type == "datagram"
-    try:
-        return not (service.accept and not datagram) and runs(arguments(pid), service, platform, datagram)
-    except OSError:
-        return False
+    return not (service.accept and not datagram) and runs(process.argv, service, platform, datagram)
 
 
 def bound(listeners: Iterable[Listener]) -> dict[Listener, list[Socket]]:

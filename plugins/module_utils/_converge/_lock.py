@@ -20,6 +20,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._he
     is_current,
     opened,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._host import _pidfd
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._locks import waiting_and_holding
 
@@ -83,7 +84,7 @@ def _renewed() -> t.TextIO:
         waiting, _holding = waiting_and_holding(old.fileno())
     for process in waiting:
         if process.user == 0 and any(word.endswith("/watcher.pyz") for word in process.argv):
-            os.kill(process.pid, signal.SIGKILL)
+            _pidfd.tell(process, signal.SIGKILL)
     return _opened()
 
 

@@ -14,7 +14,12 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Backend, Change, SwitchFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import (
+    Backend,
+    Change,
+    Process,
+    SwitchFailed,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import GUARD, apply_guard
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._hold import holding
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._inheriting import Inheriting
@@ -68,7 +73,7 @@ class Transition:
     written: frozenset[str]
     obsolete: Mapping[str, Sequence[str]]
     guard: bool | None
-    orphans: frozenset[int] = frozenset()
+    orphans: frozenset[Process] = frozenset()
     staying: frozenset[int] = frozenset()
     others: Others = field(default_factory=Others)
     held: Sequence[Listener] = ()
@@ -187,13 +192,13 @@ def _drain(listeners: Sequence[Listener], host: LocalHost) -> None:
     host.wait(lambda: not (inodes and unserved(inodes, ports)), DRAINING)
 
 
-def end(pids: Iterable[int], host: LocalHost) -> None:
+def end(processes: Iterable[Process], host: LocalHost) -> None:
     """End processes, by force those that do not end by themselves."""
     for number in (signal.SIGTERM, signal.SIGKILL):
-        left = [pid for pid in pids if host.exists(f"/proc/{pid}")]
-        for pid in left:
-            host.signal(pid, number)
-        if host.wait(lambda left=left: not any(host.exists(f"/proc/{pid}") for pid in left), PATIENCE):  # type: ignore[misc]
+        left = [process for process in processes if host.lives(process)]
+        for process in left:
+            host.signal(process, number)
+        if host.wait(lambda left=left: not any(map(host.lives, left)), PATIENCE):  # type: ignore[misc]
             return
 
 

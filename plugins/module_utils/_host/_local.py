@@ -11,7 +11,7 @@ import typing as t
 from collections.abc import Callable, Mapping, Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Process, Result, SwitchFailed
-from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files, _processes
+from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files, _pidfd, _processes
 
 # How long to wait between two looks at something that is about to happen, in seconds.
 POLL = 0.005
@@ -77,11 +77,12 @@ class LocalHost:
     def processes(self) -> list[Process]:
         return list(_processes.running())
 
-    def signal(self, pid: int, number: int) -> None:
-        try:
-            os.kill(pid, number)
-        except ProcessLookupError:
-            return
+    def signal(self, process: Process, number: int) -> None:
+        _pidfd.tell(process, number)
+
+    def lives(self, process: Process) -> bool:
+        """Whether it has not ended."""
+        return _pidfd.lives(process)
 
     def control(self, fifo: str, data: bytes) -> bool:
         try:

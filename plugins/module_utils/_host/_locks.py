@@ -9,6 +9,8 @@ import os
 import re
 from dataclasses import dataclass
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._host import _processes
+
 # Every lock, and behind it, marked, who waits for it (proc_locks(5)). The pid is of the process that took it.
 _LOCK = re.compile(
     r"^\d+: (?P<waits>-> )?FLOCK +\w+ +\w+ (?P<pid>\d+) [0-9a-f]+:[0-9a-f]+:(?P<inode>\d+) ", re.MULTILINE
@@ -18,10 +20,11 @@ _USER = re.compile(r"^Uid:\t\d+\t(\d+)", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Process:
-    """A process that has a lock, or waits for it. ``user`` is the account whose rights it has, None where it has
-    ended and left the lock to another one."""
+    """A process that has a lock, or waits for it. ``started`` is in clock ticks since boot; ``user`` is the account
+    whose rights it has, None where it has ended and left the lock to another one."""
 
     pid: int
+    started: int
     user: int | None
     argv: tuple[str, ...]
 
@@ -38,12 +41,15 @@ def waiting_and_holding(lock: int) -> tuple[list[Process], list[Process]]:
 
 
 def _process(pid: int) -> Process:
+    started = _processes.started(pid)
+    if started is None:
+        return Process(pid, 0, None, ())
     try:
         user = _USER.search(_text(f"/proc/{pid}/status"))
         words = _text(f"/proc/{pid}/cmdline").split("\0")
     except OSError:
-        return Process(pid, None, ())
-    return Process(pid, int(user.group(1)) if user else None, tuple(words[:-1]))
+        return Process(pid, started, None, ())
+    return Process(pid, started, int(user.group(1)) if user else None, tuple(words[:-1]))
 
 
 def _text(path: str) -> str:

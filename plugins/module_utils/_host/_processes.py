@@ -54,11 +54,26 @@ def holders(inodes: Iterable[int]) -> dict[int, list[Holder]]:
 def running() -> Iterator[Process]:
     """Every process that this one can see, in one pass and in order of their ids."""
     for pid in _pids():
-        try:
-            fields = _status_fields(pid)
-            yield Process(pid, int(fields[1]), program(pid), tuple(arguments(pid)), int(fields[19]))
-        except OSError:
-            continue
+        found = process(pid)
+        if found:
+            yield found
+
+
+def process(pid: int) -> Process | None:
+    """One process; None where it has ended."""
+    try:
+        fields = _status_fields(pid)
+        return Process(pid, int(fields[1]), program(pid), tuple(arguments(pid)), int(fields[19]))
+    except OSError:
+        return None
+
+
+def started(pid: int) -> int | None:
+    """When a process was started, in clock ticks since boot; None where it has ended."""
+    try:
+        return int(_status_fields(pid)[19])
+    except OSError:
+        return None
 
 
 def _pids() -> list[int]:

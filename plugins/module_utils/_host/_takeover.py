@@ -14,16 +14,13 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import platform
 import re
 import resource
 import socket
 import struct
 from collections.abc import Collection
 
-# asm-generic/unistd.h, which every architecture follows for calls as new as these; alpha alone counts from 110 on.
-_PIDFD_OPEN, _PIDFD_GETFD = 434, 438
-_ALPHA_OFFSET = 110
+from ansible_collections.ondemand.superserver.plugins.module_utils._host import _pidfd
 
 _ATTACH_CBPF = 51
 _BIND_TO_INDEX = 62
@@ -37,29 +34,15 @@ NOWHERE = 0x7FFFFFFE
 _SOCKET = re.compile(r"socket:\[(\d+)\]")
 
 
-def _call(number: int, *arguments: int) -> int:
-    """A system call that the standard library of Python 3.8 does not have. Raises OSError."""
-    library = ctypes.CDLL(None, use_errno=True)
-    offset = _ALPHA_OFFSET if platform.machine() == "alpha" else 0
-    result = library.syscall(ctypes.c_long(number + offset), *(ctypes.c_long(argument) for argument in arguments))
-    if result < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
-    return int(result)
-
-
 def duplicates(pid: int, inodes: Collection[int]) -> list[socket.socket]:
     """Sockets of a process, by their inodes. Raises OSError where that is not permitted, or one is gone."""
     _lift_limit()
-    found = _descriptors(pid)
-    missing = sorted(set(inodes) - set(found))
-    if missing:
-        raise FileNotFoundError(errno.ENOENT, f"process {pid} has no socket {missing[0]} any more")
-    process = _call(_PIDFD_OPEN, pid, 0)
-    try:
-        return [socket.socket(fileno=_call(_PIDFD_GETFD, process, found[inode], 0)) for inode in inodes]
-    finally:
-        os.close(process)
+    with _pidfd.opened(pid) as process:
+        found = _descriptors(pid)
+        missing = sorted(set(inodes) - set(found))
+        if missing:
+            raise FileNotFoundError(errno.ENOENT, f"process {pid} has no socket {missing[0]} any more")
+        return [socket.socket(fileno=_pidfd.descriptor_of(process, found[inode])) for inode in inodes]
 
 
 def _lift_limit() -> None:

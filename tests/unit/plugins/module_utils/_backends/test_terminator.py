@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -173,3 +175,33 @@ def test_signals_reach_stunnel(tmp_path: Path) -> None:
         process.stdout.readline()
         process.terminate()
         assert process.wait(10) == 128 + signal.SIGTERM
+
+
+# In a namespace of its own: stunnel has ended, its handler goes on, and somebody else gets the id that stunnel had.
+LATER = """
+import os, signal, subprocess, sys, time
+stunnel = ["/bin/sh", "-c", "sleep 5 & echo $$"]
+terminator = subprocess.Popen(["bash", "-p", sys.argv[1], *stunnel], stdout=subprocess.PIPE)
+number = int(terminator.stdout.readline())
+while os.path.exists(f"/proc/{number}"):
+    time.sleep(0.01)
+with open("/proc/sys/kernel/ns_last_pid", "w") as last:
+    last.write(str(number - 1))
+other = subprocess.Popen(["sleep", "60"])
+assert other.pid == number, "the id was not used again"
+terminator.send_signal(signal.SIGTERM)
+time.sleep(0.5)
+assert other.poll() is None, "another process got the signal"
+assert terminator.poll() is None, "the terminator has left the handler alone"
+other.kill()
+print("nobody was told")
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, for a namespace where ids can be chosen")
+def test_who_has_the_id_that_stunnel_had_is_not_told_to_end(tmp_path: Path) -> None:
+    terminator = tmp_path / "terminator"
+    terminator.write_text(_helper_terminator.PROGRAM, encoding="utf-8")
+    argv = ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", LATER, str(terminator)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("nobody was told\n", "")
