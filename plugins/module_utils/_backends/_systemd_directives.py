@@ -141,6 +141,49 @@ OWNED: dict[str, dict[str, str]] = {
 }
 
 
+# What systemd sets because of directives (systemd.exec(5), "Environment variables in spawned processes"), some of it in
+# newer releases only.
+_SOCKETS = ("LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES")
+_CREDENTIALS = ("CREDENTIALS_DIRECTORY",)
+_PRESSURE = ("MEMORY_PRESSURE_WATCH", "MEMORY_PRESSURE_WRITE")
+VARIABLES: dict[str, dict[str, tuple[str, ...]]] = {
+    "socket": {"FileDescriptorName": ("LISTEN_FDNAMES",)},
+    "service": {
+        "CacheDirectory": ("CACHE_DIRECTORY",),
+        "ConfigurationDirectory": ("CONFIGURATION_DIRECTORY",),
+        "FileDescriptorStoreMax": ("FDSTORE", "NOTIFY_SOCKET"),
+        "ImportCredential": _CREDENTIALS,
+        "LoadCredential": _CREDENTIALS,
+        "LoadCredentialEncrypted": _CREDENTIALS,
+        "LogNamespace": ("LOG_NAMESPACE",),
+        "LogsDirectory": ("LOGS_DIRECTORY",),
+        "MemoryPressureThresholdSec": _PRESSURE,
+        "MemoryPressureWatch": _PRESSURE,
+        "NotifyAccess": ("NOTIFY_SOCKET",),
+        "OpenFile": _SOCKETS,
+        "PIDFile": ("PIDFILE",),
+        "RuntimeDirectory": ("RUNTIME_DIRECTORY",),
+        "SetCredential": _CREDENTIALS,
+        "SetCredentialEncrypted": _CREDENTIALS,
+        "SetLoginEnvironment": ("HOME", "LOGNAME", "SHELL", "USER"),
+        "Sockets": _SOCKETS,
+        "StateDirectory": ("STATE_DIRECTORY",),
+        "TTYPath": ("TERM",),
+        "WatchdogSec": ("WATCHDOG_USEC", "WATCHDOG_PID", "NOTIFY_SOCKET"),
+    },
+}
+
+
+def directed(service: Service) -> tuple[str, ...]:
+    """The variables that systemd may set because of raw directives, but for those that are declared."""
+    given = {"socket": service.native.systemd_socket, "service": service.native.systemd_service}
+    names = [
+        name for section, directives in given.items() for key in directives for name in VARIABLES[section].get(key, ())
+    ]
+    declared = dict(service.environment)
+    return tuple(name for name in dict.fromkeys(names) if name not in declared)
+
+
 def refuse_native(service: Service) -> list[Problem]:
     """Directives that systemd does not know, that belong to the schema, or that a unit file cannot hold."""
     given = {"socket": service.native.systemd_socket, "service": service.native.systemd_service}

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import File
@@ -31,6 +32,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._pr
     setpriv,
     variables,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_directives import directed
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_parts import (
     UNITS,
     Part,
@@ -43,9 +45,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._sy
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_order import is_unit
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
-
-# Hands on what systemd tells of a client that has an address, and nothing for one that has none.
-TOLD = 'exec "$0" -i ${REMOTE_ADDR:+"REMOTE_ADDR=$REMOTE_ADDR"} ${REMOTE_PORT:+"REMOTE_PORT=$REMOTE_PORT"} "$@"'
 
 # A daemon that fails at once would be started again at once, for as long as its client waits.
 THROTTLE = "/bin/sh -c '[ \"$$SERVICE_RESULT\" = success ] || exec sleep 1'"
@@ -189,7 +188,7 @@ def handler_start(service: Service, part: Part, platform: Platform) -> Start:
     if reads_files(service):
         limited = prlimit(service, platform) if logging else ()
         rights = (*opening(service, platform), *limited, *setpriv(service, platform))
-        told = _told(service, part)
+        told = dict.fromkeys((*_told(service, part), *directed(service)))
         return Start((*logging, *rights, *entering(service, platform, told), FENCE, *words))
     if logging:
         rights = (*prlimit(service, platform), *setpriv(service, platform))
@@ -206,9 +205,17 @@ def _cleaned(
     declared = tuple(f"{name}={value}" for name, value in variables(service).items())
     words = (*fence(words, platform), *words)
     told = _told(service, part)
-    if part.accept and told and any(endpoint.transport == "unix" for endpoint in part.endpoints):
-        return Start((*before, "/bin/sh", "-c", TOLD, env, *declared, *words))
+    nameless = part.accept and told and any(endpoint.transport == "unix" for endpoint in part.endpoints)
+    if nameless or directed(service):
+        script = handing_on(dict.fromkeys((*told, *directed(service))))
+        return Start((*before, "/bin/sh", "-c", script, env, *declared, *words))
     return Start((*before, env, "-i", *declared), told, words)
+
+
+def handing_on(names: Iterable[str]) -> str:
+    """A script that hands on what systemd has set of these, and nothing for what it has not, such as the address of a
+    client that has none."""
+    return " ".join(['exec "$0" -i', *(f'${{{name}:+"{name}=${name}"}}' for name in names), '"$@"'])
 
 
 def _told(service: Service, part: Part) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ been root's all the time; see the starter.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import (
@@ -126,9 +126,18 @@ def _longest(service: Service) -> int | None:
     return longest and min(HANDSHAKE, longest) + longest + 2 * GRACE
 
 
-def behind(services: Sequence[Service], platform: Platform) -> list[File]:
-    """What stunnel needs for these services, and what it starts."""
-    return [file for service in services if service.tls for file in _files(service, service.tls, platform)]
+def _nothing(_service: Service) -> tuple[str, ...]:
+    return ()
+
+
+def behind(
+    services: Sequence[Service], platform: Platform, told: Callable[[Service], tuple[str, ...]] = _nothing
+) -> list[File]:
+    """What stunnel needs for these services, and what it starts. ``told``: more variables that the super-server may
+    have set for a handler."""
+    return [
+        file for service in services if service.tls for file in _files(service, service.tls, told(service), platform)
+    ]
 
 
 def joined(back: Sequence[File], front: Sequence[File]) -> list[File]:
@@ -137,9 +146,9 @@ def joined(back: Sequence[File], front: Sequence[File]) -> list[File]:
     return list({file.path: file for file in (*back, *front)}.values())
 
 
-def _files(service: Service, tls: Tls, platform: Platform) -> Iterator[File]:
+def _files(service: Service, tls: Tls, told: Sequence[str], platform: Platform) -> Iterator[File]:
     yield File(configuration_file(service), _configuration(service, tls, platform), 0o600, service=service.name)
-    yield File(script_file(service), _script(service, platform), 0o755, service=service.name)
+    yield File(script_file(service), _script(service, told, platform), 0o755, service=service.name)
     yield from log_directories([service])
     yield from banners([service])
     yield from shared_programs(
@@ -185,7 +194,7 @@ def _configuration(service: Service, tls: Tls, platform: Platform) -> str:
     return "\n".join([NOTICE, "", *(f"{name} = {value}" for name, value in settings)]) + "\n"
 
 
-def _script(service: Service, platform: Platform) -> str:
+def _script(service: Service, told: Sequence[str], platform: Platform) -> str:
     """Like what backends do where there is no TLS; ``umask`` and ``nice`` are what stunnel was started with."""
     lines = ["#!/bin/sh", NOTICE]
     if service.stderr == "client":
@@ -194,7 +203,8 @@ def _script(service: Service, platform: Platform) -> str:
         lines.append(f"{shlex.join(gate(service, platform))} || exit 0")
     if service.working_directory != "/":
         lines.append(f"cd -P {shlex.quote(service.working_directory)} || exit 1")
-    return "\n".join([*lines, _CLIENT, " \\\n\t".join(_start(service, platform))]) + "\n"
+    more = [f'set -- "$@" ${{{name}:+"{name}=${name}"}}' for name in told]
+    return "\n".join([*lines, _CLIENT, *more, " \\\n\t".join(_start(service, platform))]) + "\n"
 
 
 def _start(service: Service, platform: Platform) -> list[str]:

@@ -16,7 +16,10 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
     SwitchFailed,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._delivery import secret_files
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_directives import refuse_native
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_directives import (
+    directed,
+    refuse_native,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_parts import UNITS, parts
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_units import (
     listener_settings,
@@ -59,7 +62,7 @@ class Systemd:
 
     def render(self, services: Sequence[Service], platform: Platform) -> list[File]:
         fronts = [in_front(service, platform) for service in services]
-        front, back = render_service(fronts, platform), behind(services, platform)
+        front, back = render_service(fronts, platform), behind(services, platform, directed)
         return joined(secret_files(services), joined(back, front))
 
     def refuse(self, service: Service, platform: Platform) -> list[Problem]:

@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _helper_internal
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import HEADER, File
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard_boot import keeper_files
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_handlers import TOLD as HANDED_ON
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_handlers import handing_on
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_parts import (
     UNITS,
     parts,
@@ -97,7 +97,7 @@ SERVICES: dict[str, Fields] = {
     "native": {
         "native": {"systemd": {
             "socket": {"Mark": 7, "ExecStartPre": ["/bin/true", "/bin/true %n"]},
-            "service": {"Slice": "background.slice", "PrivateTmp": True, "IOWeight": 50},
+            "service": {"Slice": "background.slice", "PrivateTmp": True, "RuntimeDirectory": "native"},
         }}
     },
 }  # fmt: skip
@@ -244,7 +244,8 @@ def test_environment_is_made_of_nothing_else(fields: Fields, told: set[str]) -> 
 @pytest.mark.parametrize("client", [{}, {"REMOTE_ADDR": "::1", "REMOTE_PORT": "9"}])
 def test_a_client_without_an_address_has_none(client: dict[str, str]) -> None:
     """Where a unit has unix sockets beside others, each handler finds out."""
-    words = ["/bin/sh", "-c", HANDED_ON, "/usr/bin/env", "A=b c", "/usr/bin/env", "-0"]
+    script = handing_on(("REMOTE_ADDR", "REMOTE_PORT"))
+    words = ["/bin/sh", "-c", script, "/usr/bin/env", "A=b c", "/usr/bin/env", "-0"]
     done = subprocess.run(words, env={**client, "SURPLUS": "x"}, stdout=subprocess.PIPE, check=True, text=True)
     assert dict(entry.split("=", 1) for entry in done.stdout.split("\0") if entry) == {**client, "A": "b c"}
 

@@ -30,7 +30,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._te
     in_front,
     script_file,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import PATH, Platform
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, service
 
 TLS = {"certificate": "/a", "key": "/b"}
@@ -126,6 +126,29 @@ def test_what_stunnel_needs_is_written_before_what_starts_it(backend: str) -> No
     files = BACKENDS[backend].render([made], HOST)
     starting = next(index for index, file in enumerate(files) if "/usr/bin/stunnel" in file.content)
     assert {configuration_file(made), script_file(made)} <= {file.path for file in files[:starting]}
+
+
+@pytest.mark.parametrize("told", [{}, {"RUNTIME_DIRECTORY": "/run/a b"}])
+def test_what_systemd_sets_because_of_a_directive_gets_through(told: dict[str, str], tmp_path: Path) -> None:
+    """From stunnel's environment, which is that of the unit, to the handler's."""
+    program = tmp_path / "setpriv"
+    program.write_text('#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done\nshift\nexec "$@"\n')
+    program.chmod(0o755)
+    native = {"systemd": {"service": {"RuntimeDirectory": "a"}}}
+    made = service(exec=["/usr/bin/env", "-0"], tls=TLS, native=native)
+    files = {
+        file.path: file for file in BACKENDS["systemd"].render([made], Platform(programs={"setpriv": str(program)}))
+    }
+    (unit,) = (file.content for path, file in files.items() if path.endswith("@.service"))
+    assert '${RUNTIME_DIRECTORY:+"RUNTIME_DIRECTORY=$RUNTIME_DIRECTORY"}' in unit.replace("$$", "$").replace('\\"', '"')
+    session = tmp_path / "session"
+    session.write_text(files[SESSION].content)
+    session.chmod(0o755)
+    script = files[script_file(made)].content.replace(SESSION, str(session))
+    given = {"REMOTE_HOST": "192.0.2.1", "SURPLUS": "x", **told}
+    done = subprocess.run(["/bin/sh", "-c", script], env=given, stdout=subprocess.PIPE, check=True)
+    found = dict(entry.split("=", 1) for entry in done.stdout.decode().split("\0") if entry)
+    assert found == {"PATH": PATH, "REMOTE_ADDR": "192.0.2.1", **told}
 
 
 def test_a_short_time_is_a_short_handshake() -> None:
