@@ -11,10 +11,18 @@ from __future__ import annotations
 
 PROGRAM = r"""#!/bin/bash -p
 # Managed by ondemand.superserver
-# terminator COMMAND...
+# terminator SECONDS COMMAND...
 #
 # Runs stunnel on the connection that is standard input and output, and ends when nobody has descriptor 5 any more. The
-# handler's session keeps that until the handler has ended.
+# handler's session keeps that until the handler has ended. What stunnel starts for its client writes a line there. If
+# there was none after so many seconds, stunnel is ended: its own limit begins anew with each byte of the client's.
+
+# A super-server that has not read its new configuration yet says nothing of seconds, and starts a handler that writes
+# nothing.
+case $1 in
+*[!0-9]*) seconds='' ;;
+*) seconds=$1 && shift ;;
+esac
 
 pass() {
     [ -n "$!" ] || exit 143
@@ -35,6 +43,11 @@ exec 9>/proc/self/fd/8
 ) <&0 &
 # It is stunnel's alone: it ends when that closes it.
 exec </dev/null >/dev/null 3>&- 9>&-
+if [ -n "$seconds" ]; then
+    read -r -t "$seconds" -u 8
+    # 128 and the number of SIGALRM.
+    [ $? -ne 142 ] || kill -s TERM %1 2>/dev/null
+fi
 while
     read -r -u 8
     [ $? -ne 1 ]

@@ -91,7 +91,10 @@ def in_front(service: Service, platform: Platform) -> Service:
     shared = ("memory_max", "cpu_quota", "tasks_max")
     return replace(
         service,
-        exec=(TERMINATOR, *_starter("wait", platform), script_file(service), "--", *_stunnel(service, platform)),
+        exec=(
+            *(TERMINATOR, str(_handshake(service)), *_starter("wait", platform), script_file(service), "--"),
+            *_stunnel(service, platform),
+        ),
         internal="",
         user="root",
         group=None,
@@ -123,7 +126,11 @@ def _longest(service: Service) -> int | None:
     """What stunnel may last: its client's time to agree on a key, the handler's, and what both may take to end. By
     itself it would wait for as long as a client that does not read what a handler has left in it."""
     longest = service.resources.connection_time
-    return longest and min(HANDSHAKE, longest) + longest + 2 * GRACE
+    return longest and _handshake(service) + longest + 2 * GRACE
+
+
+def _handshake(service: Service) -> int:
+    return min(HANDSHAKE, service.resources.connection_time or HANDSHAKE)
 
 
 def _nothing(_service: Service) -> tuple[str, ...]:
@@ -185,7 +192,7 @@ def _configuration(service: Service, tls: Tls, platform: Platform) -> str:
         *([("verifyChain", "yes")] if tls.client_ca else []),
         ("sslVersionMin", f"TLSv{tls.minimum_version}"),
         ("renegotiation", "no"),
-        ("TIMEOUTbusy", str(min(HANDSHAKE, service.resources.connection_time or HANDSHAKE))),
+        ("TIMEOUTbusy", str(_handshake(service))),
         ("TIMEOUTidle", str(SILENCE)),
         ("TIMEOUTclose", str(GRACE)),
         ("exec", program),
@@ -196,7 +203,8 @@ def _configuration(service: Service, tls: Tls, platform: Platform) -> str:
 
 def _script(service: Service, told: Sequence[str], platform: Platform) -> str:
     """Like what backends do where there is no TLS; ``umask`` and ``nice`` are what stunnel was started with."""
-    lines = ["#!/bin/sh", NOTICE]
+    # The terminator waits for a word that the client has come to terms.
+    lines = ["#!/bin/sh", NOTICE, "echo >&5"]
     if service.stderr == "client":
         lines.append("exec 2>&1")
     if gate(service, platform):

@@ -166,7 +166,7 @@ def chain(tmp_path: Path) -> list[str]:
     stunnel.write_text('#!/bin/sh\n"$@" &\nexit 7\n', encoding="utf-8")
     stunnel.chmod(0o755)
     session = ["bash", "-p", str(tmp_path / "session"), "-n", "x", "-w", "", "--"]
-    return ["bash", "-p", str(tmp_path / "terminator"), str(stunnel), *session]
+    return ["bash", "-p", str(tmp_path / "terminator"), "60", str(stunnel), *session]
 
 
 def test_the_terminator_lasts_as_long_as_the_handler(chain: list[str], tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ def test_the_connection_is_not_the_terminators(chain: list[str]) -> None:
 def test_signals_reach_stunnel(tmp_path: Path) -> None:
     terminator = tmp_path / "terminator"
     terminator.write_text(_helper_terminator.PROGRAM, encoding="utf-8")
-    command = ["bash", "-p", str(terminator), "/bin/sh", "-c", "echo ready; exec sleep 60"]
+    command = ["bash", "-p", str(terminator), "60", "/bin/sh", "-c", "echo ready; exec sleep 60"]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
@@ -200,11 +200,37 @@ def test_signals_reach_stunnel(tmp_path: Path) -> None:
         assert process.wait(10) == 128 + signal.SIGTERM
 
 
+@pytest.mark.parametrize(
+    ("stunnel", "code"),
+    [
+        ("exec sleep 60", 128 + signal.SIGTERM),
+        ("echo >&5; sleep 2; exit 3", 3),
+        ("exec 5>&-; sleep 2; exit 3", 3),
+        ("exit 3", 3),
+    ],
+    ids=["says nothing", "has begun", "has gone on", "has ended"],
+)
+def test_stunnel_has_so_long_to_start_a_handler(stunnel: str, code: int, tmp_path: Path) -> None:
+    terminator = tmp_path / "terminator"
+    terminator.write_text(_helper_terminator.PROGRAM, encoding="utf-8")
+    command = ["bash", "-p", str(terminator), "1", "/bin/sh", "-c", stunnel]
+    begin = time.monotonic()
+    assert subprocess.run(command, check=False, timeout=30).returncode == code
+    assert time.monotonic() - begin < 10
+
+
+def test_a_super_server_with_its_old_configuration_is_served_as_before(tmp_path: Path) -> None:
+    terminator = tmp_path / "terminator"
+    terminator.write_text(_helper_terminator.PROGRAM, encoding="utf-8")
+    command = ["bash", "-p", str(terminator), "/bin/sh", "-c", "sleep 1; exit 3"]
+    assert subprocess.run(command, check=False, timeout=30).returncode == 3
+
+
 # In a namespace of its own: stunnel has ended, its handler goes on, and somebody else gets the id that stunnel had.
 LATER = """
 import os, signal, subprocess, sys, time
-stunnel = ["/bin/sh", "-c", "sleep 5 & echo $$"]
-terminator = subprocess.Popen(["bash", "-p", sys.argv[1], *stunnel], stdout=subprocess.PIPE)
+stunnel = ["/bin/sh", "-c", "echo >&5; sleep 5 & echo $$"]
+terminator = subprocess.Popen(["bash", "-p", sys.argv[1], "60", *stunnel], stdout=subprocess.PIPE)
 number = int(terminator.stdout.readline())
 while os.path.exists(f"/proc/{number}"):
     time.sleep(0.01)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
@@ -16,11 +17,13 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _terminator
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import CONFIG, LIBRARY
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_schema import OWN_ACCOUNT
 from ansible_collections.ondemand.superserver.tests.unit.declarations import service
+from ansible_collections.ondemand.superserver.tests.unit.hostile import place
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or not all(map(shutil.which, ("stunnel", "openssl"))), reason="needs root, stunnel and openssl"
@@ -29,6 +32,13 @@ pytestmark = pytest.mark.skipif(
 
 # Not every machine has the collection's own account.
 HOST = Platform(primary_groups={"nobody": "nogroup", OWN_ACCOUNT: "nogroup"})
+
+
+@pytest.fixture
+def folder() -> t.Iterator[Path]:
+    """Where stunnel, too, can reach what it starts."""
+    with place() as found:
+        yield found
 
 
 def installed(folder: Path, **fields: t.Any) -> Path:
@@ -59,11 +69,9 @@ def agreed(client: socket.socket) -> ssl.SSLSocket:
 
 
 @pytest.mark.parametrize("shakes_hands", [True, False], ids=["agrees on a key", "says nothing"])
-def test_a_client_that_does_not_read_is_left_once_its_time_is_over(shakes_hands: bool, tmp_path: Path) -> None:
+def test_a_client_that_does_not_read_is_left_once_its_time_is_over(shakes_hands: bool, folder: Path) -> None:
     """What the handler has left in stunnel is for a client that does not take it."""
-    handler = installed(
-        tmp_path, exec=["/usr/bin/head", "-c", "99999999", "/dev/zero"], resources={"connection_time": 1}
-    )
+    handler = installed(folder, exec=["/usr/bin/head", "-c", "99999999", "/dev/zero"], resources={"connection_time": 1})
     listening = socket.create_server(("127.0.0.1", 0))
     client = socket.create_connection(listening.getsockname())
     connection, _peer = listening.accept()
@@ -72,6 +80,9 @@ def test_a_client_that_does_not_read_is_left_once_its_time_is_over(shakes_hands:
     ) as process:
         connection.close()
         held = agreed(client) if shakes_hands else client
+        if shakes_hands:
+            # The handler is there.
+            assert held.recv(1) == b"\0"
         begin = time.monotonic()
         try:
             process.wait(30)
@@ -79,3 +90,31 @@ def test_a_client_that_does_not_read_is_left_once_its_time_is_over(shakes_hands:
             held.close()
         # For the handshake, for the handler, and for both to end.
         assert time.monotonic() - begin < 1 + 1 + 2 * 5 + 5
+
+
+def test_a_client_that_agrees_on_a_key_for_ever_has_a_time_for_that(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limit of stunnel's own begins anew with every byte."""
+    monkeypatch.setattr(_terminator, "HANDSHAKE", 1)
+    handler = installed(folder)
+    hello, context = ssl.MemoryBIO(), ssl.create_default_context()
+    with pytest.raises(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), hello, server_hostname="x").do_handshake()
+    listening = socket.create_server(("127.0.0.1", 0))
+    client = socket.create_connection(listening.getsockname())
+    connection, _peer = listening.accept()
+    with listening, client, subprocess.Popen(
+        [handler], stdin=connection.fileno(), stdout=connection.fileno()
+    ) as process:
+        connection.close()
+        begin = time.monotonic()
+        for byte in hello.read():
+            with contextlib.suppress(ConnectionError):
+                client.sendall(bytes([byte]))
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.3)
+                break
+            if time.monotonic() - begin > 10:
+                process.terminate()
+                pytest.fail("it goes on and on")
