@@ -119,7 +119,7 @@ HANDLERS: tuple[Row, ...] = (
         lambda service: service.stderr == "log",
         (
             native("journal"),
-            emulated("file below /var/log/superserver, opened by the wrapper"),
+            emulated("file below /var/log/superserver, by a program that bounds it"),
             native("`s6-log`"),
             native("`s6-log`"),
         ),

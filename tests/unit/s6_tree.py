@@ -143,9 +143,6 @@ class Tree:
         self.pids.pop(name)
         self.processes_seen = [each for each in self.processes_seen if each.argv[-1] != name]
 
-    def give(self, path: str, owner: str) -> None:
-        raise AssertionError("loggers are root's")
-
     def remove_tree(self, path: str) -> None:
         self.removed.append(path)
 

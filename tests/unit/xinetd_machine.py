@@ -57,9 +57,6 @@ class Machine:
     def signal(self, process: Process, number: int) -> None:
         self._happens(f"signal {number} to {process.pid}", False)
 
-    def give(self, path: str, owner: str) -> None:
-        self._happens(f"give {path} to {owner}", check=False)
-
     def _happens(self, what: str, check: bool) -> Result:
         self.done.append(what)
         self.effects.get(what, lambda: None)()

@@ -111,9 +111,6 @@ class Host(t.Protocol):
     def control(self, fifo: str, data: bytes) -> bool:
         """Write into a FIFO without blocking; False where nobody reads it."""
 
-    def give(self, path: str, owner: str) -> None:
-        """Have a file of the collection's be an account's; nothing there is no error."""
-
     def remove_tree(self, path: str) -> None:
         """Remove a directory with all that is in it; nothing there is no error."""
 

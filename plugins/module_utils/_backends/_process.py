@@ -14,10 +14,12 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends imp
     _helper_environment,
     _helper_gate,
     _helper_internal,
+    _helper_logger,
     _helper_proxy,
     _helper_record,
     _helper_session,
     _helper_starter,
+    _helper_stderr,
     _helper_terminator,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import CONFIG, LIBRARY, LOGS, File
@@ -38,6 +40,8 @@ ENVIRONMENT = f"{LIBRARY}/environment"
 GATE = f"{LIBRARY}/gate"
 SESSION = f"{LIBRARY}/session"
 STARTER = f"{LIBRARY}/starter"
+LOGGER = f"{LIBRARY}/logger"
+STDERR = f"{LIBRARY}/stderr"
 RECORD = f"{LIBRARY}/record"
 TERMINATOR = f"{LIBRARY}/terminator"
 BANNERS = f"{CONFIG}/banners"
@@ -282,8 +286,10 @@ def shared_programs(argvs: Sequence[Sequence[str]]) -> list[File]:
         ENVIRONMENT: program(_helper_environment),
         GATE: _helper_gate.PROGRAM,
         INTERNAL: program(_helper_internal),
+        LOGGER: program(_helper_logger),
         RECORD: program(_helper_record),
         SESSION: _helper_session.PROGRAM,
+        STDERR: _helper_stderr.PROGRAM,
         PROXY: program(_helper_proxy),
         STARTER: program(_helper_starter),
         TERMINATOR: _helper_terminator.PROGRAM,

@@ -24,6 +24,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._delivery import opening
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard_boot import required
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import (
+    LOGGER,
+    STDERR,
     banners,
     gate,
     session,
@@ -46,7 +48,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_schema
 ENTRIES = "/etc/xinetd.d"
 HANDLERS = f"{LIBRARY}/handlers"
 DROP_IN = "/etc/systemd/system/xinetd.service.d/superserver.conf"
-ROTATION = "/etc/logrotate.d/superserver-xinetd"
 
 NOTICE = f"# {HEADER}: changes made here are undone by its next run."
 
@@ -65,19 +66,6 @@ _DROP_IN = f"""{NOTICE}
 [Service]
 # A restart of xinetd must not end its sessions.
 KillMode=process
-"""
-
-# Handlers keep the file open while they run, so that it is emptied in its place.
-_ROTATION = f"""{NOTICE}
-
-{LOGS}/*.log {{
-    weekly
-    rotate 4
-    compress
-    missingok
-    notifempty
-    copytruncate
-}}
 """
 
 
@@ -134,7 +122,6 @@ def render_services(services: Sequence[Service], platform: Platform) -> list[Fil
         File(LIBRARY, mode=0o755, kind="directory"),
         File(HANDLERS, mode=0o755, kind="directory"),
         File(LOGS, mode=0o755, kind="directory"),
-        File(ROTATION, _ROTATION),
     ]
     if platform.init == "systemd":
         guarded = any(service.enabled and enforced_by_guard(service, platform) for service in services)
@@ -148,10 +135,11 @@ def render_services(services: Sequence[Service], platform: Platform) -> list[Fil
         for entry in {entry.handler: entry for entry in mine}.values():
             argv = handler_argv(service, entry.accept, platform)
             argvs.append(argv)
-            script = render_handler(service, entry.accept, argv, log_file(service), platform)
+            script = render_handler(service, entry.accept, argv, platform)
             files.append(File(entry.handler, f"#!/bin/sh\n{NOTICE}\n{script}", 0o755, service=service.name))
         if log_file(service):
-            files.append(File(log_file(service), mode=0o640, kind="seed", owner=service.user, service=service.name))
+            files.append(File(log_file(service), mode=0o640, kind="seed", service=service.name))
+            argvs.append((STDERR, LOGGER))
         argvs += [gate(service, platform), session(service, platform), opening(service, platform)]
     return files + banners(services) + shared_programs(argvs)
 

@@ -19,6 +19,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._de
     opening,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import (
+    STDERR,
     bounded,
     confined,
     drops_itself,
@@ -34,14 +35,15 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._pr
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 
-# Of the log, where it has to be made.
-MASK = "022"
-
 
 def starts_as_root(service: Service, platform: Platform) -> bool:
-    """Whether xinetd cannot set the process up: it drops root before it lowers ``nice``, knows all or none of an
-    account's groups, only some limits and no capabilities; and the gate, the session, the attendant and
-    what reads files are root's."""
+    """Whether xinetd cannot set the process up, or what starts the writer of the log must be root's."""
+    return service.stderr != "client" or _needs_root(service, platform)
+
+
+def _needs_root(service: Service, platform: Platform) -> bool:
+    """xinetd drops root before it lowers ``nice``, knows all or none of an account's groups, only some limits and no
+    capabilities; and the gate, the session, the attendant and what reads files are root's."""
     return bool(
         service.supplementary_groups is not None
         or (service.nice < 0 and service.user != "root")
@@ -60,6 +62,12 @@ def handler_argv(service: Service, accept: bool, platform: Platform) -> tuple[st
     return words if reads_files(service) else (*fence(words, platform), *words)
 
 
+def _could_do_without(service: Service, platform: Platform) -> bool:
+    """Whether root is there for the log alone. An entry of version 1.0.0, until xinetd reads the new one, starts the
+    script as the account, which then is neither to be changed nor can be."""
+    return service.stderr != "client" and not _needs_root(service, platform)
+
+
 def _rights(service: Service, platform: Platform) -> tuple[str, ...]:
     """What sets limits and account, where xinetd cannot; the handler's variables come only behind it."""
     if not starts_as_root(service, platform):
@@ -68,21 +76,23 @@ def _rights(service: Service, platform: Platform) -> tuple[str, ...]:
     return (*prlimit(service, platform), *account)
 
 
-def render_handler(service: Service, accept: bool, argv: Sequence[str], log: str, platform: Platform) -> str:
+def render_handler(service: Service, accept: bool, argv: Sequence[str], platform: Platform) -> str:
     """The script's lines after its head."""
     lines = []
-    if log:
-        # A log that cannot be opened must neither end the script nor be complained of to the client.
-        # If it has to be made, it is not by the handler's mask.
-        mask = [] if service.umask == MASK else [f"umask {MASK}"]
-        lines += ["exec 2>/dev/null", *mask, f"command exec 2>>{shlex.quote(log)}"]
-        lines += [f"umask {service.umask}"] if mask else []
+    if service.stderr != "client":
+        lines += [
+            "exec 2>/dev/null",
+            f"name={service.name} python={shlex.quote(platform.python)} unprivileged=",
+            f"command . {STDERR}",
+        ]
     if accept and gate(service, platform):
         lines.append(f"{shlex.join(gate(service, platform))} || exit 0")
     if service.working_directory != "/":
         lines.append(f"cd -P {shlex.quote(service.working_directory)} || exit 1")
     if _passes_socket(service, accept):
         lines.append("exec 3<&0 </dev/null >&2")
+    if _could_do_without(service, platform):
+        lines += [f"set -- {shlex.join(setpriv(service, platform))}", '[ -z "$unprivileged" ] || set --']
     lines.append(" \\\n\t".join(_start(service, accept, argv, platform)))
     return "\n".join(lines) + "\n"
 
@@ -97,6 +107,8 @@ def _start(service: Service, accept: bool, argv: Sequence[str], platform: Platfo
         return [start, *_dynamic(service, accept), f"{FENCE} {program}"]
     assignments = [f"{name}={shlex.quote(value)}" for name, value in variables(service).items()]
     start = shlex.join([*logging, *rights, platform.program("env"), "-i"])
+    if _could_do_without(service, platform):
+        start = f'exec "$@" {platform.program("env")} -i'
     return [start, *assignments, *_dynamic(service, accept), program]
 
 

@@ -38,6 +38,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_platfo
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import Problem
 
 LINES = 20
+# How long what a handler has said may take to be in its log, in seconds.
+WRITTEN = 0.5
 
 # Names with a dot or with a tilde at their end are not read by xinetd.
 _OTHERS = """
@@ -127,8 +129,6 @@ class Xinetd:
             daemon.stop_daemons(daemons, process, platform, host)
         elif needed:
             daemon.start(platform, host)
-        started = [*change.start, *(new for _old, new in change.refresh)]
-        _give_logs([in_front(service, platform) for service in started], host)
 
     def settle(self, change: Change, platform: Platform, host: Host) -> None:
         if any(service.enabled for service in change.kept):
@@ -150,9 +150,11 @@ class Xinetd:
         if platform.init == "systemd":
             argv = ["journalctl", "--no-pager", "-q", "-n", str(LINES), "-o", "cat", "-t", "xinetd"]
             lines = host.run(argv, check=False).out.splitlines()
-        for service in (in_front(service, platform) for service in services):
-            if log_file(service):
-                lines += (host.read(log_file(service)) or "").splitlines()[-LINES:]
+        files = [path for path in (log_file(in_front(service, platform)) for service in services) if path]
+        # Whoever writes it may have been started a moment ago.
+        host.wait(lambda: all(map(host.read, files)), WRITTEN)
+        for path in files:
+            lines += (host.read(path) or "").splitlines()[-LINES:]
         return "\n".join(lines)
 
     def retire(self, platform: Platform, host: Host) -> None:
@@ -164,10 +166,3 @@ def _serves_others(host: Host) -> bool:
     """Whether xinetd has services that are not the collection's."""
     text = host.run(["/bin/sh", "-c", _OTHERS], check=False).out
     return bool(enabled_services(text)) or daemon.serves_inetd(host)
-
-
-def _give_logs(services: Sequence[Service], host: Host) -> None:
-    """Whoever ran the handlers before, those of today must be able to write."""
-    for service in services:
-        if log_file(service):
-            host.give(log_file(service), service.user)

@@ -178,14 +178,6 @@ def discard_halves(folder: str) -> None:
         _unlink(path)
 
 
-def give(path: str, owner: str) -> None:
-    """Have a file of the collection's be an account's, whoever it was. Raises OSError."""
-    with _folder(path) as folder:
-        status = folder.look(os.path.basename(path))
-        if status is not None and stat.S_ISREG(status.st_mode):
-            folder.grant(os.path.basename(path), _number(pwd.getpwnam, owner), -1, stat.S_IMODE(status.st_mode))
-
-
 def _write(folder: _paths.Folder, name: str, seen: Seen) -> None:
     with os.fdopen(folder.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
         file.write(seen.content)

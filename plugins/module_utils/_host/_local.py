@@ -95,10 +95,6 @@ class LocalHost:
             os.close(descriptor)
         return True
 
-    def give(self, path: str, owner: str) -> None:
-        """Have a file be an account's; nothing there is no error."""
-        _files.give(path, owner)
-
     def remove_tree(self, path: str) -> None:
         """Remove a directory with all that is in it."""
         _files.remove_tree(path)

@@ -7,6 +7,7 @@ the programs themselves. The documentation has a table of it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -22,7 +23,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import CONFIG, LIBRARY, LOGS
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import CONFIG, LIBRARY, LOGS, RUNTIME
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_schema import OWN_ACCOUNT
@@ -107,8 +108,10 @@ def connected(backend: str, fields: Fields, folder: Path) -> t.Iterator[tuple[in
     files = {file.path: file for file in BACKENDS[backend].render([made], HOST)}
 
     def moved(text: str) -> str:
-        for top in (LIBRARY, CONFIG, LOGS):
+        for top in (LIBRARY, CONFIG, LOGS, RUNTIME):
             text = text.replace(top, f"{folder}{top}")
+        # What writes the log is not to stay for long.
+        text = text.replace("IDLE, PAUSE = 60.0, 0.5", "IDLE, PAUSE = 0.3, 0.1")
         return text.replace(f" = {OWN_ACCOUNT}\n", " = nobody\n").replace(f"reuid={OWN_ACCOUNT}", "reuid=nobody")
 
     for file in files.values():
@@ -128,7 +131,8 @@ def connected(backend: str, fields: Fields, folder: Path) -> t.Iterator[tuple[in
             yield process.pid, client
         finally:
             for pid in members(process.pid):
-                os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
 
 def members(session: int) -> list[int]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import sys
 from types import ModuleType
 
@@ -19,14 +20,23 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends imp
     _helper_gate,
     _helper_guard,
     _helper_internal,
+    _helper_logger,
     _helper_proxy,
     _helper_record,
     _helper_rules,
+    _helper_stderr,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._programs import program
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _paths
 
-SHARING = (_helper_attendant, _helper_binder, _helper_environment, _helper_guard, _helper_record)
+SHARING = (
+    _helper_attendant,
+    _helper_binder,
+    _helper_environment,
+    _helper_guard,
+    _helper_logger,
+    _helper_record,
+)
 ALONE = (_helper_internal, _helper_proxy, _helper_rules)
 
 
@@ -71,5 +81,11 @@ def test_what_starts_for_each_connection_has_a_mask_of_its_own() -> None:
     assert "os.umask(0o077)" in program(_helper_record)
 
 
+def test_what_is_a_part_of_a_script_has_one_for_what_it_makes() -> None:
+    assert re.search(r"mkfifo -m \d{4} ", _helper_stderr.PROGRAM)
+    assert re.search(r"\(umask 077; [^)]*>>", _helper_stderr.PROGRAM)
+
+
 def test_what_stays_has_a_mask_of_its_own() -> None:
     assert "os.umask(0o077)" in program(_helper_guard)
+    assert "os.umask(0o077)" in program(_helper_logger)

@@ -37,7 +37,7 @@ XINETD = Xinetd()
 def activate(machine: Machine, platform: Platform = UNDER_SYSTEMD, **change: t.Any) -> list[str]:
     XINETD.activate(Change(**change), platform, host_of(machine))
     XINETD.settle(Change(**change), platform, host_of(machine))
-    return [what for what in machine.done if not what.startswith("give ")]
+    return machine.done
 
 
 CREATED: dict[str, t.Any] = {"start": (made(),), "kept": (made(),)}
@@ -55,7 +55,6 @@ def test_reload_is_the_first_thing_that_is_done() -> None:
     machine = Machine(MAIN)
     activate(machine.effects_of(hangup=machine.reads), **CREATED)
     assert machine.done[0] == "signal 1 to 100"
-    assert [what for what in machine.done if what.startswith("give ")]
 
 
 def test_reload_that_ends_xinetd() -> None:
@@ -185,16 +184,6 @@ def test_session_of_a_handler_that_changed_lives_on() -> None:
     assert "signal 15 to 201" not in done
 
 
-def test_logs_are_given_to_the_account() -> None:
-    machine = Machine(MAIN).effects_of()
-    machine.effects["signal 1 to 100"] = machine.reads
-    every = (made("a"), made("b", stderr="client"), replace(made("c"), user="daemon"))
-    activate(machine, start=every, kept=every)
-    given = [what for what in machine.done if what.startswith("give ")]
-    logs = (("a.log", "nobody"), ("c.log", "daemon"))
-    assert given == [f"give /var/log/superserver/{name} to {owner}" for name, owner in logs]
-
-
 @pytest.mark.parametrize(
     ("alter", "gist"),
     [
@@ -284,6 +273,16 @@ def test_excerpt_of_logs() -> None:
     assert text.split("\n")[:3] == ["START: a", "EXIT: a", "line 10"]
     assert machine.done == [argv]
     assert XINETD.log([made("b")], WITHOUT, host_of(machine)) == ""
+
+
+def test_a_log_that_is_about_to_be_written_is_waited_for() -> None:
+    class Late(Machine):
+        def wait(self, happened: t.Callable[[], bool], seconds: float) -> bool:
+            assert not happened()
+            self.files["/var/log/superserver/a.log"] = "at last\n"
+            return happened()
+
+    assert XINETD.log([made("a")], WITHOUT, host_of(Late(MAIN))) == "at last"
 
 
 def test_what_is_missing() -> None:

@@ -343,9 +343,11 @@ def test_nothing_declared_becomes_an_attribute(declared: Fields, ipv6: bool) -> 
 @pytest.mark.parametrize(
     ("fields", "account", "chain"),
     [
-        ({"user": "nobody", "nice": 5}, "nobody", ""),
-        ({"user": "nobody", "nice": -5}, "root", "--reuid=nobody --regid=nogroup --init-groups"),
-        ({"user": "root", "nice": -5}, "root", ""),
+        ({"user": "nobody", "nice": 5, "stderr": "client"}, "nobody", ""),
+        ({"user": "nobody", "nice": 5}, "root", "--reuid=nobody --regid=nogroup --init-groups"),
+        ({"user": "nobody", "nice": -5, "stderr": "client"}, "root", "--reuid=nobody --regid=nogroup --init-groups"),
+        ({"user": "root", "nice": -5, "stderr": "client"}, "root", ""),
+        ({"user": "root"}, "root", "--reuid=root --regid=root --init-groups"),
         ({"user": "nobody", "supplementary_groups": []}, "root", "--reuid=nobody --regid=nogroup --clear-groups"),
         ({"user": "nobody", "group": "adm", "supplementary_groups": ["a", "b"]}, "root", "--groups=a,b"),
     ],

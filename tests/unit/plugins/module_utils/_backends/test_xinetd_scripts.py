@@ -7,27 +7,35 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import socket
 import subprocess
 import sys
+import time
 import typing as t
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _xinetd_files
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import File
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import variables
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _helper_logger, _helper_stderr
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import LOGS, RUNTIME
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import LOGGER, STDERR, variables
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+from ansible_collections.ondemand.superserver.tests.unit.hostile import as_root, place
 from ansible_collections.ondemand.superserver.tests.unit.plugins.module_utils._backends.test_xinetd_files import (
     made,
     scripts,
 )
+from ansible_collections.ondemand.superserver.tests.unit.programs import installed
 from ansible_collections.ondemand.superserver.tests.unit.test_properties import TEXTS
 from ansible_collections.ondemand.superserver.tests.unit.test_properties import VALUES as TEXT_VALUES
 
+HOST = Platform()
+MYSELF = pwd.getpwuid(os.geteuid()).pw_name
 # What a program sees of itself.
 SEE = """
 import json, os, sys
@@ -38,11 +46,37 @@ with open(sys.argv[1], "w") as out:
 """
 
 
+def script_of(one: Service, folder: Path, **others: str) -> str:
+    """A handler's script with everything that it writes in another place than on hosts, and without another account.
+    ``others``: words of what such scripts have in common, and what stands for them."""
+    setpriv = folder / "setpriv"
+    setpriv.write_text('#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done\nshift\nexec "$@"\n')
+    setpriv.chmod(0o755)
+    common = moved(_helper_stderr.PROGRAM, {LOGGER: logger(folder), RUNTIME: f"{folder}/run", LOGS: f"{folder}/logs"})
+    (folder / "stderr").write_text(moved(common, others))
+    (file,) = scripts(replace(one, user=MYSELF), replace(HOST, programs={"setpriv": str(setpriv)}))
+    return moved(file.content, {STDERR: f"{folder}/stderr"}) if one.stderr == "log" else file.content
+
+
+def moved(text: str, places: dict[str, str]) -> str:
+    for old, new in places.items():
+        assert old in text
+        text = text.replace(old, new)
+    return text
+
+
+def logger(folder: Path) -> str:
+    """The program that writes logs, which does not wait for long when nobody has anything to say any more."""
+    program = folder / "logger"
+    text = Path(installed(_helper_logger)).read_text(encoding="utf-8")
+    program.write_text(moved(text, {"IDLE, PAUSE = 60.0, 0.5\n": "IDLE, PAUSE = 0.3, 0.1\n"}), encoding="utf-8")
+    return str(program)
+
+
 def start(one: Service, tmp_path: Path, **process: t.Any) -> tuple[dict[str, t.Any], int]:
     """Run a handler's script as xinetd does; what its program saw, and the process id that xinetd would know."""
-    (file,) = scripts(one)
     script = tmp_path / "handler"
-    script.write_bytes(file.content.encode("utf-8"))
+    script.write_bytes(script_of(one, tmp_path).encode("utf-8"))
     with subprocess.Popen(["/bin/sh", str(script)], **process) as running:
         running.wait()
     return t.cast("t.Dict[str, t.Any]", json.loads((tmp_path / "seen").read_text())), running.pid
@@ -97,28 +131,61 @@ def test_socket_is_passed(tmp_path: Path) -> None:
     assert name not in seen["fds"][1:3]
 
 
-def run(script: File) -> bytes:
+def run(script: str) -> bytes:
     """What a client gets of a handler."""
-    words = ["/bin/sh", "-c", script.content]
+    words = ["/bin/sh", "-c", script]
     return subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True).stdout
 
 
 @pytest.mark.parametrize("stderr", ["log", "client"])
-def test_standard_error(tmp_path: Path, stderr: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_xinetd_files, "LOGS", str(tmp_path))
+def test_standard_error(tmp_path: Path, stderr: str) -> None:
+    (tmp_path / "logs").mkdir()
     one = made("echo", exec=["/bin/sh", "-c", "echo answer; echo complaint >&2"], stderr=stderr)
-    (file,) = scripts(one)
+    script = script_of(one, tmp_path)
     for _again in range(2):
-        assert run(file) == (b"answer\n" if stderr == "log" else b"answer\ncomplaint\n")
-    logged = tmp_path / "echo.log"
+        assert run(script) == (b"answer\n" if stderr == "log" else b"answer\ncomplaint\n")
+    logged = tmp_path / "logs/echo.log"
+    deadline = time.monotonic() + 10
+    while stderr == "log" and time.monotonic() < deadline and not (logged.exists() and logged.stat().st_size == 20):
+        time.sleep(0.02)
     assert logged.exists() == (stderr == "log")
     assert stderr == "client" or logged.read_text() == "complaint\n" * 2
 
 
-def test_log_that_cannot_be_opened_is_not_the_clients_business(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_xinetd_files, "LOGS", str(tmp_path / "missing"))
-    (file,) = scripts(made("echo", exec=["/bin/sh", "-c", "echo answer; echo complaint >&2"]))
-    assert run(file) == b"answer\n"
+def test_log_that_cannot_be_opened_is_not_the_clients_business(tmp_path: Path) -> None:
+    """Nor is a part of the script that is not there."""
+    one = made("echo", exec=["/bin/sh", "-c", "echo answer; echo complaint >&2"])
+    script = script_of(one, tmp_path)
+    assert run(script) == b"answer\n"
+    (tmp_path / "stderr").unlink()
+    assert run(script) == b"answer\n"
+
+
+@as_root
+def test_an_entry_that_is_not_read_anew_yet_is_the_accounts(folder: Path) -> None:
+    """What is written for xinetd is there a moment before xinetd reads it, and starts the script as the account."""
+    script = script_of(made("echo", exec=["/usr/bin/id", "-un"]), folder)
+    script = moved(
+        script, {f"{folder}/setpriv": "/usr/bin/setpriv", "id=root --regid=root": "id=daemon --regid=daemon"}
+    )
+    (folder / "handler").write_text(script)
+    become = ["/usr/bin/setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--"]
+
+    def account(*before: str) -> str:
+        argv = [*before, "/bin/sh", str(folder / "handler")]
+        return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert (account(), account(*become)) == ("daemon", "nobody")
+    # A part that is not there makes nobody root.
+    (folder / "stderr").unlink()
+    assert account() == "daemon"
+
+
+@pytest.fixture
+def folder() -> t.Iterator[Path]:
+    """Where other accounts can read, too."""
+    with place() as found:
+        yield found
 
 
 def test_working_directory(tmp_path: Path) -> None:
@@ -126,8 +193,8 @@ def test_working_directory(tmp_path: Path) -> None:
     folder.mkdir()
     seen, _pid = start(made("echo", exec=seeing(tmp_path), working_directory=str(folder)), tmp_path)
     assert seen["cwd"] == str(folder)
-    (file,) = scripts(made("echo", working_directory=str(tmp_path / "missing")))
-    assert subprocess.run(["/bin/sh", "-c", file.content], capture_output=True, check=False).returncode == 1
+    script = script_of(made("echo", working_directory=str(tmp_path / "missing")), tmp_path)
+    assert subprocess.run(["/bin/sh", "-c", script], capture_output=True, check=False).returncode == 1
 
 
 def test_program_with_an_equals_sign(tmp_path: Path) -> None:

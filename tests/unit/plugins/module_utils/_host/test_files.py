@@ -84,12 +84,3 @@ def test_a_directory_that_is_none_is_not_given_a_mode(own: Path) -> None:
     with pytest.raises(NotADirectoryError):
         _files.install(File(f"{own}/logs", mode=0o755, kind="directory"))
     assert mode(own / "logs") == 0o600
-
-
-def test_a_file_is_given_to_an_account_and_a_link_is_not(own: Path) -> None:
-    own.mkdir()
-    (own / "log").touch(0o640)
-    (own / "link").symlink_to(own / "log")
-    for name in ("log", "link", "nothing"):
-        _files.give(str(own / name), ME)
-    assert mode(own / "log") == 0o640
