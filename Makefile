@@ -7,6 +7,8 @@ SHELL := /bin/bash
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.cache
+# What the tests need of the distribution: program, or program:package.
+PROGRAMS := shellcheck git execlineb:execline nft:nftables s6-svscan:s6 xinetd stunnel4
 LINK := .cache/ansible_collections/ondemand/superserver
 
 .PHONY: help venv collection lab test test-all checks lint sanity unit molecule demo bench docs clean
@@ -26,18 +28,18 @@ lab: venv  ## podman and what else the container hosts need, and their images
 	@tests/lab/lab image --all >/dev/null
 
 test: collection  ## every check and test; the last line is "N passed, N failed"
-	@tests/quality/setup shellcheck git execlineb:execline nft:nftables s6-svscan:s6
+	@tests/quality/setup $(PROGRAMS)
 	@tests/quality/all
 
 test-all: collection  ## the whole matrix of tests/matrix.yml, for before a release; goes on where it was broken off
-	@tests/quality/setup shellcheck git execlineb:execline nft:nftables s6-svscan:s6
+	@tests/quality/setup $(PROGRAMS)
 	@tests/quality/matrix
 
 checks: collection  ## write the list of all checks, tests/checks.txt, anew from the last run of make test
 	@tests/quality/checks --write
 
 lint: collection  ## one stage of the tests
-	@tests/quality/setup shellcheck git execlineb:execline nft:nftables s6-svscan:s6
+	@tests/quality/setup $(PROGRAMS)
 	@tests/quality/lint
 
 sanity unit molecule: collection  ## one stage of the tests

@@ -179,7 +179,7 @@ def open_files(words: list[str]) -> None:
         secrets = read_secrets(pairs["-s"]) if "-s" in given else {}
     except Refused as refused:
         say(str(refused), quiet)
-        sys.exit(WRONG)
+        raise SystemExit(WRONG) from refused
     descriptor = os.memfd_create("environment", 0)
     os.set_inheritable(descriptor, True)
     data = b"\0\0".join(b"\0".join(b"%b=%b" % pair for pair in each.items()) for each in (found, secrets))
@@ -219,7 +219,7 @@ def become(command: list[str], environment: dict[bytes, bytes], quiet: bool) -> 
         os.execve(command[0], command, environment)
     except OSError as exc:
         say(f"{command[0]}: {exc.strerror}", quiet)
-        sys.exit(ABSENT)
+        raise SystemExit(ABSENT) from exc
 
 
 def say(text: str, quiet: bool) -> None:

@@ -50,6 +50,11 @@ class Failed(Exception):
     """nft refuses something; says what."""
 
 
+def say(text: str) -> None:
+    sys.stderr.write(f"guard: {text}\n")
+    sys.stderr.flush()
+
+
 def rules_module() -> t.Any:
     """The file beside this program that knows rules."""
     path = os.path.join(os.path.dirname(os.path.realpath(__file__)), BESIDE)
@@ -353,9 +358,9 @@ def mend(keeper: Keeper) -> None:
         try:
             return keeper.apply()
         except (Failed, OSError) as exc:
-            print(f"guard: {exc}", file=sys.stderr, flush=True)
+            say(str(exc))
             time.sleep(PAUSE)
-    sys.exit(1)
+    raise SystemExit(1)
 
 
 def apply(seconds: float) -> tuple[int, str]:
@@ -382,12 +387,12 @@ def main() -> None:
         try:
             keep(*sys.argv[2:])
         except (Failed, OSError) as exc:
-            sys.exit(f"guard: {exc}")
+            raise SystemExit(f"guard: {exc}") from exc
         return
     code, said = apply(float(sys.argv[2]))
     if said:
-        print(f"guard: {said}", file=sys.stderr)
-    sys.exit(code)
+        say(said)
+    raise SystemExit(code)
 
 
 if __name__ == "__main__":
