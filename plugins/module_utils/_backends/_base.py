@@ -203,6 +203,10 @@ class Backend(t.Protocol):
     def cuts(self, change: Change, platform: Platform, host: Host) -> list[Service]:
         """Services, as they were, whose established connections the change ends. At most one command."""
 
+    def reopens(self, change: Change, platform: Platform) -> list[Service]:
+        """Services of ``change.refresh``, as they are to be, whose listeners close and open all the same: what has them
+        open must be started again. Pure."""
+
     def release(self, change: Change, platform: Platform, host: Host) -> None:
         """Close the listeners of ``change.stop``. An atomic backend does this in ``activate`` instead."""
 

@@ -173,6 +173,14 @@ class S6:
     def cuts(self, change: Change, platform: Platform, host: Host) -> list[Service]:
         return change.ended
 
+    def reopens(self, change: Change, platform: Platform) -> list[Service]:
+        """The holder keeps what is started again open, where a server can take that."""
+        return [
+            new
+            for old, new in change.refresh
+            if not all(server.kept for server in _restarted(old, new, change.replaced, platform))
+        ]
+
     def release(self, change: Change, platform: Platform, host: Host) -> None:
         """Sessions live on: a server that is told to end leaves them alone."""
         stopped = {service.name for service in change.stop}

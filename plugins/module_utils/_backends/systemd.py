@@ -127,6 +127,9 @@ class Systemd:
     def cuts(self, change: Change, platform: Platform, host: Host) -> list[Service]:
         return change.ended
 
+    def reopens(self, change: Change, platform: Platform) -> list[Service]:
+        return []
+
     def release(self, change: Change, platform: Platform, host: Host) -> None:
         """A socket whose daemon runs would stay bound by the daemon, so both stop; sessions of Accept=yes live on.
 

@@ -111,6 +111,9 @@ class Xinetd:
         gone = change.stop if stays else ()
         return [*gone, *(service for service in change.ended if service not in gone)]
 
+    def reopens(self, change: Change, platform: Platform) -> list[Service]:
+        return []
+
     def release(self, change: Change, platform: Platform, host: Host) -> None:
         """Done in ``activate``."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import socket
 import typing as t
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._hold import SECONDS, held
@@ -88,10 +88,18 @@ class Passing:
 
 
 def passage_of(
-    actions: Iterable[Action], wanted: str, guard_changes: bool, live: Live, platform: Platform, host: LocalHost
+    actions: Iterable[Action],
+    reopened: Collection[Service],
+    wanted: str,
+    guard_changes: bool,
+    live: Live,
+    platform: Platform,
+    host: LocalHost,
 ) -> Passage:
-    """Choose for every service by what this host permits."""
-    passing = {action.name: found for action in actions for found in [_passing(action, platform)] if found}
+    """Choose for every service by what this host permits. ``reopened``: services that keep their super-server and their
+    listeners, which close and open nevertheless."""
+    moved = [action for action in actions if action.kind in ("move", "rebind") or action.new in reopened]
+    passing = {action.name: found for action in moved for found in [_passing(action, platform)] if found}
     every = held(listener for found in passing.values() for listener in found.listeners)
     nftables = _hold.obstacle(every, platform, host)
     choices: dict[str, Choice] = {}
@@ -119,7 +127,7 @@ def passage_of(
 
 def _passing(action: Action, platform: Platform) -> Passing | None:
     old, new = action.old, action.new
-    if action.kind not in ("move", "rebind") or old is None or new is None:
+    if old is None or new is None:
         return None
     listeners = common(old, new, platform.ipv6)
     return Passing(old, new, listeners) if listeners else None

@@ -121,6 +121,11 @@ def changes_of(actions: Sequence[Action], want: Mapping[str, Service]) -> dict[s
     }
 
 
+def reopened(changes: Mapping[str, Change], backends: Mapping[str, Backend], platform: Platform) -> list[Service]:
+    """Services that keep their super-server and their listeners, which it closes and opens nevertheless."""
+    return [service for name, change in changes.items() for service in backends[name].reopens(change, platform)]
+
+
 def reverse(changes: Mapping[str, Change], have: Mapping[str, Service]) -> dict[str, Change]:
     """The way back: what was started is stopped, what was stopped is started, for the services held before."""
     return {

@@ -19,7 +19,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge imp
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._journal import Journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import Live, look
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._others import Others
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._plan import reverse
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._plan import reopened, reverse
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._prove import prove_listeners
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._sharing import (
     restore_migration,
@@ -90,11 +90,12 @@ def roll_back(journal: Journal, host: LocalHost) -> list[str]:
 
 def _held(changes: Mapping[str, Change], platform: Platform, host: LocalHost) -> list[Listener]:
     """Listeners that are closed and opened again on the way back, where this host can keep their clients waiting."""
+    again = reopened(changes, BACKENDS, platform)
     stopped, started = (
         [listener for service in services for listener in service.listeners(platform.ipv6)]
         for services in (
-            [service for change in changes.values() for service in change.stop],
-            [service for change in changes.values() for service in change.start],
+            [*again, *(service for change in changes.values() for service in change.stop)],
+            [*again, *(service for change in changes.values() for service in change.start)],
         )
     )
     listeners = held(listener for listener in started if listener in stopped)

@@ -41,6 +41,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._pl
     Action,
     changes_of,
     plan_actions,
+    reopened,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._prove import (
     prove_answers,
@@ -232,9 +233,10 @@ def _outcome(problems: Sequence[str]) -> str:
 def _passage(plan: Plan, request: Request, host: LocalHost) -> Passage:
     """Find out how listeners can pass over."""
     picture = plan.picture
-    guard_changes = plan.guard is not None
+    guard_changes, platform = plan.guard is not None, picture.platform
+    again = reopened(plan.changes, BACKENDS, platform)
     try:
-        return passage_of(plan.actions, request.handover, guard_changes, picture.live, picture.platform, host)
+        return passage_of(plan.actions, again, request.handover, guard_changes, picture.live, platform, host)
     except OSError as exc:
         raise RunFailed(f"{exc}\nnothing was changed") from exc
 

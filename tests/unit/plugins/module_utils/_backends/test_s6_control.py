@@ -355,8 +355,10 @@ def test_a_port_stays_open_where_only_the_handlers_were_not_as_written() -> None
         (None, ["a"]),
     ):
         tree = Tree("a")
-        BACKEND.activate(Change(refresh=((named("a"), named("a")),), replaced=replaced), HOST, host(tree))
+        change = Change(refresh=((named("a"), named("a")),), replaced=replaced)
+        BACKEND.activate(change, HOST, host(tree))
         assert told(tree, b"ru") == restarted
+        assert [service.name for service in BACKEND.reopens(change, HOST)] == restarted
 
 
 def test_what_another_version_has_started_is_started_again_with_the_next_change() -> None:
@@ -366,3 +368,9 @@ def test_what_another_version_has_started_is_started_again_with_the_next_change(
         tree = Tree("a")
         BACKEND.activate(Change(refresh=change, replaced={path: before}), HOST, host(tree))
         assert told(tree, b"ru") == restarted
+
+
+def test_port_of_a_server_that_is_started_again_closes_unless_the_holder_keeps_it() -> None:
+    change = Change(refresh=((named("a"), named("a", umask="077")),))
+    assert [service.umask for service in BACKEND.reopens(change, HOST)] == ["077"]
+    assert BACKEND.reopens(change, NETWORKING) == []

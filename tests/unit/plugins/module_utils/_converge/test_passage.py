@@ -10,6 +10,7 @@ import socket
 
 import pytest
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _helper_watcher
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._handover import Choice, Move
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import Live
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._passage import (
@@ -17,7 +18,10 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._pa
     Passing,
     common,
     old_sockets,
+    passage_of,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._plan import Action
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._owners import Owner
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import listening
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
@@ -52,6 +56,15 @@ def test_service_that_gets_new_listeners(ports: list[str], grows: bool) -> None:
 def test_nothing_passes_to_or_from_a_disabled_service() -> None:
     on, off = service(listen=[{"tcp": "7"}]), service(listen=[{"tcp": "7"}], state="disabled")
     assert common(on, off, ipv6=True) == common(off, on, ipv6=True) == []
+
+
+@pytest.mark.parametrize(("again", "passing_over"), [(False, []), (True, ["example"])])
+def test_listeners_that_a_change_closes_pass_over(again: bool, passing_over: list[str]) -> None:
+    old, new = service(listen=[{"tcp": "7"}]), service(listen=[{"tcp": "7"}], umask="077")
+    change = Action("example", "change", "changed: umask", old, new)
+    platform = Platform(programs={})
+    found = passage_of([change], [new] if again else [], "auto", False, Live({}, {}), platform, HOST)
+    assert [*found.listeners] == [*found.choices] == passing_over
 
 
 def test_only_what_the_firewall_can_hold_is_held() -> None:
@@ -94,6 +107,7 @@ def test_socket_of_nobody_who_can_be_seen() -> None:
         )
 
 
+HOST = LocalHost(_helper_watcher.Commands())
 OWN = Owner("program", "python", os.getpid(), "python")
 
 
