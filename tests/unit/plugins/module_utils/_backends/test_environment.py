@@ -253,7 +253,9 @@ def test_the_handler_is_the_process_that_was_started(folder: Path) -> None:
         assert process.stdout is not None
         told = process.stdout.read().splitlines()
     assert told[0] == str(process.pid)
-    assert told[1].split() == ["SigIgn:", "0" * 16]
+    # Whoever runs the tests may have left something ignored that Python cannot change.
+    by_itself = subprocess.run(handler, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()
+    assert told[1:] == by_itself[1:]
 
 
 def test_a_handler_that_is_not_there(folder: Path) -> None:
