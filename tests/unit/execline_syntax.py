@@ -96,7 +96,7 @@ _PROGRAMS: dict[str, tuple[str, str, int]] = {
     "s6-fdholderd": ("1", "cni", 0),
     "s6-ipcserver-socketbinder": ("", "ab", 1),
     "s6-ipcserverd": ("1", "cCv", 0),
-    "s6-log": ("", "", 4),
+    "s6-log": ("", "", 5),
     "s6-softlimit": ("", "o", 0),
     "s6-tcpserver-access": ("HR", "ilv", 0),
     **{f"s6-tcpserver{digit}-socketbinder": ("", "b", 2) for digit in ("", "4", "6")},

@@ -75,8 +75,8 @@ READY = "3"
 BACKLOG = 65535
 # The usual soft limit of open files (systemd.exec(5), getrlimit(2)).
 OPEN_FILES = "1024"
-# Ten old files of a megabyte each.
-ROTATION = ("n10", "s1000000")
+# Ten old files of a megabyte each. A file grows beyond its size while s6-log waits for the disk, so all of them have one, too.
+ROTATION = ("n10", "s1000000", "S10000000")
 # What runs for a connection, in a file of its own.
 HANDLER = "handler"
 # Servers of other services are waited for until they listen, for ten seconds each at most. At boot theirs may be
