@@ -249,7 +249,8 @@ def _begin(journal: Journal, platform: Platform, host: LocalHost) -> None:
         _journal.write(journal)
     except (SwitchFailed, OSError) as exc:
         _boot.conclude(host)
-        raise RunFailed(f"the watcher could not be started: {exc}\nnothing was changed") from exc
+        what = "what puts the host back if this run is killed could not be prepared"
+        raise RunFailed(f"{what}: {exc}\nnothing was changed") from exc
 
 
 def _inherited(plan: Plan) -> dict[str, list[Listener]]:
