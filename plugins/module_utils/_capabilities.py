@@ -19,6 +19,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities
     IMPOSSIBLE,
     NATIVE,
     NEEDS,
+    RUNS_UNDER,
     Cell,
     Row,
     impossible,
@@ -77,11 +78,12 @@ def enforced_by_guard(service: Service, platform: Platform) -> frozenset[str]:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A field that the service's backend cannot honour on this host."""
+    """A field that the service's backend cannot honour on this host; ``others`` are the backends that can."""
 
     service: Service
     row: Row
     reason: str
+    others: tuple[str, ...]
 
     def problem(self) -> Problem:
         """The refusal as a problem with path, reason and way out."""
@@ -91,16 +93,9 @@ class Refusal:
         return Problem(path, f"{self.service.backend} cannot honour this{case}: {self.reason}. {self._way_out()}")
 
     def _way_out(self) -> str:
-        others = sorted(
-            {
-                BACKEND_OF[column]
-                for column in COLUMNS
-                if self.row.cell(column).possible and BACKEND_OF[column] != self.service.backend
-            }
-        )
-        if not others:
+        if not self.others:
             return "Leave the field out."
-        choice = " or ".join(f"backend: {name}" for name in others)
+        choice = " or ".join(f"backend: {name}" for name in self.others)
         return f'Give "{self.service.name}" {choice}, or leave the field out.'
 
 
@@ -116,8 +111,15 @@ def refusals(services: Sequence[Service], platform: Platform) -> list[Refusal]:
             reason = (cell.note, "" if row.cell(column).how == IMPOSSIBLE else row.field)
             if not cell.possible and reason not in reasons:
                 reasons.add(reason)
-                found.append(Refusal(service, row, cell.note))
+                found.append(Refusal(service, row, cell.note, _others(service, row, platform)))
     return found
+
+
+def _others(service: Service, row: Row, platform: Platform) -> tuple[str, ...]:
+    """Other backends that run on this host and honour the row there."""
+    columns = [column for column in COLUMNS if platform.init in RUNS_UNDER[column]]
+    able = {BACKEND_OF[column] for column in columns if effective(row.cell(column), platform).possible}
+    return tuple(sorted(able - {service.backend}))
 
 
 def without(service: Service, path: str) -> Service:

@@ -17,6 +17,14 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_order 
 COLUMNS = ("systemd", "xinetd", "s6-networking", "ucspi")
 BACKEND_OF = {"systemd": "systemd", "xinetd": "xinetd", "s6-networking": "s6", "ucspi": "s6"}
 
+# Which PID 1 each works under.
+RUNS_UNDER = {
+    "systemd": ("systemd",),
+    "xinetd": ("systemd", "s6", "other"),
+    "s6-networking": ("systemd", "s6"),
+    "ucspi": ("systemd", "s6"),
+}
+
 NATIVE, EMULATED, GUARD, IMPOSSIBLE = "native", "emulated", "guard", "impossible"
 HOWS = (NATIVE, EMULATED, GUARD, IMPOSSIBLE)
 

@@ -75,7 +75,7 @@ READY = "3"
 BACKLOG = 65535
 # The usual soft limit of open files (systemd.exec(5), getrlimit(2)).
 OPEN_FILES = "1024"
-# Ten old files of a megabyte each. A file grows beyond its size while s6-log waits for the disk, so all of them have one, too.
+# Ten old files of a megabyte each, and no more in all: a file grows beyond its size while s6-log waits for the disk.
 ROTATION = ("n10", "s1000000", "S10000000")
 # What runs for a connection, in a file of its own.
 HANDLER = "handler"

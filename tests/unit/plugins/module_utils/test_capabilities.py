@@ -249,6 +249,16 @@ def test_message_names_field_backend_reason_and_way_out(field: str, case: str, c
     assert str(refusal.problem()) == message
 
 
+@pytest.mark.parametrize(
+    ("init", "others"), [("systemd", ("s6", "systemd")), ("s6", ("s6",)), ("other", ())], ids=["systemd", "s6", "other"]
+)
+def test_only_backends_that_run_on_the_host_are_ways_out(init: str, others: tuple[str, ...]) -> None:
+    row = next(row for row in ROWS if row.field == "listen.unix")
+    (refusal,) = refusals([sample(row, "xinetd")], Platform(init=init))
+    assert refusal.others == others
+    assert ("Leave the field out." in str(refusal.problem())) is not bool(others)
+
+
 REFUSED_CELLS = [
     param
     for param in CELLS
