@@ -8,10 +8,11 @@ from __future__ import annotations
 import resource
 import secrets
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from _images import BOOT_IS_OVER, build_image, image_init
-from _system import CAP_SYS_RESOURCE, LABEL, RUN_ID, LabError, has_capability, locked, run, say
+from _system import CAP_SYS_RESOURCE, IDS, LABEL, RUN_ID, LabError, has_capability, locked, run, say
 
 BOOT_TIMEOUT = 90.0  # seconds
 
@@ -103,22 +104,32 @@ def up(name: str, image: str, extra: list[str]) -> None:
     init = image_init(tag)
     full = container(name)
     remove([name])
+    IDS.mkdir(mode=0o700, parents=True, exist_ok=True)
     options = ["--name", full, "--hostname", name, "--label", f"{LABEL}={RUN_ID}", "--network", network()]
+    options += [f"--cidfile={IDS / full}"]
     options += ["--pids-limit=0", "--cap-add=NET_ADMIN", *INIT_OPTIONS[init], *runtime_options(), *extra]
     run("podman", "run", "--detach", *options, tag)
     wait_for_boot(full, init)
 
 
 def remove(names: list[str]) -> None:
-    run("podman", "rm", "-f", "-t", "0", "--ignore", *(container(name) for name in names))
+    full = [container(name) for name in names]
+    run("podman", "rm", "-f", "-t", "0", "--ignore", *full)
+    forget(full)
+
+
+def forget(names: Iterable[str]) -> None:
+    for name in names:
+        (IDS / name).unlink(missing_ok=True)
 
 
 def clean(everything: bool, images: bool) -> None:
     """Remove this run's containers; or those of every run, and their network; or also the images."""
     wanted = LABEL if everything or images else f"{LABEL}={RUN_ID}"
-    found = run("podman", "ps", "--all", "--quiet", "--filter", f"label={wanted}").stdout.split()
+    found = run("podman", "ps", "--all", "--format", "{{.Names}}", "--filter", f"label={wanted}").stdout.split()
     if found:
         run("podman", "rm", "-f", "-t", "0", *found)
+        forget(found)
     if everything or images:
         for name in networks():
             run("podman", "network", "rm", name)

@@ -18,6 +18,7 @@ from pathlib import Path
 RUN_ID = os.environ.get("SUPERSERVER_RUN_ID", "dev")
 LABEL = "ondemand.superserver"
 STATE = Path("/run/superserver-lab")
+IDS = STATE / "ids"  # a file for each container that runs, by its name; the connection of the tests reads them
 CAP_SYS_ADMIN, CAP_SYS_RESOURCE = 21, 24
 
 
