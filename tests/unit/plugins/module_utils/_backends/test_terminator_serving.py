@@ -68,10 +68,9 @@ def agreed(client: socket.socket) -> ssl.SSLSocket:
     return context.wrap_socket(client)
 
 
-@pytest.mark.parametrize("shakes_hands", [True, False], ids=["agrees on a key", "says nothing"])
-def test_a_client_that_does_not_read_is_left_once_its_time_is_over(shakes_hands: bool, folder: Path) -> None:
-    """What the handler has left in stunnel is for a client that does not take it."""
-    handler = installed(folder, exec=["/usr/bin/head", "-c", "99999999", "/dev/zero"], resources={"connection_time": 1})
+@contextlib.contextmanager
+def serving(handler: Path) -> t.Iterator[tuple[socket.socket, subprocess.Popen[bytes]]]:
+    """A client, and the process that xinetd would have started for its connection."""
     listening = socket.create_server(("127.0.0.1", 0))
     client = socket.create_connection(listening.getsockname())
     connection, _peer = listening.accept()
@@ -79,6 +78,14 @@ def test_a_client_that_does_not_read_is_left_once_its_time_is_over(shakes_hands:
         [handler], stdin=connection.fileno(), stdout=connection.fileno()
     ) as process:
         connection.close()
+        yield client, process
+
+
+@pytest.mark.parametrize("shakes_hands", [True, False], ids=["agrees on a key", "says nothing"])
+def test_a_client_that_does_not_read_is_left_once_its_time_is_over(shakes_hands: bool, folder: Path) -> None:
+    """What the handler has left in stunnel is for a client that does not take it."""
+    handler = installed(folder, exec=["/usr/bin/head", "-c", "99999999", "/dev/zero"], resources={"connection_time": 1})
+    with serving(handler) as (client, process):
         held = agreed(client) if shakes_hands else client
         if shakes_hands:
             # The handler is there.
@@ -101,13 +108,7 @@ def test_a_client_that_agrees_on_a_key_for_ever_has_a_time_for_that(
     hello, context = ssl.MemoryBIO(), ssl.create_default_context()
     with pytest.raises(ssl.SSLWantReadError):
         context.wrap_bio(ssl.MemoryBIO(), hello, server_hostname="x").do_handshake()
-    listening = socket.create_server(("127.0.0.1", 0))
-    client = socket.create_connection(listening.getsockname())
-    connection, _peer = listening.accept()
-    with listening, client, subprocess.Popen(
-        [handler], stdin=connection.fileno(), stdout=connection.fileno()
-    ) as process:
-        connection.close()
+    with serving(handler) as (client, process):
         begin = time.monotonic()
         for byte in hello.read():
             with contextlib.suppress(ConnectionError):
