@@ -149,7 +149,7 @@ def test_what_a_host_cannot_do_is_told(platform: Platform, gap: str) -> None:
     assert gap in " ".join(told)
 
 
-@pytest.mark.parametrize("text", [_boot.LSB_TEXT, _boot.RUN_TEXT, _boot.FINISH_TEXT])
+@pytest.mark.parametrize("text", [_boot.LSB_TEXT, _boot.RUN_TEXT, _boot.FINISH_TEXT], ids=["lsb", "run", "finish"])
 def test_scripts_do_nothing_without_a_journal(text: str, tmp_path: Path) -> None:
     path = tmp_path / "script"
     path.write_text(text.replace(_helper_watcher.JOURNAL, str(tmp_path / "journal.json")))
