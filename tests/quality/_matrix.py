@@ -20,8 +20,10 @@ SYSTEMS = "SUPERSERVER_TEST_SYSTEMS"
 
 Hosts = dict[str, dict[str, Any]]
 
+# If this is set, no host has a sample of the conformance cases only.
+EVERY_CASE = "SUPERSERVER_TEST_EVERY_CASE"
 
-PARTS = ("usual", "everywhere", "systems", "newest_controller")
+PARTS = ("usual", "everywhere", "sampled", "systems", "newest_controller")
 CONTROLLER = ("ansible-core", "pythons", "scenarios")
 
 
@@ -50,11 +52,13 @@ def _keys(where: str, entry: dict[str, Any], wanted: Collection[str]) -> Iterato
 
 def _names(declared: dict[str, Any]) -> Iterator[str]:
     groups = {group: f"systems.{system}" for system, found in declared["systems"].items() for group in found}
+    hosts = {name for system in declared["systems"].values() for found in system.values() for name in found}
     scenarios = {path.parent.name for path in MATRIX.parents[1].glob("molecule/*/molecule.yml")}
     yield from (f"{where}: {group} is no scenario" for group, where in groups.items() if group not in scenarios)
     for where, names, there in (
         ("usual", declared["usual"], declared["systems"]),
         ("everywhere", declared["everywhere"], groups),
+        ("sampled", declared["sampled"], hosts),
         ("newest_controller", declared["newest_controller"].get("scenarios", ()), scenarios),
     ):
         yield from (f"{where}: there is no {name}" for name in names if name not in there)
@@ -92,6 +96,11 @@ def chosen() -> dict[str, Hosts]:
     """The hosts that the environment asks for."""
     names = os.environ.get(SYSTEMS, "")
     return hosts_of(matrix(), names.split(",") if names else [])
+
+
+def sampled() -> list[str]:
+    """The hosts that have a sample of the conformance cases, where the environment does not ask for every case."""
+    return [] if os.environ.get(EVERY_CASE) else matrix()["sampled"]
 
 
 def systems_of(group: str) -> list[str]:

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import ast
 import typing as t
 from collections import Counter
+from pathlib import Path
 
 import pytest
-from _cases import ENDS, Case, Host, Plan, load_cases, plan, steps
+from _cases import ENDS, HANDLED, Case, Host, Plan, load_cases, plan, sample, steps
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities import ROWS, Row
 
@@ -120,3 +122,26 @@ def test_plans_differ_where_backends_do() -> None:
     assert "unix-stream" in names(PLANS["systemd"]) - names(PLANS["xinetd"])
     assert "unix-seqpacket" in names(PLANS["systemd"]) - names(PLANS["ucspi"])
     assert "native-s6-unknown" in names(PLANS["xinetd"]) - names(PLANS["ucspi"])
+
+
+@pytest.mark.parametrize("name", HOSTS)
+def test_a_sample_has_every_field_that_is_tried(name: str) -> None:
+    planned, sampled = PLANS[name], sample(PLANS[name])
+    fields, all_fields = ({field for case in each.tried for field in case.fields} for each in (sampled, planned))
+    assert fields == all_fields
+    assert len(sampled.tried) < len(planned.tried) / 3
+    assert sampled.refused == planned.refused
+
+
+def test_a_sample_has_what_the_stories_are_about() -> None:
+    root = Path(__file__).resolve().parents[2]
+    programs = [root / "tests/conformance/host/drift", root / "molecule/_shared/library/lives.py"]
+    words = {
+        node.value
+        for path in programs
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant)
+    }
+    assert words & {case.name for case in CASES} == HANDLED
+    for planned in PLANS.values():
+        assert {case.name for case in sample(planned).tried} >= HANDLED

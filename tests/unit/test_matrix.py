@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 from _images import RECIPES
-from _matrix import SYSTEMS, hosts_of, matrix, problems, systems_of
+from _matrix import EVERY_CASE, SYSTEMS, hosts_of, matrix, problems, sampled, systems_of
 
 Change = Callable[[dict[str, t.Any]], t.Any]
 
@@ -29,6 +29,7 @@ def test_the_matrix_is_right() -> None:
         (lambda it: it["newest_controller"].update(core="2"), "newest_controller: core is unknown"),
         (lambda it: it["newest_controller"]["scenarios"].append("nap"), "newest_controller: there is no nap"),
         (lambda it: it["usual"].append("debian1"), "usual: there is no debian1"),
+        (lambda it: it["sampled"].append("sd10"), "sampled: there is no sd10"),
         (lambda it: it["everywhere"].append("nobody"), "everywhere: there is no nobody"),
         (lambda it: it["systems"]["debian11"].update(nap={}), "systems.debian11: nap is no scenario"),
         (lambda it: it["systems"]["debian11"]["s6"]["s611"].clear(), "systems.debian11: s611 has no lab_image"),
@@ -72,3 +73,15 @@ def test_the_systems_of_a_group_are_those_that_are_asked_for(
     monkeypatch.setenv(SYSTEMS, chosen)
     assert systems_of("systemd") == systems
     assert systems_of("of nobody") == []
+
+
+def test_every_group_that_is_sampled_has_a_host_with_every_case() -> None:
+    groups = [set(hosts) for hosts in hosts_of(matrix(), []).values()]
+    assert all(hosts - set(sampled()) for hosts in groups)
+    assert set(sampled()) <= set.union(*groups)
+
+
+def test_nobody_is_sampled_where_every_case_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert sampled()
+    monkeypatch.setenv(EVERY_CASE, "1")
+    assert sampled() == []
