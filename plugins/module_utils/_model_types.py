@@ -3,14 +3,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The kinds of value that a schema is made of.
 
-Each kind checks one value and reports every problem with its path. Nothing is converted from one type to another: what
-YAML read is what counts, so that ``010`` or ``yes`` never become something that nobody wrote.
+Each kind checks one value and reports every problem with its path. What can be meant in one way only is brought into
+one form (see :mod:`_model_forms`). Nothing else is converted from one type to another: what YAML read is what counts,
+so that ``010`` or ``yes`` never become something that nobody wrote.
 """
 
 from __future__ import annotations
 
 import difflib
+import json
 import re
+import shlex
 import typing as t
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -101,14 +104,22 @@ class Text(Kind):
 
 @dataclass(frozen=True)
 class Number(Kind):
-    """A whole number within bounds (both included)."""
+    """A whole number within bounds (both included); ``reader`` makes one of what people write with a unit, or raises
+    ValueError with what would be right."""
 
     least: int
     most: int
     unit: str = ""
     fractions: bool = False
+    reader: Callable[[str], int | float] | None = None
 
     def check(self, value: t.Any, path: str, report: Report) -> t.Any:
+        if self.reader and isinstance(value, str):
+            try:
+                value = self.reader(value)
+            except ValueError as exc:
+                report(path, f'must be {exc}, not "{value}"')
+                return None
         accepted = (int, float) if self.fractions else (int,)
         if isinstance(value, bool) or not isinstance(value, accepted):
             number = "a number" if self.fractions else "a whole number"
@@ -161,11 +172,30 @@ class Listing(Kind):
 
     def check(self, value: t.Any, path: str, report: Report) -> t.Any:
         if not isinstance(value, list):
-            report(path, f"must be a list, not {type_name(value)}")
-            return []
+            if not self._stands_for_list(value):
+                report(path, f"must be a list, not {type_name(value)}{self._advice(value)}")
+                return []
+            value = [value]
         if len(value) < self.least:
             report(path, "must not be empty")
         return [self._kind(index).check(entry, f"{path}[{index}]", report) for index, entry in enumerate(value)]
+
+    def _stands_for_list(self, value: t.Any) -> bool:
+        """Whether one value can be meant as a list of it. A word with blanks may be several."""
+        if isinstance(value, str):
+            return self.first is None or (bool(value) and not set(value) & set(" \t\n\"'\\$"))
+        kind = self.first or self.item
+        if isinstance(value, Mapping):
+            return isinstance(kind, Record)
+        return isinstance(kind, Record) and isinstance(value, int) and not isinstance(value, bool)
+
+    def _advice(self, value: t.Any) -> str:
+        """A command line, word by word."""
+        try:
+            words = shlex.split(value) if self.first and isinstance(value, str) else []
+        except ValueError:
+            words = []
+        return f"; write {json.dumps(words, ensure_ascii=False)}" if words else ""
 
     def _kind(self, index: int) -> Kind:
         return self.first if self.first and index == 0 else self.item
@@ -251,10 +281,12 @@ class Field:
 
 @dataclass(frozen=True)
 class Record(Kind):
-    """A mapping with known fields. Only what was declared is returned: defaults are the reader's business."""
+    """A mapping with known fields. Only what was declared is returned: defaults are the reader's business. ``short``
+    makes a mapping of what people write in its place, or raises ValueError with what would be right."""
 
     fields: tuple[Field, ...]
     words: str = "mapping"
+    short: Callable[[t.Any], dict[str, t.Any]] | None = field(default=None, compare=False)
     by_name: dict[str, Field] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -262,6 +294,13 @@ class Record(Kind):
 
     def check(self, value: t.Any, path: str, report: Report, partial: bool = False) -> dict[str, t.Any]:
         """Check a mapping; ``partial`` lets required fields be absent."""
+        if self.short and not isinstance(value, Mapping):
+            try:
+                value = self.short(value)
+            except ValueError as exc:
+                shown = f'"{value}"' if isinstance(value, str) else type_name(value)
+                report(path, f"must be {exc}, not {shown}")
+                return {}
         if not isinstance(value, Mapping):
             report(path, f"must be a mapping, not {type_name(value)}")
             return {}

@@ -10,6 +10,7 @@ import re
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_access import parse_network
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import parse_endpoint
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_forms import duration, percentage, size
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_types import Number, Text
 
 # Set by the backends themselves, so a declaration cannot.
@@ -141,6 +142,7 @@ HOURS = Text(
     r"([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]",
     hint='must be a window such as "22:00-06:00" or "mon-fri 08:00-18:00"',
 )
-BYTES = Number(0, 2**63 - 1, "bytes")
+BYTES = Number(0, 2**63 - 1, "bytes", reader=size)
 COUNT = Number(1, 2**31 - 1)
-SECONDS = Number(1, 2**31 - 1, "seconds")
+SECONDS = Number(1, 2**31 - 1, "seconds", reader=duration)
+CPU = Number(1, 100000, "per cent of one CPU", reader=percentage)

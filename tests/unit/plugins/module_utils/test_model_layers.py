@@ -192,7 +192,7 @@ PROBLEMS: tuple[tuple[dict[str, t.Any], list[tuple[str, str]]], ...] = (
     ]),
     ({BASE: [ECHO], A: [{"name": "ecko", "user": "b"}]}, [(f"{A}[0].listen", "is missing")]),
     # A broken entry is only told what is wrong with itself.
-    ({BASE: [{**ECHO, "exec": "/bin/cat"}], A: [{"name": "echo", "user": "b"}]}, [(f"{BASE}[0].exec", "a list")]),
+    ({BASE: [{**ECHO, "exec": "/bin/cat -u"}], A: [{"name": "echo", "user": "b"}]}, [(f"{BASE}[0].exec", "a list")]),
 )  # fmt: skip
 
 

@@ -97,7 +97,7 @@ REFUSED: tuple[tuple[Kind, t.Any, list[str]], ...] = (
     (Choice(("a", "b")), "c", ['x: must be one of a, b, not "c"']),
     (Choice(("a", "b")), False, ["x: must be one of a, b, not a boolean"]),
     (Choice(("a", "b")), ["a"], ["x: must be one of a, b, not a list"]),
-    (Listing(Text()), "a", ["x: must be a list, not a string"]),
+    (Listing(Text()), 1, ["x: must be a list, not a number"]),
     (Listing(Text(), least=1), [], ["x: must not be empty"]),
     (Listing(Flag()), [True, 1, 0], [
         "x[1]: must be true or false, not a number", "x[2]: must be true or false, not a number",
