@@ -41,6 +41,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_values
     udp_endpoint,
     unix_endpoint,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_words import Guide
 
 # Where root writes, or shows what it reads. Who can write a directory can lead root elsewhere.
 ONLY_ROOT = "Nobody but root may be able to write the directories on the way to it, sticky ones like `/tmp` aside"
@@ -76,6 +77,7 @@ ENDPOINT = Record(
     ),
     "endpoint",
     short=endpoint,
+    guide=Guide("listen"),
 )
 
 PROXY = Record(
@@ -108,6 +110,7 @@ PROXY = Record(
         ),
     ),
     short=proxy,
+    guide=Guide("proxy"),
 )
 
 RESOURCES = Record(
@@ -129,7 +132,8 @@ RESOURCES = Record(
             "seconds that one connection may last; then its handler is told to end, and after 5 more it is killed. "
             "`banner` has as many of its own, and so has a TLS handshake",
         ),
-    )
+    ),
+    guide=Guide("resources"),
 )
 
 RATE = Record(
@@ -144,6 +148,7 @@ RATE = Record(
         ),
     ),
     short=rate,
+    guide=Guide("connections.rate"),
 )
 
 CONNECTIONS = Record(
@@ -156,7 +161,8 @@ CONNECTIONS = Record(
             Number(0, 10000, fractions=True),
             "one-minute load from which on new connections are closed at once",
         ),
-    )
+    ),
+    guide=Guide("connections"),
 )
 
 ACCESS = Record(
@@ -172,7 +178,8 @@ ACCESS = Record(
             "begins ends on the next day; its days are those on which it begins",
             [],
         ),
-    )
+    ),
+    guide=Guide("access"),
 )
 
 TCP = Record(
@@ -180,7 +187,8 @@ TCP = Record(
         Field("keepalive", Flag(), "TCP keep-alive on accepted connections", False),
         Field("no_delay", Flag(), "disable Nagle's algorithm on accepted connections", False),
         Field("defer_accept", SECONDS, "wake the service only when data has arrived, waiting at most this long"),
-    )
+    ),
+    guide=Guide("tcp"),
 )
 
 BANNER = Record(
@@ -195,7 +203,8 @@ BANNER = Record(
             "`resources.connection_time` if that is less",
             "connect",
         ),
-    )
+    ),
+    guide=Guide("banner"),
 )
 
 TLS = Record(
@@ -218,7 +227,8 @@ TLS = Record(
             f"accept only clients with a certificate of this CA. {ONLY_ROOT}",
         ),
         Field("minimum_version", Choice(("1.2", "1.3")), "lowest TLS version", "1.2"),
-    )
+    ),
+    guide=Guide("tls"),
 )
 
 LOG = Record(
@@ -252,7 +262,8 @@ LOG = Record(
             1000000,
         ),
         Field("rotate_keep", Number(1, 1000), "how many files that were put aside are kept", 10),
-    )
+    ),
+    guide=Guide("log"),
 )
 
 PROBE = Record(
@@ -265,7 +276,8 @@ PROBE = Record(
             "",
         ),
         Field("timeout", Number(1, 300, "seconds", fractions=True, reader=duration), "how long the answer may take", 5),
-    )
+    ),
+    guide=Guide("probe"),
 )
 
 _DIRECTIVES = Table(Text("directive", pattern=r"[A-Za-z][A-Za-z0-9_-]*"), OneOf())
@@ -278,5 +290,6 @@ NATIVE = Record(
         ),
         Field("xinetd", _DIRECTIVES, "attributes of the xinetd service", {}),
         Field("s6", _DIRECTIVES, "files of the s6 service directory", {}),
-    )
+    ),
+    guide=Guide("native"),
 )

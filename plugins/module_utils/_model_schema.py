@@ -46,6 +46,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_values
     service_or_unit,
     variable_value,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_words import Guide
 
 BACKENDS = ("systemd", "xinetd", "s6")
 INTERNALS = ("echo", "discard", "daytime", "time", "chargen")
@@ -188,4 +189,5 @@ SERVICE = Record(
         Field("native", NATIVE, "raw directives for one backend, for what the schema does not cover"),
     ),
     "service",
+    guide=Guide(),
 )

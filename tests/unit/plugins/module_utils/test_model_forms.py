@@ -37,7 +37,22 @@ SIZES = (
     ("1.5G", 3 * GIGA // 2),
     ("2T", 2048 * GIGA),
 )
-NO_SIZES = ("", "M", "256MB", "256Mb", "10b", "010", "010M", "1.5", "-1M", "+1M", "1e3", "50%", "unlimited", "infinity")
+NO_SIZES: tuple[str, ...] = (
+    "",
+    "M",
+    "256MB",
+    "256Mb",
+    "10b",
+    "010",
+    "010M",
+    "1.5",
+    "-1M",
+    "+1M",
+    "1e3",
+    "50%",
+    "unlimited",
+    "infinity",
+)
 NO_SIZES += ("1 M B", "1,5G", "1_000", "256M ", "1M\n", "9" * 5000, "²M", "0x10")
 
 DURATIONS = (
@@ -54,7 +69,22 @@ DURATIONS = (
     ("2 days", 172800),
     ("1w", 604800),
 )
-NO_DURATIONS = ("", "s", "1M", "1month", "1y", "1:30", "010", "010s", "-5s", "30m1h", "1m1m", "1h30", "1s ", "5 s\n")
+NO_DURATIONS: tuple[str, ...] = (
+    "",
+    "s",
+    "1M",
+    "1month",
+    "1y",
+    "1:30",
+    "010",
+    "010s",
+    "-5s",
+    "30m1h",
+    "1m1m",
+    "1h30",
+    "1s ",
+    "5 s\n",
+)
 NO_DURATIONS += ("1µs", "1us", "forever", "1 e 3 s", "9" * 5000, "²s")
 
 RATES = (
