@@ -53,7 +53,8 @@ def _explain(text: str) -> t.NoReturn:
     except ValueError:
         raise ValueError(
             f'"{text}" is not an address or a CIDR prefix such as "192.0.2.0/24" or "2001:db8::/32"; '
-            "host names are not accepted, because what they mean changes behind the list's back"
+            "host names are not accepted, because what they mean changes behind the list's back; write addresses, or "
+            "have them resolved in the inventory, for example by the lookup community.general.dig"
         ) from None
     raise ValueError(f'"{text}" has bits set behind its prefix; write "{loose}", or the single address')
 

@@ -3,19 +3,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The kinds of value that a schema is made of.
 
-Each kind checks one value and reports every problem with its path. Nothing is converted from one type to another: what
-YAML read is what counts, so that ``010`` or ``yes`` never become something that nobody wrote.
+Each kind checks one value and reports every problem with its path. What can be meant in one way only is brought into
+one form (see :mod:`_model_forms`). Nothing else is converted from one type to another: what YAML read is what counts,
+so that ``010`` or ``yes`` never become something that nobody wrote.
 """
 
 from __future__ import annotations
 
 import difflib
+import json
 import re
+import shlex
 import typing as t
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import Problem
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_words import Guide
 
 Report = t.Callable[[str, str], None]
 Checker = t.Callable[[t.Any], None]
@@ -38,6 +42,12 @@ def type_name(value: t.Any) -> str:
         if isinstance(value, kind):
             return name
     return type(value).__name__
+
+
+class WrongType(str):
+    """A message about a value of another type than a field takes: an example of the field helps."""
+
+    __slots__ = ()
 
 
 class Kind:
@@ -69,7 +79,8 @@ class Text(Kind):
             value = str(value)
         if not isinstance(value, str):
             quote = "; put quotes around what stands there" if isinstance(value, (int, float)) else ""
-            report(path, f"must be a string, not {type_name(value)}{quote}")
+            message = f"must be a string, not {type_name(value)}{quote}"
+            report(path, message if quote else WrongType(message))
             return None
         value = str(value)
         problem = self._problem(value)
@@ -101,19 +112,29 @@ class Text(Kind):
 
 @dataclass(frozen=True)
 class Number(Kind):
-    """A whole number within bounds (both included)."""
+    """A whole number within bounds (both included); ``reader`` makes one of what people write with a unit, or raises
+    ValueError with what would be right."""
 
     least: int
     most: int
     unit: str = ""
     fractions: bool = False
+    reader: Callable[[str], int | float] | None = None
 
     def check(self, value: t.Any, path: str, report: Report) -> t.Any:
+        if self.reader and isinstance(value, str):
+            try:
+                value = self.reader(value)
+            except ValueError as exc:
+                report(path, f'must be {exc}, not "{value}"')
+                return None
         accepted = (int, float) if self.fractions else (int,)
         if isinstance(value, bool) or not isinstance(value, accepted):
             number = "a number" if self.fractions else "a whole number"
             found = value if isinstance(value, float) else type_name(value)
-            report(path, f"must be {number} from {self.least} to {self.most}, not {found}")
+            message = f"must be {number} from {self.least} to {self.most}, not {found}"
+            quoted = isinstance(value, str) and re.fullmatch("0|-?[1-9][0-9]{0,18}", value)
+            report(path, f"{message}; write {value} without quotes" if quoted else WrongType(message))
         elif not self.least <= value <= self.most:
             report(path, f"must be from {self.least} to {self.most}, not {value}")
         return value
@@ -122,13 +143,21 @@ class Number(Kind):
         return f"number from {self.least} to {self.most}" + (f", {self.unit}" if self.unit else "")
 
 
+_FLAGS = {
+    **dict.fromkeys(("true", "yes", "on"), "true"),
+    **dict.fromkeys(("false", "no", "off"), "false"),
+}
+
+
 @dataclass(frozen=True)
 class Flag(Kind):
     """A boolean."""
 
     def check(self, value: t.Any, path: str, report: Report) -> t.Any:
         if not isinstance(value, bool):
-            report(path, f"must be true or false, not {type_name(value)}")
+            meant = _FLAGS.get(value.lower()) if isinstance(value, str) else None
+            message = f"must be true or false, not {type_name(value)}"
+            report(path, f"{message}; write {meant} without quotes" if meant else WrongType(message))
         return value
 
     def describe(self) -> str:
@@ -161,11 +190,32 @@ class Listing(Kind):
 
     def check(self, value: t.Any, path: str, report: Report) -> t.Any:
         if not isinstance(value, list):
-            report(path, f"must be a list, not {type_name(value)}")
-            return []
+            if not self._stands_for_list(value):
+                advice = self._advice(value)
+                message = f"must be a list, not {type_name(value)}{advice}"
+                report(path, message if advice else WrongType(message))
+                return []
+            value = [value]
         if len(value) < self.least:
             report(path, "must not be empty")
         return [self._kind(index).check(entry, f"{path}[{index}]", report) for index, entry in enumerate(value)]
+
+    def _stands_for_list(self, value: t.Any) -> bool:
+        """Whether one value can be meant as a list of it. A word with blanks may be several."""
+        if isinstance(value, str):
+            return self.first is None or (bool(value) and not set(value) & set(" \t\n\"'\\$"))
+        kind = self.first or self.item
+        if isinstance(value, Mapping):
+            return isinstance(kind, Record)
+        return isinstance(kind, Record) and isinstance(value, int) and not isinstance(value, bool)
+
+    def _advice(self, value: t.Any) -> str:
+        """A command line, word by word."""
+        try:
+            words = shlex.split(value) if self.first and isinstance(value, str) else []
+        except ValueError:
+            words = []
+        return f"; write {json.dumps(words, ensure_ascii=False)}" if words else ""
 
     def _kind(self, index: int) -> Kind:
         return self.first if self.first and index == 0 else self.item
@@ -183,7 +233,7 @@ class Table(Kind):
 
     def check(self, value: t.Any, path: str, report: Report) -> t.Any:
         if not isinstance(value, Mapping):
-            report(path, f"must be a mapping, not {type_name(value)}")
+            report(path, WrongType(f"must be a mapping, not {type_name(value)}"))
             return {}
         checked = {}
         for key, entry in value.items():
@@ -251,10 +301,13 @@ class Field:
 
 @dataclass(frozen=True)
 class Record(Kind):
-    """A mapping with known fields. Only what was declared is returned: defaults are the reader's business."""
+    """A mapping with known fields. Only what was declared is returned: defaults are the reader's business. ``short``
+    makes a mapping of what people write in its place, or raises ValueError with what would be right."""
 
     fields: tuple[Field, ...]
     words: str = "mapping"
+    short: Callable[[t.Any], dict[str, t.Any]] | None = field(default=None, compare=False)
+    guide: Guide | None = field(default=None, compare=False)
     by_name: dict[str, Field] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -262,8 +315,15 @@ class Record(Kind):
 
     def check(self, value: t.Any, path: str, report: Report, partial: bool = False) -> dict[str, t.Any]:
         """Check a mapping; ``partial`` lets required fields be absent."""
+        if self.short and not isinstance(value, Mapping):
+            try:
+                value = self.short(value)
+            except ValueError as exc:
+                shown = f'"{value}"' if isinstance(value, str) else type_name(value)
+                report(path, f"must be {exc}, not {shown}")
+                return {}
         if not isinstance(value, Mapping):
-            report(path, f"must be a mapping, not {type_name(value)}")
+            report(path, WrongType(f"must be a mapping, not {type_name(value)}"))
             return {}
         if "on" in self.by_name:
             # What Ansible's YAML makes of a key that is called so.
@@ -275,15 +335,38 @@ class Record(Kind):
             if entry.required and entry.name not in value and not partial:
                 report(f"{path}.{entry.name}", f"is missing: {entry.doc}")
         return {
-            entry.name: entry.kind.check(value[entry.name], f"{path}.{entry.name}", report)
+            entry.name: entry.kind.check(
+                value[entry.name], f"{path}.{entry.name}", self._exemplified(entry.name, path, report)
+            )
             for entry in self.fields
             if entry.name in value
         }
 
+    def _exemplified(self, name: str, path: str, report: Report) -> Report:
+        """``report`` with an example of the field behind what says that its type is wrong."""
+        example = self.guide.example(name) if self.guide else ""
+        if not example:
+            return report
+
+        def told(where: str, message: str) -> None:
+            mistyped = isinstance(message, WrongType) and where == f"{path}.{name}"
+            report(where, f"{message}; write for example {example}" if mistyped else message)
+
+        return told
+
     def _unknown(self, name: str) -> str:
+        unknown = "is not a field of this schema"
         close = difflib.get_close_matches(name, list(self.by_name), n=1)
-        hint = f'; did you mean "{close[0]}"?' if close else f"; known are {', '.join(self.by_name)}"
-        return f"is not a field of this schema{hint}"
+        meant = self.guide.meant(name) if self.guide else ""
+        if self.guide and not meant and not close:
+            meant = self.guide.nearly_meant(name)
+        if meant:
+            return f"{unknown}: {meant}"
+        if not close:
+            return f"{unknown}; known are {', '.join(self.by_name)}"
+        example = self.guide.example(close[0]) if self.guide else ""
+        shape = f" It is written {example}" if example else ""
+        return f'{unknown}; did you mean "{close[0]}"?{shape}'
 
     def describe(self) -> str:
         return self.words

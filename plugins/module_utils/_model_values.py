@@ -10,6 +10,7 @@ import re
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_access import parse_network
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import parse_endpoint
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_forms import duration, percentage, size
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_types import Number, Text
 
 # Set by the backends themselves, so a declaration cannot.
@@ -18,6 +19,9 @@ RESERVED_VARIABLES = ("REMOTE_ADDR", "REMOTE_PORT", "LISTEN_FDS", "LISTEN_PID", 
 
 # execve(2) takes 131072 bytes with the name, the sign and a NUL.
 LONGEST_SECRET = 130000
+
+# (uid_t) -1 means that there is none, see chown(2).
+_HIGHEST_ID = 2**32 - 2
 
 # Other units than services.
 _UNIT_TYPES = ("socket", "device", "mount", "automount", "swap", "target", "path", "timer", "slice", "scope")
@@ -102,9 +106,9 @@ def daemon_name(text: str) -> None:
         raise ValueError('is a template; write an instance, such as "name@instance"')
 
 
-def _not_number(text: str) -> None:
-    if text.isdigit():
-        raise ValueError(f'must be the name of an account, not the number "{text}": backends read numbers differently')
+def _account(text: str) -> None:
+    if text.isdigit() and ((text.startswith("0") and text != "0") or int(text) > _HIGHEST_ID):
+        raise ValueError(f'must be the name of an account, or a number from 0 to {_HIGHEST_ID}, not "{text}"')
 
 
 def service_or_unit(text: str) -> None:
@@ -127,10 +131,11 @@ NAME = Text(
     checker=_name,
 )
 ACCOUNT = Text(
-    "account name",
-    pattern=r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}\$?",
-    hint='must be the name of an account: letters, digits, "_", "-" and "."',
-    checker=_not_number,
+    "name or number of an account",
+    pattern=r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,253}\$?",
+    hint='must be the name of an account, or its number: letters, digits, "_", "-", "." and "@"',
+    numbers=True,
+    checker=_account,
 )
 PROGRAM = Text("absolute path of a program", checker=_program)
 OCTAL = Text("octal mode", pattern=r"0?[0-7]{3}", hint='must be three octal digits in quotes, such as "022"')
@@ -141,6 +146,7 @@ HOURS = Text(
     r"([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]",
     hint='must be a window such as "22:00-06:00" or "mon-fri 08:00-18:00"',
 )
-BYTES = Number(0, 2**63 - 1, "bytes")
+BYTES = Number(0, 2**63 - 1, "bytes", reader=size)
 COUNT = Number(1, 2**31 - 1)
-SECONDS = Number(1, 2**31 - 1, "seconds")
+SECONDS = Number(1, 2**31 - 1, "seconds", reader=duration)
+CPU = Number(1, 100000, "per cent of one CPU", reader=percentage)

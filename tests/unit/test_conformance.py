@@ -14,6 +14,7 @@ import pytest
 from _cases import ENDS, HANDLED, Case, Host, Plan, load_cases, plan, sample, steps
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities import ROWS, Row
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_forms import endpoint
 
 CASES = load_cases()
 HOSTS = {
@@ -86,11 +87,19 @@ def test_silence_is_never_all_that_is_seen() -> None:
     assert mute == {"state-disabled", "state-disabled-udp", "state-absent", "deny-everybody"}
 
 
+def listed(value: t.Any) -> list[t.Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def mapping_of(entry: t.Any) -> dict[str, t.Any]:
+    return entry if isinstance(entry, dict) else endpoint(entry)
+
+
 def endpoints(case: Case) -> set[tuple[str, str]]:
     found = {
         (transport, str(entry[transport]).rpartition(":")[2])
         for service in case.services
-        for entry in t.cast("list[dict[str, t.Any]]", service["listen"])
+        for entry in map(mapping_of, listed(service["listen"]))
         for transport in ("tcp", "udp", "unix")
         if transport in entry
     }
@@ -99,8 +108,8 @@ def endpoints(case: Case) -> set[tuple[str, str]]:
 
 def test_cases_keep_out_of_each_others_way() -> None:
     """Every case can be declared beside every other one."""
-    taken = Counter(endpoint for case in CASES for endpoint in endpoints(case))
-    assert [endpoint for endpoint, count in taken.items() if count > 1] == []
+    taken = Counter(place for case in CASES for place in endpoints(case))
+    assert [place for place, count in taken.items() if count > 1] == []
 
 
 def test_an_unexpected_refusal_is_an_error() -> None:

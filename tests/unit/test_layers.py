@@ -44,7 +44,7 @@ PURE_MODULES = frozenset({
     *("base64", "hashlib", "hmac", "json", "re", "shlex", "string", "struct", "textwrap", "unicodedata"),
     "urllib.parse",
     *("bisect", "contextlib", "copy", "datetime", "difflib", "fnmatch", "functools", "heapq", "itertools", "math"),
-    *("ipaddress", "operator", "posixpath"),
+    *("fractions", "ipaddress", "operator", "posixpath"),
     "inspect",  # the source of a helper
 })  # fmt: skip
 PURE_NAMES = frozenset({("pathlib", "PurePosixPath")})

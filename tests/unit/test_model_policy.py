@@ -134,8 +134,11 @@ def test_a_value_of_another_layer_or_of_the_defaults_is_refused_where_it_stands(
     [
         (["root"], ["superserver_policy: must be a mapping, not a list"]),
         ({"acounts": []}, ['superserver_policy.acounts: is not a field of this schema; did you mean "accounts"?']),
-        ({"accounts": "www"}, ["superserver_policy.accounts: must be a list, not a string"]),
-        ({"native": "no"}, ["superserver_policy.native: must be true or false, not a string"]),
+        ({"accounts": 33}, ["superserver_policy.accounts: must be a list, not a number"]),
+        (
+            {"native": "no"},
+            ["superserver_policy.native: must be true or false, not a string; write false without quotes"],
+        ),
         (
             {"programs": ["bin"], "ports": ["0", "9-1", "http"]},
             [

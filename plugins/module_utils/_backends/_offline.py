@@ -14,6 +14,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._gu
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities import refusals, without
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service, load_services, resolve_ports
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_accounts import resolve_accounts
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers import BASE, Layer
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import InvalidDeclaration, Problem
@@ -52,11 +53,16 @@ def honourable(services: Sequence[Service], platform: Platform, policy: str) -> 
     return list(result.values()), warnings
 
 
+# The one account that has the same number everywhere.
+_ROOT = {0: "root"}
+
+
 def render_offline(
     declaration: t.Any, backend: str, defaults: t.Any, ports: Mapping[str, int], platform: Platform
 ) -> list[File]:
     """The files of a list of services on a host with these properties. Raises InvalidDeclaration."""
     services, _absent = load_services([Layer(BASE, declaration)], defaults, backend)
     services = resolve_ports(services, lambda name, _transport: ports.get(name))
+    services = resolve_accounts(services, _ROOT.get, _ROOT.get)
     services, _warnings = honourable(services, platform, "fail")
     return render_all(services, platform)

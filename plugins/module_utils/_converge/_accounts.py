@@ -26,6 +26,22 @@ _RIGHTS_OF_ROOT = (
 )
 
 
+def user_name(number: int) -> str | None:
+    """The account that has a number, or None."""
+    try:
+        return pwd.getpwuid(number).pw_name
+    except (KeyError, OverflowError):
+        return None
+
+
+def group_name(number: int) -> str | None:
+    """The group that has a number, or None."""
+    try:
+        return grp.getgrgid(number).gr_name
+    except (KeyError, OverflowError):
+        return None
+
+
 def account_problems(service: Service) -> list[Problem]:
     """Users and groups that the host does not have, but for the collection's own."""
     own = {OWN_ACCOUNT} if needs_own_account(service) else set()

@@ -32,6 +32,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host import 
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._files import Seen
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service, load_services, resolve_ports
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_accounts import resolve_accounts
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers import Layer
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform, Rc
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_policy import check_policy, policy_of
@@ -125,6 +126,7 @@ def read(request: Request, host: LocalHost) -> Picture:
     services, _absent = load_services(request.layers, request.defaults, chosen, key)
     services = _secrets.recalled(services, key)
     services = resolve_ports(services, port_number)
+    services = resolve_accounts(services, _accounts.user_name, _accounts.group_name)
     check_policy(services, policy)
     every = [*services, *have.values()]
     platform = _platform.detect(every, processes, request.guard, request.bin_directory, request.s6_rc, host)

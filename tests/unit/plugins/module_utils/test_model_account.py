@@ -92,7 +92,7 @@ def test_it_is_told_together_with_every_other_problem() -> None:
         {**bare(), "name": "beside"},
         {**bare(), "name": "pointless", "listen": [{"tcp": "8"}], "socket_fd": "stdin"},
         {**bare(), "name": "both", "listen": [{"tcp": "9"}], "internal": "echo"},
-        {**bare(), "name": "nobody's", "user": 5},
+        {**bare(), "name": "nobody's", "user": True},
     )
     assert [path for path, message in found if message == LOST] == [f"{BASE}[{index}].user" for index in range(5)]
     assert [path for path, message in found if message != LOST] == [

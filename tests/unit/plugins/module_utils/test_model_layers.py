@@ -177,7 +177,7 @@ PROBLEMS: tuple[tuple[dict[str, t.Any], list[tuple[str, str]]], ...] = (
     ({A: ["echo"]}, [(f"{A}[0]", "must be a mapping, not a string")]),
     ({A: [{}]}, [(f"{A}[0].name", "is missing")]),
     ({A: [ECHO, {**ECHO, "listen": [{"tcp": "8"}]}]}, [(f"{A}[1].name", f"twice, also at {A}[0]")]),
-    ({BASE: [{**ECHO, "user": 1}], A: [{**ECHO, "group": 1}]}, [
+    ({BASE: [{**ECHO, "user": True}], A: [{**ECHO, "group": True}]}, [
         (f"{BASE}[0].user", "quotes"), (f"{A}[0].group", "quotes"),
     ]),
     # Each layer is right by itself, and the services are not.
@@ -192,7 +192,7 @@ PROBLEMS: tuple[tuple[dict[str, t.Any], list[tuple[str, str]]], ...] = (
     ]),
     ({BASE: [ECHO], A: [{"name": "ecko", "user": "b"}]}, [(f"{A}[0].listen", "is missing")]),
     # A broken entry is only told what is wrong with itself.
-    ({BASE: [{**ECHO, "exec": "/bin/cat"}], A: [{"name": "echo", "user": "b"}]}, [(f"{BASE}[0].exec", "a list")]),
+    ({BASE: [{**ECHO, "exec": "/bin/cat -u"}], A: [{"name": "echo", "user": "b"}]}, [(f"{BASE}[0].exec", "a list")]),
 )  # fmt: skip
 
 
@@ -209,7 +209,7 @@ WRONG_DEFAULTS: tuple[tuple[t.Any, str, str], ...] = (
     ([{"user": "a"}], "", "must be a mapping"),
     ("user", "", "must be a mapping"),
     ({"usr": "a"}, ".usr", 'did you mean "user"?'),
-    ({"user": 1}, ".user", "put quotes around"),
+    ({"user": True}, ".user", "put quotes around"),
     ({"name": "x"}, ".name", "cannot be a default"),
     ({"listen": [{"tcp": "7"}]}, ".listen", "cannot be a default"),
     ({"exec": ["/bin/cat"]}, ".exec", "cannot be a default"),
@@ -234,7 +234,7 @@ def test_removed_service_is_not_looked_at_more_closely() -> None:
 
 def test_everything_wrong_is_said_at_once() -> None:
     found = refusal(
-        {"name": "a", "listen": [{"tcp": "0"}], "exec": ["cat"], "user": 5},
+        {"name": "a", "listen": [{"tcp": "0"}], "exec": ["cat"], "user": True},
         {"name": "b", "listen": [{"tcp": "7"}, {"tcp": "127.0.0.1:7"}], "exec": ["/bin/cat"]},
         {"name": "c", "listen": [{"tcp": "8"}], "exec": ["/bin/cat"], "internal": "echo"},
         {"name": "d", "listen": [{"tcp": "8"}], "internal": "echo", "user": "d"},
@@ -255,7 +255,7 @@ def test_everything_wrong_is_said_at_once() -> None:
 
 def test_services_under_wrong_defaults_are_checked_one_field_at_a_time() -> None:
     found = refusal(
-        {**ECHO, "user": 5},
+        {**ECHO, "user": True},
         {"name": "b", "listen": [{"tcp": "8"}], "exec": ["/bin/cat"], "socket_fd": "stdin"},
         defaults={"accept": "no"},
     )
