@@ -13,6 +13,9 @@ from collections.abc import Iterator, Mapping
 
 TRANSPORTS = ("tcp", "udp", "unix")
 
+# The interface of connections that a host makes to itself, whatever the address.
+LOOPBACK = "lo"
+
 # How a handler gets its sockets, which is settled for the collection's own programs.
 _HANDOVER = ("accept", "socket_fd", "stderr")
 
@@ -101,6 +104,12 @@ def _pointless_by_endpoints(fields: Mapping[str, t.Any]) -> Iterator[tuple[str, 
     if not has(fields, "tcp"):
         options = "is an option of TCP connections, but the service has no tcp endpoint"
         yield from ((f"tcp.{name}", options) for name in ("keepalive", "no_delay", "defer_accept"))
+    elsewhere = sorted({endpoint.get("interface", LOOPBACK) for endpoint in fields.get("listen", ())} - {LOOPBACK})
+    if elsewhere:
+        about = (
+            f"is a connection that the host makes itself, which comes in over {LOOPBACK} and not over {elsewhere[0]}"
+        )
+        yield "probe", f"{about}; leave probe out, or have a service of its own for that endpoint"
 
 
 def _serves_connections(fields: Mapping[str, t.Any]) -> bool:

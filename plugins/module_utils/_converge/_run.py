@@ -14,7 +14,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
     Change,
     File,
     SwitchFailed,
-    is_secret,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import GUARD, check_guard
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._helper_rules import RULES
@@ -40,6 +39,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._pa
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._plan import (
     Action,
     changes_of,
+    changing,
     plan_actions,
     reopened,
 )
@@ -48,12 +48,12 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._pr
     prove_listeners,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._read import Picture, Request, read
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._report import report, with_passages
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._rollback import recover, roll_back
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._sessions import sessions, told, touched
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._switch import GapMeter, Transition, switch
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._watch import arm
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._files import Seen
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
@@ -99,7 +99,7 @@ def converge(request: Request, host: LocalHost) -> dict[str, t.Any]:
         found = _state.problems() if request.check else _state.tidy()
         recovered = _recover(request, host)
         plan = _prepare(request, host)
-        result = _report(plan, recovered)
+        result = report(plan, recovered)
         result["warnings"] += found
         if request.check:
             return result
@@ -117,7 +117,7 @@ def converge(request: Request, host: LocalHost) -> dict[str, t.Any]:
         if not waits:
             _boot.conclude(host)
         result["warnings"] += [*_let_go(plan, host), *_boot.gaps(plan.picture.platform)]
-        result = _with_passages(result, passed)
+        result = with_passages(result, passed)
         if waits:
             await_confirmation(journal, request.confirm_timeout, result)
         return result
@@ -293,10 +293,9 @@ def _transition(plan: Plan, passage: Passage, request: Request) -> Transition:
 
 def _prove(plan: Plan, request: Request, host: LocalHost) -> None:
     picture = plan.picture
-    touched = [action.new for action in plan.actions if action.kind != "none" and action.new]
     failures = prove_listeners(list(picture.want.values()), BACKENDS, picture.platform, host)
     if not failures and request.verify:
-        failures = prove_answers(touched, picture.platform)
+        failures = prove_answers(changing(plan.actions), picture.platform)
     if failures:
         told = "\n".join(str(failure) for failure in failures)
         raise SwitchFailed(f"not proven:\n{told}\n{_logs([failure.service for failure in failures], plan, host)}")
@@ -345,67 +344,3 @@ def _let_go(plan: Plan, host: LocalHost) -> list[str]:
     for name in sorted({service.backend for service in plan.picture.have.values()} - used - set(manifest.runtimes)):
         BACKENDS[name].wake(plan.picture.platform, host)
     return warnings
-
-
-def _report(plan: Plan, recovered: Sequence[str]) -> dict[str, t.Any]:
-    picture = plan.picture
-    return {
-        "changed": not plan.empty or bool(recovered),
-        "services": [
-            {"name": action.name, "backend": action.backend, "action": action.kind, "reason": action.reason}
-            for action in plan.actions
-        ],
-        "adopted": picture.takeover.rows(),
-        "missing": dict(picture.missing),
-        "diff": [*_diff(plan), *picture.takeover.diff()],
-        "warnings": [*picture.warnings, *picture.takeover.warnings, *recovered],
-    }
-
-
-def _with_passages(result: dict[str, t.Any], passed: Mapping[str, Mapping[str, t.Any]]) -> dict[str, t.Any]:
-    """Tell of each service how its listeners passed over, and what became of its clients."""
-    for row in result["services"]:
-        row.update(passed.get(row["name"], {}))
-    return result
-
-
-def _rules_diff(plan: Plan) -> list[dict[str, str]]:
-    """The kernel's rules beside those that their file has, where they differ."""
-    found = plan.picture.guard
-    if found.have == found.want:
-        return []
-    return [
-        {
-            "before_header": "rules of the guard in the kernel",
-            "after_header": f"rules of the guard in {RULES}",
-            "before": found.have,
-            "after": found.want,
-        }
-    ]
-
-
-def _diff(plan: Plan) -> list[dict[str, str]]:
-    """One entry for each file that changes, as ``ansible-playbook --diff`` shows it."""
-    seen = plan.picture.seen
-    entries = _rules_diff(plan)
-    for file in plan.install:
-        there = seen[file.path]
-        entries.append(
-            {
-                "before_header": file.path if there else "absent",
-                "after_header": f"{file.path} ({file.kind}, {file.mode:04o})",
-                "before": _shown(file.path, there),
-                "after": "(secret, changed)\n" if file.secret else file.content,
-            }
-        )
-    for path in plan.remove:
-        before = _shown(path, seen[path])
-        entries.append({"before_header": path, "after_header": "absent", "before": before, "after": ""})
-    return entries
-
-
-def _shown(path: str, there: Seen | None) -> str:
-    """What is at a path, for everybody to see."""
-    if there is None:
-        return ""
-    return "(secret)\n" if is_secret(path) else there.text
