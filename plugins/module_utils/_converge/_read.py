@@ -65,6 +65,7 @@ class Request:
     s6_rc: Rc | None = None
     installed: Sequence[str] = ()
     makes_account: bool = False
+    installs_nftables: bool = False
     adopt: Sequence[str] = ()
     check: bool = False
     confirm: str = "never"

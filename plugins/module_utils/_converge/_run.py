@@ -21,6 +21,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._re
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import (
     _boot,
     _generations,
+    _hold,
     _journal,
     _manifest,
     _state,
@@ -32,6 +33,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._co
     settle,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._errors import RunFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._handover import HOLD
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._journal import Journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._leftovers import STAGES, remove_leftovers
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._lock import locked
@@ -88,6 +90,13 @@ class Plan:
         self.picture.takeover.write()
 
 
+class Passed(t.NamedTuple):
+    """How listeners passed over and what became of clients: ``rows`` by service, and what may have cost any."""
+
+    rows: Mapping[str, Mapping[str, t.Any]]
+    warnings: Sequence[str]
+
+
 def converge(request: Request, host: LocalHost) -> dict[str, t.Any]:
     """Make the host as declared and return what was done.
 
@@ -116,8 +125,8 @@ def converge(request: Request, host: LocalHost) -> dict[str, t.Any]:
         journal, passed = _carry_out(plan, request, host)
         if not waits:
             _boot.conclude(host)
-        result["warnings"] += [*_let_go(plan, host), *_boot.gaps(plan.picture.platform)]
-        result = with_passages(result, passed)
+        result["warnings"] += [*passed.warnings, *_let_go(plan, host), *_boot.gaps(plan.picture.platform)]
+        result = with_passages(result, passed.rows)
         if waits:
             await_confirmation(journal, request.confirm_timeout, result)
         return result
@@ -127,11 +136,22 @@ def _prepare(request: Request, host: LocalHost) -> Plan:
     """Everything up to the point from which something is touched."""
     try:
         plan = make_plan(read(request, host))
+        if _lacks_hold(plan, request, host):
+            missing = {**plan.picture.missing, "hold": "nftables"}
+            plan = replace(plan, picture=replace(plan.picture, missing=missing))
         if not (plan.empty or plan.picture.missing):
             _check(plan, host)
     except (SwitchFailed, OSError) as exc:
         raise RunFailed(f"{exc}\nnothing was changed") from exc
     return plan
+
+
+def _lacks_hold(plan: Plan, request: Request, host: LocalHost) -> bool:
+    """Whether clients of a service would be refused for want of nftables, which the caller installs."""
+    picture = plan.picture
+    if plan.empty or not request.installs_nftables or not _hold.installable(picture.platform, host):
+        return False
+    return any(choice.method == HOLD for choice in _passage(plan, request, host, installed=True).choices.values())
 
 
 def make_plan(picture: Picture) -> Plan:
@@ -190,7 +210,7 @@ def _check(plan: Plan, host: LocalHost) -> None:
         raise RunFailed("the backend's own checker refuses the new configuration:\n" + "\n".join(problems))
 
 
-def _carry_out(plan: Plan, request: Request, host: LocalHost) -> tuple[Journal, dict[str, dict[str, t.Any]]]:
+def _carry_out(plan: Plan, request: Request, host: LocalHost) -> tuple[Journal, Passed]:
     """Switch, prove and record, or put everything back; the journal is left. Returns how listeners passed over, too."""
     picture = plan.picture
     passage = _passage(plan, request, host)
@@ -221,7 +241,8 @@ def _carry_out(plan: Plan, request: Request, host: LocalHost) -> tuple[Journal, 
         problems = roll_back(journal, host)
         raise RunFailed(f"{exc}\n{_outcome(problems)}") from exc
     passed = passage.told(meter.gaps())
-    return journal, {name: {**passed.get(name, {}), **served.get(name, {})} for name in {**passed, **served}}
+    rows = {name: {**passed.get(name, {}), **served.get(name, {})} for name in {**passed, **served}}
+    return journal, Passed(rows, passage.warnings(meter.gaps()))
 
 
 def _outcome(problems: Sequence[str]) -> str:
@@ -230,13 +251,13 @@ def _outcome(problems: Sequence[str]) -> str:
     return f"putting back met: {'; '.join(problems)}\nthe watcher tries on for half a minute; then the next run does"
 
 
-def _passage(plan: Plan, request: Request, host: LocalHost) -> Passage:
+def _passage(plan: Plan, request: Request, host: LocalHost, installed: bool = False) -> Passage:
     """Find out how listeners can pass over."""
     picture = plan.picture
     guard_changes, platform = plan.guard is not None, picture.platform
-    again = reopened(plan.changes, BACKENDS, platform)
+    again = [] if picture.missing else reopened(plan.changes, BACKENDS, platform)
     try:
-        return passage_of(plan.actions, again, request.handover, guard_changes, picture.live, platform, host)
+        return passage_of(plan.actions, again, request.handover, guard_changes, picture.live, platform, host, installed)
     except OSError as exc:
         raise RunFailed(f"{exc}\nnothing was changed") from exc
 
