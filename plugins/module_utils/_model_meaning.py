@@ -32,6 +32,11 @@ _PROCESS = (
     "environment_file",
     "secrets",
 )
+# What to do where there is no TLS to be had.
+_TLS = (
+    "let the daemon itself do TLS, or have exec with accept: true in its place, "
+    "such as [/usr/bin/nc, -N, 127.0.0.1, '80']"
+)
 # The forwarder looks at no variable.
 _READ = ("environment_file", "secrets")
 
@@ -85,7 +90,10 @@ def _pointless_by_handler(fields: Mapping[str, t.Any]) -> Iterator[tuple[str, st
         about = "is about single connections, which the process with accept: false takes by itself"
         yield from ((name, about) for name in ("resources.connection_time", "connections.max_load", "banner", "log"))
     if "proxy" in fields or not _serves_connections(fields):
-        yield "tls", "is for a handler of its own for each connection: neither for a proxy nor with accept: false"
+        yield (
+            "tls",
+            f"is for a handler of its own for each connection: neither for a proxy nor with accept: false; {_TLS}",
+        )
     elif "tls" in fields:
         yield "probe", "is said in plain text, which a service with tls does not understand"
 
