@@ -24,6 +24,11 @@ options:
     type: list
     elements: str
     required: true
+  titles:
+    description:
+      - What stands above a column in the place of its key.
+    type: dict
+    default: {}
 author:
   - Contributors to the ondemand.superserver collection (@ondemand)
 """
@@ -54,9 +59,11 @@ import typing as t
 from collections.abc import Mapping, Sequence
 
 
-def table(rows: Sequence[Mapping[str, t.Any]], columns: Sequence[str]) -> list[str]:
+def table(
+    rows: Sequence[Mapping[str, t.Any]], columns: Sequence[str], titles: Mapping[str, str] | None = None
+) -> list[str]:
     """The lines of a table; see DOCUMENTATION."""
-    cells = [[column.replace("_", " ") for column in columns]]
+    cells = [[(titles or {}).get(column, column.replace("_", " ")) for column in columns]]
     cells += [[_text(row.get(column)) for column in columns] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in cells]

@@ -156,6 +156,7 @@ HANDLERS: tuple[Row, ...] = (
             Cell(EMULATED, "the forwarder's attendant, by `systemctl` or by s6's control FIFO", needs=("daemons",))
         ),
     ),
+    Row("proxy.start_timeout", declared("proxy.start_timeout"), everywhere(_FORWARDER)),
     Row("proxy.idle_timeout", declared("proxy.idle_timeout"), everywhere(_FORWARDER)),
     *(
         Row(

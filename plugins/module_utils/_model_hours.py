@@ -9,6 +9,7 @@ ends before it begins ends on the next day; one that ends when it begins lasts 2
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -28,6 +29,18 @@ def parse_window(text: str) -> Window:
     days, _blank, hours = text.rpartition(" ")
     start, end = hours.replace(":", "").split("-")
     return Window(_days(days), start, end)
+
+
+def is_open(windows: Iterable[str], day: int, clock: str) -> bool:
+    """Whether any of the windows is open on a day, counted like those of :class:`Window`, at ``0930``."""
+    return any(_holds(parse_window(text), day, clock) for text in windows)
+
+
+def _holds(window: Window, day: int, clock: str) -> bool:
+    before = (day + 5) % len(DAYS) + 1
+    if window.start < window.end:
+        return day in window.days and window.start <= clock < window.end
+    return (day in window.days and clock >= window.start) or (before in window.days and clock < window.end)
 
 
 def _days(text: str) -> tuple[int, ...]:

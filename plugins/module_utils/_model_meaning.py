@@ -13,6 +13,9 @@ from collections.abc import Iterator, Mapping
 
 TRANSPORTS = ("tcp", "udp", "unix")
 
+# The interface of connections that a host makes to itself, whatever the address.
+LOOPBACK = "lo"
+
 # How a handler gets its sockets, which is settled for the collection's own programs.
 _HANDOVER = ("accept", "socket_fd", "stderr")
 
@@ -28,6 +31,11 @@ _PROCESS = (
     "environment",
     "environment_file",
     "secrets",
+)
+# What to do where there is no TLS to be had.
+_TLS = (
+    "let the daemon itself do TLS, or have exec with accept: true in its place, "
+    "such as [/usr/bin/nc, -N, 127.0.0.1, '80']"
 )
 # The forwarder looks at no variable.
 _READ = ("environment_file", "secrets")
@@ -82,7 +90,10 @@ def _pointless_by_handler(fields: Mapping[str, t.Any]) -> Iterator[tuple[str, st
         about = "is about single connections, which the process with accept: false takes by itself"
         yield from ((name, about) for name in ("resources.connection_time", "connections.max_load", "banner", "log"))
     if "proxy" in fields or not _serves_connections(fields):
-        yield "tls", "is for a handler of its own for each connection: neither for a proxy nor with accept: false"
+        yield (
+            "tls",
+            f"is for a handler of its own for each connection: neither for a proxy nor with accept: false; {_TLS}",
+        )
     elif "tls" in fields:
         yield "probe", "is said in plain text, which a service with tls does not understand"
 
@@ -101,6 +112,12 @@ def _pointless_by_endpoints(fields: Mapping[str, t.Any]) -> Iterator[tuple[str, 
     if not has(fields, "tcp"):
         options = "is an option of TCP connections, but the service has no tcp endpoint"
         yield from ((f"tcp.{name}", options) for name in ("keepalive", "no_delay", "defer_accept"))
+    elsewhere = sorted({endpoint.get("interface", LOOPBACK) for endpoint in fields.get("listen", ())} - {LOOPBACK})
+    if elsewhere:
+        about = (
+            f"is a connection that the host makes itself, which comes in over {LOOPBACK} and not over {elsewhere[0]}"
+        )
+        yield "probe", f"{about}; leave probe out, or have a service of its own for that endpoint"
 
 
 def _serves_connections(fields: Mapping[str, t.Any]) -> bool:

@@ -86,7 +86,7 @@ PROXY = Record(
             "to",
             Text("`address:port` or absolute path", checker=parse_targets),
             "where connections are forwarded to: `127.0.0.1:80`, `[::1]:80`, `localhost:80` (both of these addresses; "
-            "no other name is taken) or the path of a unix socket",
+            "no other name is taken) or the path of a unix socket, with or without `unix:` before it",
             required=True,
         ),
         Field(
@@ -99,8 +99,14 @@ PROXY = Record(
                 checker=daemon_name,
             ),
             "daemon that the first connection starts: a systemd service (`.service` may be left out) where systemd is "
-            "PID 1, else a directory of the scan directory of the s6-svscan that is PID 1. A connection waits up to 10 "
-            "seconds for it. Omitted: something else starts the daemon",
+            "PID 1, else a directory of the scan directory of the s6-svscan that is PID 1. A connection waits for it, "
+            "for up to `start_timeout`. Omitted: something else starts the daemon",
+        ),
+        Field(
+            "start_timeout",
+            SECONDS,
+            "seconds that a connection waits for the daemon `unit` to take it, which has to be started first",
+            10,
         ),
         Field(
             "idle_timeout",

@@ -20,11 +20,12 @@ def known(record: type[t.Any], given: t.Mapping[str, t.Any]) -> dict[str, t.Any]
 @dataclass(frozen=True)
 class Proxy:
     """Where connections are forwarded to (the first that takes one), and the daemon there that is started on demand;
-    without ``idle_timeout`` (seconds) it stays."""
+    without ``idle_timeout`` (seconds) it stays. A connection waits ``start_timeout`` (seconds) for it."""
 
     to: tuple[Endpoint, ...]
     unit: str = ""
     idle_timeout: int | None = None
+    start_timeout: int = 10
 
 
 @dataclass(frozen=True)

@@ -165,6 +165,8 @@ def _amplifier(service: Merged, report: Report) -> None:
 def _proxy(service: Merged, report: Report) -> None:
     if "proxy" not in service.fields:
         return
+    if "start_timeout" in service.fields["proxy"] and "unit" not in service.fields["proxy"]:
+        report(service.path("proxy.start_timeout"), "is about a daemon that is started; name it in proxy.unit")
     targets = [listener_of(target, ipv6=True) for target in parse_targets(service.fields["proxy"]["to"])]
     for index, endpoint in enumerate(service.fields["listen"]):
         path = f"{service.path('listen')}[{index}]"
@@ -173,7 +175,11 @@ def _proxy(service: Merged, report: Report) -> None:
                 path, f"cannot be forwarded: a proxy is for connections of tcp and unix stream, not {kind_of(endpoint)}"
             )
         elif any(collide(_listener(endpoint), target) for target in targets):
-            report(service.path("proxy.to"), f"is an address of the service itself, by {path}; it would never end")
+            report(
+                service.path("proxy.to"),
+                f"is an address of the service itself, by {path}; it would never end. Have the daemon listen on "
+                "another port, or on a unix socket, which leads to another network namespace as well",
+            )
 
 
 def _proxy_files(service: Merged, report: Report) -> None:

@@ -185,7 +185,12 @@ SERVICE = Record(
             "the kernel's settings are out of reach",
             "off",
         ),
-        Field("probe", PROBE, "how the service is proven; omitted: only the socket is checked"),
+        Field(
+            "probe",
+            PROBE,
+            "how the service is proven; omitted: only the socket is checked. The probe comes from an address of the "
+            "host itself that `access` lets in",
+        ),
         Field("native", NATIVE, "raw directives for one backend, for what the schema does not cover"),
     ),
     "service",

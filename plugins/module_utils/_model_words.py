@@ -35,6 +35,7 @@ EXAMPLES: t.Mapping[str, str] = {
     "internal": "echo",
     "proxy.to": '"127.0.0.1:8080"',
     "proxy.unit": "nginx",
+    "proxy.start_timeout": "40s",
     "proxy.idle_timeout": "10m",
     "user": "nobody",
     "group": "nogroup",
@@ -118,6 +119,7 @@ _TOGETHER = {
     "tls.client_ca": ("tls.certificate", "tls.key"),
     "tls.minimum_version": ("tls.certificate", "tls.key"),
     "proxy.unit": ("proxy.to",),
+    "proxy.start_timeout": ("proxy.to", "proxy.unit"),
     "proxy.idle_timeout": ("proxy.to",),
     "connections.rate.interval": ("connections.rate.count",),
     "connections.rate.pause": ("connections.rate.count",),
@@ -143,6 +145,7 @@ _WORDS: t.Mapping[str, str] = {
     "exec": "command cmd server serverargs serverarg args argv arguments program executable binary run script "
     "execstart entrypoint handler",
     "proxy.to": "redirect forward forwardto upstream",
+    "proxy.start_timeout": "timeoutstartsec timeoutstart starttimeout connecttimeout",
     "proxy.idle_timeout": "exitidletime idletime",
     "user": "account uid runas username",
     "group": "gid groupname",

@@ -114,6 +114,7 @@ def request_of(options: Mapping[str, t.Any], check: bool) -> Request:
         s6_rc=_manager_of(options["s6_rc"]),
         installed=options.get("installed") or (),
         makes_account=options.get("makes_account", False),
+        installs_nftables=options.get("installs_nftables", False),
         adopt=options["adopt"],
         check=check,
         confirm=options.get("confirm", "never"),

@@ -67,7 +67,7 @@ options:
         socket they would make just so.
       - V(hold) closes it before it is opened again, and has nftables drop what clients send to it in between, so that
         they try again after a second instead of being refused.
-      - V(gap) does so without nftables, so that clients are refused in between.
+      - V(gap) does so without nftables, so that clients are refused in between. That is a warning.
     type: str
     choices: [auto, reuseport, fdholder, hold, gap]
     default: auto
@@ -95,6 +95,12 @@ options:
     description:
       - Whether the caller makes the account C(superserver), what the collection itself has in front of clients runs as,
         where RV(missing) names it. Without that, a declaration that needs the account is refused on a host without it.
+    type: bool
+    default: false
+  installs_nftables:
+    description:
+      - Whether the caller installs nftables, where RV(missing) names it for V(hold), before services that move are
+        touched. Without that, clients of such services may be refused on a host without it, which is a warning.
     type: bool
     default: false
   generations:
@@ -229,7 +235,7 @@ confirm:
       sample: 192.0.2.7 50022 192.0.2.1 22
 missing:
   description:
-    - What must be installed before the services can be made, by backend (V(guard) is nftables, V(tls)
+    - What must be installed before the services can be made, by backend (V(guard) and V(hold) are nftables, V(tls)
       is stunnel, V(account) a system account without shell and home). When it is not empty, nothing was done.
   returned: success
   type: dict
@@ -269,6 +275,7 @@ def main() -> None:
             "verify": {"type": "bool", "default": True},
             "installed": {"type": "list", "elements": "str", "default": []},
             "makes_account": {"type": "bool", "default": False},
+            "installs_nftables": {"type": "bool", "default": False},
             "generations": {"type": "int", "default": 5},
             "confirm": {"type": "str", "choices": ["auto", "always", "never"], "default": "auto"},
             "confirm_timeout": {"type": "int", "default": CONFIRM_TIMEOUT},

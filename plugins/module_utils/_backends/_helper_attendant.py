@@ -35,6 +35,8 @@ NOTES = "/run/superserver/daemons"
 WORD = b"."
 # How long a daemon may take to end, in seconds; systemd has a limit of its own.
 PATIENCE = 90.0
+# How long the log is not told again that the daemon has failed, in seconds.
+QUIET = 60.0
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # As systemd calls them (systemctl(1)).
 RUNNING = ("active", "activating", "reloading", "refreshing")
@@ -52,6 +54,12 @@ class Systemd:
 
     def start(self) -> None:
         self._call("start")
+
+    def state(self) -> str:
+        """What has become of it, in words."""
+        shown = self._call("show", "--property=ActiveState", "--property=Result")
+        found = dict(line.partition("=")[::2] for line in shown.splitlines())
+        return f"is {found.get('ActiveState', 'gone')} ({found.get('Result', 'unknown')})"
 
     def stop(self) -> None:
         self._call("stop")
@@ -80,6 +88,10 @@ class S6:
 
     def start(self) -> None:
         self._tell(b"u")
+
+    def state(self) -> str:
+        """What has become of it, in words."""
+        return "does not run"
 
     def stop(self) -> None:
         self._tell(b"d")
@@ -118,6 +130,9 @@ class Attendant:
 
     def __init__(self, daemon: Daemon) -> None:
         self.daemon = daemon
+        # Whether this one has started it, and when that was last said to have been in vain.
+        self.started = False
+        self.told_at = -QUIET
         # The first of them may be the first to have anything below /run.
         private(os.path.dirname(NOTES)).close()
         self.notes = private(NOTES)
@@ -130,9 +145,18 @@ class Attendant:
         """See to it that the daemon runs."""
         with self._my_turn():
             if not self.daemon.running():
+                self.complain()
                 # First of all, for the daemon not to be left behind when this is killed.
                 os.pwrite(self.users, b"started\n", 0)
                 self.daemon.start()
+                self.started = True
+
+    def complain(self) -> None:
+        """Tell the log, though not all the time, that what was started has not stayed."""
+        now = time.monotonic()
+        if self.started and now - self.told_at >= QUIET:
+            self.told_at = now
+            report(f"{self.daemon.name} was started and {self.daemon.state()}; it is started again")
 
     def release(self) -> None:
         """Stop the daemon, if that is for this one to do."""

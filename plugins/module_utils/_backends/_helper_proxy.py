@@ -4,7 +4,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Forwards the connections of listening sockets to a daemon, and ends when nobody has been connected for a while.
 
-``proxy IDLE MOST PER_SOURCE alone|attended TARGET...``
+``proxy IDLE MOST PER_SOURCE alone|attended[:PATIENCE] TARGET...``
 
 The sockets are the descriptors from 3 on, as many as LISTEN_FDS says. IDLE is in seconds, MOST the number of
 connections at a time, PER_SOURCE that for one client address; 0 is no limit. Each TARGET is ``127.0.0.1:80``,
@@ -12,8 +12,8 @@ connections at a time, PER_SOURCE that for one client address; 0 is no limit. Ea
 
 ``attended`` means that descriptor 0 is a socket to the attendant, who looks after the daemon: it says a word whenever
 it has seen to it that the daemon runs, for the first time on its own, then whenever it is asked with a word. A
-connection waits meanwhile. Before this program ends it lets the attendant stop the daemon; whoever comes then waits in
-the queue of the listening socket, which belongs to the super-server.
+connection waits meanwhile, for PATIENCE seconds. Before this program ends it lets the attendant stop the daemon;
+whoever comes then waits in the queue of the listening socket, which belongs to the super-server.
 
 This file is installed on hosts as a program of its own, so it imports nothing but the standard library.
 """
@@ -32,8 +32,8 @@ import time
 import typing as t
 from collections.abc import Callable
 
-# How long, in seconds, a connection waits for the daemon to take it, how often that is tried, and after how long the
-# attendant is asked again.
+# How long, in seconds, a connection waits for the daemon to take it where nothing else is said, how often that is
+# tried, and after how long the attendant is asked again.
 PATIENCE = 10.0
 RETRY = 0.1
 ASK = 1.0
@@ -84,6 +84,7 @@ class Limits(t.NamedTuple):
     idle: int
     most: int
     per_source: int
+    patience: float
 
 
 class Stream:
@@ -131,7 +132,7 @@ class Connection:
         self.upstream: socket.socket | None = None
         self.streams: tuple[Stream, ...] = ()
         self.tries = 0
-        self.deadline = time.monotonic() + PATIENCE
+        self.deadline = time.monotonic() + proxy.limits.patience
         self.next_try = 0.0
 
     def connect(self) -> None:
@@ -170,7 +171,8 @@ class Connection:
         if in_time and self.tries % len(self.proxy.targets):
             self.connect()
         elif not in_time or not (self.proxy.ask() or isinstance(problem, BlockingIOError)):
-            self.proxy.report(f"nobody took a connection: {problem.strerror or problem}")
+            within = "" if in_time else f" in {self.proxy.limits.patience:g} s"
+            self.proxy.report(f"nobody took a connection{within}: {problem.strerror or problem}")
             self.close()
 
     def begin(self) -> None:
@@ -372,10 +374,12 @@ def room() -> int:
 
 def main() -> None:
     idle, most, per_source = map(int, sys.argv[1:4])
-    attendant = socket.socket(fileno=0) if sys.argv[4] == "attended" else None
+    way, _colon, patience = sys.argv[4].partition(":")
+    attendant = socket.socket(fileno=0) if way == "attended" else None
+    limits = Limits(idle, most, per_source, float(patience or PATIENCE))
     listeners = [socket.socket(fileno=3 + index) for index in range(int(os.environ["LISTEN_FDS"]))]
     allow_files()
-    proxy = Proxy([Target.parse(text) for text in sys.argv[5:]], Limits(idle, most, per_source), attendant)
+    proxy = Proxy([Target.parse(text) for text in sys.argv[5:]], limits, attendant)
     proxy.serve(listeners)
     proxy.end()
 

@@ -126,7 +126,8 @@ def _forwarder(service: Service, proxy: Proxy, platform: Platform) -> tuple[str,
     most = service.connections.max if "connections.max" not in guarded else None
     source = service.connections.per_source if "connections.per_source" not in guarded else None
     limited = map(str, (proxy.idle_timeout or 0, most or BACKSTOP, source or 0))
-    way = "attended" if proxy.unit else "alone"
+    patience = f":{proxy.start_timeout}" if service.uses("proxy.start_timeout") else ""
+    way = f"attended{patience}" if proxy.unit else "alone"
     return (platform.python, "-IS", PROXY, *limited, way, *map(_address, proxy.to))
 
 

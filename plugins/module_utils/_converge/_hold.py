@@ -13,6 +13,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._hold import TABLE, render_hold
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._platform import may_administer_network
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 
@@ -34,6 +35,11 @@ def obstacle(listeners: Sequence[Listener], platform: Platform, host: LocalHost)
     finally:
         os.unlink(RULES)
     return f"nft: {_last_word(result.err)}" if result.code else ""
+
+
+def installable(platform: Platform, host: LocalHost) -> bool:
+    """Whether this host could hold ports if it had nftables, which it does not have."""
+    return "nft" not in platform.programs and platform.policy != "never" and may_administer_network(host)
 
 
 def _last_word(text: str) -> str:

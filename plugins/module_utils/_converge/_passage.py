@@ -56,16 +56,33 @@ class Passage:
         names = [name for name, choice in self.choices.items() if choice.method == HOLD]
         return held(listener for name in names for listener in self.listeners[name])
 
+    def warnings(self, gaps: Mapping[str, float]) -> list[str]:
+        """Services whose clients may have been refused, together where it is for one reason."""
+        names: dict[str, list[str]] = {}
+        for name, each in self.told(gaps).items():
+            if each["method"] == GAP or _outlasted(each["method"], each["gap_ms"]):
+                names.setdefault(each.get("method_reason", ""), []).append(name)
+        return [
+            f"clients of {', '.join(found)} may have been refused while listeners were closed, for up to "
+            f"{max(gaps[name] for name in found):g} ms ({reason})"
+            for reason, found in names.items()
+        ]
+
     def told(self, gaps: Mapping[str, float]) -> dict[str, dict[str, t.Any]]:
         """What the result says of each service; ``gaps``: for how long its listeners were closed."""
         return {name: _told(self.choices.get(name, _FROM_OTHERS), gap) for name, gap in gaps.items()}
 
 
 def _told(choice: Choice, gap: float) -> dict[str, t.Any]:
-    late = choice.method == HOLD and gap > SECONDS * 1000
+    late = _outlasted(choice.method, gap)
     expired = [f"the hold ended after {SECONDS} s, and clients were refused from then on"] if late else []
     why = "; ".join([*([choice.why] if choice.why else []), *expired])
     return {"method": choice.method, **({"method_reason": why} if why else {}), "gap_ms": gap}
+
+
+def _outlasted(method: str, gap: float) -> bool:
+    """Whether listeners were closed for longer than their clients were held."""
+    return method == HOLD and gap > SECONDS * 1000
 
 
 @dataclass(frozen=True)
@@ -95,13 +112,14 @@ def passage_of(
     live: Live,
     platform: Platform,
     host: LocalHost,
+    installed: bool = False,
 ) -> Passage:
     """Choose for every service by what this host permits. ``reopened``: services that keep their super-server and their
-    listeners, which close and open nevertheless."""
+    listeners, which close and open nevertheless. ``installed``: as if the host had nftables already."""
     moved = [action for action in actions if action.kind in ("move", "rebind") or action.new in reopened]
     passing = {action.name: found for action in moved for found in [_passing(action, platform)] if found}
     every = held(listener for found in passing.values() for listener in found.listeners)
-    nftables = _hold.obstacle(every, platform, host)
+    nftables = "" if installed else _hold.obstacle(every, platform, host)
     choices: dict[str, Choice] = {}
     sockets: dict[str, list[socket.socket]] = {}
     for name, found in passing.items():

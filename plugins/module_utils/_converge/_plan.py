@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Backend, Change
@@ -93,6 +93,11 @@ def _decide(
 def _differences(old: Service, new: Service) -> str:
     before, after = old.to_json(), new.to_json()
     return ", ".join(sorted(key for key in {*before, *after} if before.get(key) != after.get(key)))
+
+
+def changing(actions: Iterable[Action]) -> list[Service]:
+    """Declared services that something happens to."""
+    return [action.new for action in actions if action.kind != "none" and action.new]
 
 
 def changes_of(actions: Sequence[Action], want: Mapping[str, Service]) -> dict[str, Change]:

@@ -18,6 +18,11 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._li
     listener_problem,
     look,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._probing import (
+    obstacle,
+    this_moment,
+    ways_now,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._listener import Client, judge
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import realising
@@ -27,6 +32,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_platfo
 # How long listeners may take to appear, in seconds.
 PATIENCE = 10.0
 _ANYTHING = re.compile(b"")
+_NO_WAY = "the probe would be turned away, because access lets no address of this host in"
 
 
 @dataclass(frozen=True)
@@ -66,14 +72,15 @@ def prove_answers(services: Sequence[Service], platform: Platform) -> list[Failu
 
 
 def probe_service(service: Service, platform: Platform) -> list[dict[str, t.Any]]:
-    """Probe every endpoint of a service that declares how: ``endpoint``, ``answer``, ``seconds``, ``problem``."""
-    if service.probe is None:
+    """Probe every endpoint of a service that declares how, from where it lets clients in: ``endpoint``, ``answer``,
+    ``seconds``, ``problem``. What lets nobody in just now is not probed."""
+    if service.probe is None or obstacle(service, this_moment()):
         return []
     expect = re.compile(service.probe.expect.encode("utf-8"), re.DOTALL) if service.probe.expect else _ANYTHING
     client = Client(service.probe.send.encode("utf-8"), expect, False, None, service.probe.timeout)
     rows = []
-    for listener in service.listeners(platform.ipv6):
-        problem, answer = judge(listener, client)
+    for listener, possible in ways_now(service, platform).items():
+        problem, answer = judge(listener, client, possible) if possible else (_NO_WAY, {})
         rows.append(
             {
                 "service": service.name,

@@ -27,7 +27,16 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._ad
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._counting import counting_problems
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import Live, listener_problem, look
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import Manifest
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._plan import Condition
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._plan import (
+    Condition,
+    changing,
+    plan_actions,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._probing import (
+    lasting_problems,
+    passing_problems,
+    this_moment,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files, _platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._files import Seen
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
@@ -57,6 +66,7 @@ class Request:
     s6_rc: Rc | None = None
     installed: Sequence[str] = ()
     makes_account: bool = False
+    installs_nftables: bool = False
     adopt: Sequence[str] = ()
     check: bool = False
     confirm: str = "never"
@@ -161,7 +171,7 @@ def read(request: Request, host: LocalHost) -> Picture:
     written = guarded and not missing["guard"] and not any(file.path == RULES for file in picture.dirty)
     picture = replace(
         picture,
-        warnings=[*warnings, *_preflight_all(picture, request.check, host)],
+        warnings=[*warnings, *_preflight_all(picture, request, host)],
         guard=findings(platform, processes, host) if written else Findings(),
     )
     if not request.check:
@@ -193,7 +203,7 @@ def _health(
     return problems
 
 
-def _preflight_all(picture: Picture, check: bool, host: LocalHost) -> list[str]:
+def _preflight_all(picture: Picture, request: Request, host: LocalHost) -> list[str]:
     """Raise what speaks against the declaration; in check mode, what may be there by then is only a warning."""
     problems = _preflight.manager_problems(picture.manifest, picture.platform)
     absent: list[Problem] = []
@@ -219,9 +229,16 @@ def _preflight_all(picture: Picture, check: bool, host: LocalHost) -> list[str]:
     problems += picture.takeover.problems
     uncounted, some_uncounted = counting_problems(picture.want.values(), picture.platform, host)
     problems += uncounted
-    if problems or (absent and not check):
+    if request.verify:
+        problems += lasting_problems(picture.want.values(), picture.platform)
+        absent += passing_problems(_changing(picture), this_moment())
+    if problems or (absent and not request.check):
         raise InvalidDeclaration([*absent, *problems])
     now = datetime.datetime.now(datetime.timezone.utc)
     expired = [text for service in picture.want.values() for text in _preflight.expiry_warnings(service, now)]
     would_be = [f"would be refused as things are: {problem}" for problem in absent]
     return [*would_be, *some_uncounted, *expired]
+
+
+def _changing(picture: Picture) -> list[Service]:
+    return changing(plan_actions(picture.want, picture.have, picture.conditions(), BACKENDS, picture.platform))

@@ -14,7 +14,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
     Change,
     File,
     SwitchFailed,
-    is_secret,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import GUARD, check_guard
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._helper_rules import RULES
@@ -22,6 +21,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._re
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import (
     _boot,
     _generations,
+    _hold,
     _journal,
     _manifest,
     _state,
@@ -33,6 +33,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._co
     settle,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._errors import RunFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._handover import HOLD
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._journal import Journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._leftovers import STAGES, remove_leftovers
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._lock import locked
@@ -40,6 +41,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._pa
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._plan import (
     Action,
     changes_of,
+    changing,
     plan_actions,
     reopened,
 )
@@ -48,12 +50,12 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._pr
     prove_listeners,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._read import Picture, Request, read
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._report import report, with_passages
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._rollback import recover, roll_back
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._sessions import sessions, told, touched
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._switch import GapMeter, Transition, switch
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._watch import arm
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._files import Seen
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
@@ -88,6 +90,13 @@ class Plan:
         self.picture.takeover.write()
 
 
+class Passed(t.NamedTuple):
+    """How listeners passed over and what became of clients: ``rows`` by service, and what may have cost any."""
+
+    rows: Mapping[str, Mapping[str, t.Any]]
+    warnings: Sequence[str]
+
+
 def converge(request: Request, host: LocalHost) -> dict[str, t.Any]:
     """Make the host as declared and return what was done.
 
@@ -99,7 +108,7 @@ def converge(request: Request, host: LocalHost) -> dict[str, t.Any]:
         found = _state.problems() if request.check else _state.tidy()
         recovered = _recover(request, host)
         plan = _prepare(request, host)
-        result = _report(plan, recovered)
+        result = report(plan, recovered)
         result["warnings"] += found
         if request.check:
             return result
@@ -116,8 +125,8 @@ def converge(request: Request, host: LocalHost) -> dict[str, t.Any]:
         journal, passed = _carry_out(plan, request, host)
         if not waits:
             _boot.conclude(host)
-        result["warnings"] += [*_let_go(plan, host), *_boot.gaps(plan.picture.platform)]
-        result = _with_passages(result, passed)
+        result["warnings"] += [*passed.warnings, *_let_go(plan, host), *_boot.gaps(plan.picture.platform)]
+        result = with_passages(result, passed.rows)
         if waits:
             await_confirmation(journal, request.confirm_timeout, result)
         return result
@@ -127,11 +136,22 @@ def _prepare(request: Request, host: LocalHost) -> Plan:
     """Everything up to the point from which something is touched."""
     try:
         plan = make_plan(read(request, host))
+        if _lacks_hold(plan, request, host):
+            missing = {**plan.picture.missing, "hold": "nftables"}
+            plan = replace(plan, picture=replace(plan.picture, missing=missing))
         if not (plan.empty or plan.picture.missing):
             _check(plan, host)
     except (SwitchFailed, OSError) as exc:
         raise RunFailed(f"{exc}\nnothing was changed") from exc
     return plan
+
+
+def _lacks_hold(plan: Plan, request: Request, host: LocalHost) -> bool:
+    """Whether clients of a service would be refused for want of nftables, which the caller installs."""
+    picture = plan.picture
+    if plan.empty or not request.installs_nftables or not _hold.installable(picture.platform, host):
+        return False
+    return any(choice.method == HOLD for choice in _passage(plan, request, host, installed=True).choices.values())
 
 
 def make_plan(picture: Picture) -> Plan:
@@ -190,7 +210,7 @@ def _check(plan: Plan, host: LocalHost) -> None:
         raise RunFailed("the backend's own checker refuses the new configuration:\n" + "\n".join(problems))
 
 
-def _carry_out(plan: Plan, request: Request, host: LocalHost) -> tuple[Journal, dict[str, dict[str, t.Any]]]:
+def _carry_out(plan: Plan, request: Request, host: LocalHost) -> tuple[Journal, Passed]:
     """Switch, prove and record, or put everything back; the journal is left. Returns how listeners passed over, too."""
     picture = plan.picture
     passage = _passage(plan, request, host)
@@ -221,7 +241,8 @@ def _carry_out(plan: Plan, request: Request, host: LocalHost) -> tuple[Journal, 
         problems = roll_back(journal, host)
         raise RunFailed(f"{exc}\n{_outcome(problems)}") from exc
     passed = passage.told(meter.gaps())
-    return journal, {name: {**passed.get(name, {}), **served.get(name, {})} for name in {**passed, **served}}
+    rows = {name: {**passed.get(name, {}), **served.get(name, {})} for name in {**passed, **served}}
+    return journal, Passed(rows, passage.warnings(meter.gaps()))
 
 
 def _outcome(problems: Sequence[str]) -> str:
@@ -230,13 +251,13 @@ def _outcome(problems: Sequence[str]) -> str:
     return f"putting back met: {'; '.join(problems)}\nthe watcher tries on for half a minute; then the next run does"
 
 
-def _passage(plan: Plan, request: Request, host: LocalHost) -> Passage:
+def _passage(plan: Plan, request: Request, host: LocalHost, installed: bool = False) -> Passage:
     """Find out how listeners can pass over."""
     picture = plan.picture
     guard_changes, platform = plan.guard is not None, picture.platform
-    again = reopened(plan.changes, BACKENDS, platform)
+    again = [] if picture.missing else reopened(plan.changes, BACKENDS, platform)
     try:
-        return passage_of(plan.actions, again, request.handover, guard_changes, picture.live, platform, host)
+        return passage_of(plan.actions, again, request.handover, guard_changes, picture.live, platform, host, installed)
     except OSError as exc:
         raise RunFailed(f"{exc}\nnothing was changed") from exc
 
@@ -293,10 +314,9 @@ def _transition(plan: Plan, passage: Passage, request: Request) -> Transition:
 
 def _prove(plan: Plan, request: Request, host: LocalHost) -> None:
     picture = plan.picture
-    touched = [action.new for action in plan.actions if action.kind != "none" and action.new]
     failures = prove_listeners(list(picture.want.values()), BACKENDS, picture.platform, host)
     if not failures and request.verify:
-        failures = prove_answers(touched, picture.platform)
+        failures = prove_answers(changing(plan.actions), picture.platform)
     if failures:
         told = "\n".join(str(failure) for failure in failures)
         raise SwitchFailed(f"not proven:\n{told}\n{_logs([failure.service for failure in failures], plan, host)}")
@@ -345,67 +365,3 @@ def _let_go(plan: Plan, host: LocalHost) -> list[str]:
     for name in sorted({service.backend for service in plan.picture.have.values()} - used - set(manifest.runtimes)):
         BACKENDS[name].wake(plan.picture.platform, host)
     return warnings
-
-
-def _report(plan: Plan, recovered: Sequence[str]) -> dict[str, t.Any]:
-    picture = plan.picture
-    return {
-        "changed": not plan.empty or bool(recovered),
-        "services": [
-            {"name": action.name, "backend": action.backend, "action": action.kind, "reason": action.reason}
-            for action in plan.actions
-        ],
-        "adopted": picture.takeover.rows(),
-        "missing": dict(picture.missing),
-        "diff": [*_diff(plan), *picture.takeover.diff()],
-        "warnings": [*picture.warnings, *picture.takeover.warnings, *recovered],
-    }
-
-
-def _with_passages(result: dict[str, t.Any], passed: Mapping[str, Mapping[str, t.Any]]) -> dict[str, t.Any]:
-    """Tell of each service how its listeners passed over, and what became of its clients."""
-    for row in result["services"]:
-        row.update(passed.get(row["name"], {}))
-    return result
-
-
-def _rules_diff(plan: Plan) -> list[dict[str, str]]:
-    """The kernel's rules beside those that their file has, where they differ."""
-    found = plan.picture.guard
-    if found.have == found.want:
-        return []
-    return [
-        {
-            "before_header": "rules of the guard in the kernel",
-            "after_header": f"rules of the guard in {RULES}",
-            "before": found.have,
-            "after": found.want,
-        }
-    ]
-
-
-def _diff(plan: Plan) -> list[dict[str, str]]:
-    """One entry for each file that changes, as ``ansible-playbook --diff`` shows it."""
-    seen = plan.picture.seen
-    entries = _rules_diff(plan)
-    for file in plan.install:
-        there = seen[file.path]
-        entries.append(
-            {
-                "before_header": file.path if there else "absent",
-                "after_header": f"{file.path} ({file.kind}, {file.mode:04o})",
-                "before": _shown(file.path, there),
-                "after": "(secret, changed)\n" if file.secret else file.content,
-            }
-        )
-    for path in plan.remove:
-        before = _shown(path, seen[path])
-        entries.append({"before_header": path, "after_header": "absent", "before": before, "after": ""})
-    return entries
-
-
-def _shown(path: str, there: Seen | None) -> str:
-    """What is at a path, for everybody to see."""
-    if there is None:
-        return ""
-    return "(secret)\n" if is_secret(path) else there.text

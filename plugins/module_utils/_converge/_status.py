@@ -28,6 +28,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._pr
     expiry_warnings,
     exposure_problems,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._probing import this_moment, unprobed
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._prove import probe_service, status_rows
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._read import (
     Picture,
@@ -78,7 +79,7 @@ def status(request: Request, declared: bool, probe: bool, host: LocalHost) -> di
     }
     if declared:
         # What would be made first is told like everything else that is not as declared.
-        plan = make_plan(read(replace(request, makes_account=True), host))
+        plan = make_plan(read(replace(request, makes_account=True, verify=probe), host))
         actions, steps = plan.actions, plan.picture.takeover.steps
         pending = [action for action in actions if action.kind != "none"]
         result["pending"] = [
@@ -93,6 +94,8 @@ def status(request: Request, declared: bool, probe: bool, host: LocalHost) -> di
         lacking = own_account_problems(plan.picture.want.values()) if "account" in plan.picture.missing else []
         result["problems"] += map(str, lacking)
         result["warnings"] = list(plan.picture.warnings)
+    if probe:
+        result["warnings"] += unprobed(services, this_moment())
     return result
 
 

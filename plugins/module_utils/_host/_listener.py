@@ -11,7 +11,7 @@ import re
 import socket
 import time
 import typing as t
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _sockets
@@ -38,8 +38,11 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoi
 )
 
 Row = t.Dict[str, t.Any]
+# An address to connect to, and one of the host's own to connect from; None: whichever the kernel takes.
+Way = t.Tuple[str, t.Optional[str]]
 
-_LOOPBACK = {"ipv4": ("127.0.0.1",), "ipv6": ("::1",), "dual": ("127.0.0.1", "::1")}
+# By the family of a listener, where it is reached from the host itself.
+LOOPBACK = {"ipv4": ("127.0.0.1",), "ipv6": ("::1",), "dual": ("127.0.0.1", "::1")}
 _CLIENT_OPTIONS = ("connect", "send", "expect", "refuse")
 _ANYTHING = re.compile(b"")
 
@@ -197,7 +200,7 @@ def _targets(listener: Listener, source: str | None) -> list[str]:
     """The addresses to connect to: for every address, those of loopback in each family that is in use."""
     if listener.transport == "unix":
         return [] if source else [listener.path]
-    found = list(_LOOPBACK[listener.family] if listener.wildcard else (listener.address,))
+    found = list(LOOPBACK[listener.family] if listener.wildcard else (listener.address,))
     if source:
         return [address for address in found if (":" in address) == (":" in source)]
     if listener.family == "dual" and not _sockets.ipv6_usable():
@@ -261,10 +264,10 @@ def _owned(held: _Held, kind: str, name: str) -> bool:
     return name == held.owner.name
 
 
-def judge(listener: Listener, client: Client) -> tuple[str, Row]:
-    """Try every target; what the first one that is not as asserted gave, else the last."""
+def judge(listener: Listener, client: Client, ways: Sequence[Way] = ()) -> tuple[str, Row]:
+    """Try these ways, or every target; what the first one that is not as asserted gave, else the last."""
     problem, row = "", {}
-    for target in _targets(listener, client.source):
+    for target, source in ways or [(target, client.source) for target in _targets(listener, client.source)]:
         answer = probe(
             listener.transport,
             target,
@@ -272,7 +275,7 @@ def judge(listener: Listener, client: Client) -> tuple[str, Row]:
             listener.path,
             client.send,
             client.timeout,
-            client.source,
+            source,
             client.expect,
         )
         row = _answer_row(target, answer)

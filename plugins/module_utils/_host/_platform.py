@@ -217,11 +217,12 @@ def _syslog() -> bool:
 def _nft(programs: Mapping[str, str], host: LocalHost) -> bool:
     """Whether nftables works here, or would once its package is installed."""
     if "nft" not in programs:
-        return _may_administer_network(host)
+        return may_administer_network(host)
     return host.run([programs["nft"], "list", "tables"], check=False).code == 0
 
 
-def _may_administer_network(host: LocalHost) -> bool:
+def may_administer_network(host: LocalHost) -> bool:
+    """Whether this process may load rules."""
     found = re.search(r"^CapEff:\s*([0-9a-f]+)$", host.read("/proc/self/status") or "", re.MULTILINE)
     return bool(found and int(found.group(1), 16) >> CAP_NET_ADMIN & 1)
 

@@ -9,13 +9,12 @@ are in the host's byte order except ports and addresses.
 
 from __future__ import annotations
 
-import errno
-import os
 import socket
 import struct
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._netlink import attributes, dump
 
 # States as the kernel counts them, shared by all transports: a bound datagram socket is "closed" until it is connected.
 ESTABLISHED = 1
@@ -25,15 +24,6 @@ LISTEN = 10
 
 _NETLINK_SOCK_DIAG = 4
 _SOCK_DIAG_BY_FAMILY = 20
-_REQUEST_DUMP = 0x1 | 0x300
-_DUMP_INTERRUPTED = 0x10
-_ERROR, _DONE = 2, 3
-_ATTEMPTS = 5
-_TIMEOUT = 10.0
-
-_HEADER = struct.Struct("=IHHII")
-_ATTRIBUTE = struct.Struct("=HH")
-_STATUS = struct.Struct("=i")
 
 _INET_REQUEST = struct.Struct("=BBBxI48x")
 _INET_ENTRY = struct.Struct("=BBBB2s2s16s16sI8xIIIII")
@@ -93,16 +83,16 @@ def _inet(body: bytes, size: int) -> InetEntry:
     fields = _INET_ENTRY.unpack_from(body)
     _family, _state, _timer, _retransmits, port, _peer, address = fields[:7]
     interface, _expires, pending, queue, uid, inode = fields[8:]
-    attributes = _attributes(body, _INET_ENTRY.size)
+    found = attributes(body, _INET_ENTRY.size)
     return InetEntry(
         address=address[:size],
         port=int.from_bytes(port, "big"),
         uid=uid,
         inode=inode,
-        v6only=attributes.get(_INET_V6ONLY, b"\0")[:1] != b"\0",
+        v6only=found.get(_INET_V6ONLY, b"\0")[:1] != b"\0",
         interface=interface,
         queue=queue,
-        cgroup=_number(attributes.get(_INET_CGROUP)),
+        cgroup=_number(found.get(_INET_CGROUP)),
         pending=pending,
     )
 
@@ -120,17 +110,17 @@ def unix_sockets() -> list[UnixEntry]:
 
 def _unix(body: bytes) -> UnixEntry:
     _family, kind, state, inode = _UNIX_ENTRY.unpack_from(body)
-    attributes = _attributes(body, _UNIX_ENTRY.size)
-    name = attributes.get(_UNIX_NAME, b"")
+    found = attributes(body, _UNIX_ENTRY.size)
+    name = found.get(_UNIX_NAME, b"")
     return UnixEntry(
         # The kernel counts a path's terminating NUL; every byte of an abstract name counts.
         name=name if name.startswith(b"\0") else name.rstrip(b"\0"),
         type=_UNIX_TYPES.get(kind, ""),
         state=state,
-        queue=_number(attributes.get(_UNIX_QUEUE, b"")[4:8]) or 0,
-        uid=_number(attributes.get(_UNIX_UID)),
+        queue=_number(found.get(_UNIX_QUEUE, b"")[4:8]) or 0,
+        uid=_number(found.get(_UNIX_UID)),
         inode=inode,
-        peer=_UNIX_PEER in attributes,
+        peer=_UNIX_PEER in found,
     )
 
 
@@ -140,59 +130,4 @@ def _number(raw: bytes | None) -> int | None:
 
 
 def _dump(request: bytes) -> list[bytes]:
-    for _attempt in range(_ATTEMPTS):
-        bodies, complete = _dump_once(request)
-        if complete:
-            return bodies
-    raise OSError(errno.EINTR, "the socket table changed during every attempt to read it")
-
-
-def _dump_once(request: bytes) -> tuple[list[bytes], bool]:
-    """The bodies of all answers, and whether the kernel vouches for the whole."""
-    bodies = []
-    complete = True
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETLINK_SOCK_DIAG) as channel:
-        channel.settimeout(_TIMEOUT)
-        channel.bind((0, 0))
-        channel.sendto(
-            _HEADER.pack(_HEADER.size + len(request), _SOCK_DIAG_BY_FAMILY, _REQUEST_DUMP, 1, 0) + request, (0, 0)
-        )
-        for kind, flags, body in _messages(channel):
-            complete = complete and not flags & _DUMP_INTERRUPTED
-            if kind in (_ERROR, _DONE):
-                _raise_for(body)
-                break
-            bodies.append(body)
-    return bodies, complete
-
-
-def _messages(channel: socket.socket) -> Iterator[tuple[int, int, bytes]]:
-    """Kind, flags and body of every message, endlessly: the caller stops at the one that ends the dump."""
-    while True:
-        data = channel.recv(1 << 16)
-        offset = 0
-        while offset + _HEADER.size <= len(data):
-            length, kind, flags, _sequence, _sender = _HEADER.unpack_from(data, offset)
-            yield kind, flags, data[offset + _HEADER.size : offset + length]
-            offset += _aligned(length)
-
-
-def _raise_for(body: bytes) -> None:
-    status = _STATUS.unpack_from(body)[0] if len(body) >= _STATUS.size else 0
-    if status < 0:
-        raise OSError(-status, os.strerror(-status))
-
-
-def _attributes(body: bytes, offset: int) -> dict[int, bytes]:
-    found = {}
-    while offset + _ATTRIBUTE.size <= len(body):
-        length, kind = _ATTRIBUTE.unpack_from(body, offset)
-        if length < _ATTRIBUTE.size:
-            break
-        found[kind] = body[offset + _ATTRIBUTE.size : offset + length]
-        offset += _aligned(length)
-    return found
-
-
-def _aligned(length: int) -> int:
-    return length + 3 & ~3
+    return dump(_NETLINK_SOCK_DIAG, _SOCK_DIAG_BY_FAMILY, request)

@@ -22,6 +22,13 @@ def test_columns_stand_below_each_other() -> None:
     ]
 
 
+def test_columns_by_other_names() -> None:
+    assert table([{"name": "echo", "gap_ms": 1}], ["name", "gap_ms"], {"name": "service"}) == [
+        "service  gap ms",
+        "echo     1",
+    ]
+
+
 def test_there_are_no_rows() -> None:
     assert table([], ["host", "outcome"]) == ["host  outcome"]
 

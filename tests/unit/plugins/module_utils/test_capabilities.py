@@ -100,6 +100,10 @@ SAMPLES: dict[tuple[str, str], Fields] = {
         (f"proxy.{name}", ""): {"exec": None, "proxy": {"to": "/run/b", name: value}}
         for name, value in (("to", "/run/b"), ("unit", "b.service"), ("idle_timeout", 5))
     },
+    ("proxy.start_timeout", ""): {
+        "exec": None,
+        "proxy": {"to": "/run/b", "unit": "b", "start_timeout": 40},
+    },
     **{
         (f"resources.{name}", ""): {"resources": {name: 5}}
         for name in (

@@ -47,6 +47,9 @@ REFUSED: tuple[tuple[Fields, str, str], ...] = (
     ({**PROXY, "listen": [STREAM, {**SOCKET, "type": "seqpacket"}]}, "listen[1]", "not seqpacket"),
     ({**PROXY, "listen": [{"tcp": "8"}, {"tcp": "80"}]}, "proxy.to", "by superserver_services[0].listen[1]"),
     ({**PROXY, "listen": [{"tcp": "127.0.0.1:80"}]}, "proxy.to", "it would never end"),
+    ({"exec": None, "proxy": {"to": "/a", "start_timeout": 40}}, "proxy.start_timeout", "name it in proxy.unit"),
+    ({"exec": None, "proxy": {"to": "unix:/run/a"}, "listen": [{"unix": "/run/a"}]}, "proxy.to", "never end"),
+    ({**PROXY, "tls": {"certificate": "/a", "key": "/b"}}, "tls", "let the daemon itself do TLS, or have exec"),
     (
         {**PROXY, "connections": {"max": 20}, "resources": {"open_files": 63}},
         "resources.open_files",

@@ -27,7 +27,10 @@ ATTENDANT = installed(_helper_attendant)
 SYSTEMCTL = """#!/bin/sh
 cd {folder} || exit 1
 case $1 in
-show) [ -e running ] && echo active || echo inactive ;;
+show) case $3 in
+    *Result) printf 'ActiveState=failed\nResult=exit-code\n' ;;
+    *) [ -e running ] && echo active || echo inactive ;;
+    esac ;;
 start) echo start "$3" >>calls; sleep 0.2; : >running ;;
 stop) echo stop "$3" >>calls; sleep 0.2; rm -f running ;;
 esac
@@ -102,6 +105,7 @@ class Program:
             env={**os.environ, "LISTEN_FDS": "1"},
             pass_fds=[theirs.fileno()],
             stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
         )
@@ -121,7 +125,9 @@ class Program:
         self.orders.close()
         self.process.wait(5)
         assert self.process.stdout
+        assert self.process.stderr
         self.process.stdout.close()
+        self.process.stderr.close()
 
 
 @pytest.fixture
@@ -160,6 +166,17 @@ def test_what_has_died_is_started_again_when_it_is_asked_for(host: Host) -> None
         assert host.runs()
     assert host.eventually(runs=False)
     assert host.calls() == ["start some.service"] * 2 + ["stop some.service"]
+
+
+def test_a_daemon_that_does_not_stay_is_told_once(host: Host) -> None:
+    with host.program() as made:
+        for _round in range(3):
+            (host.folder / "running").unlink()
+            assert made.ask() == "b'.'"
+        made.orders.close()
+        assert made.process.stderr
+        told = made.process.stderr.read().splitlines()
+    assert told == ["attendant: some.service was started and is failed (exit-code); it is started again"]
 
 
 def test_the_last_one_stops_it_whoever_has_started_it(host: Host) -> None:

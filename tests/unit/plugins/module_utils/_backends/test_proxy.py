@@ -304,11 +304,11 @@ class Attended:
 
 
 @contextmanager
-def attended(front: socket.socket, idle: str = "0") -> Iterator[tuple[Attended, subprocess.Popen[str]]]:
+def attended(
+    front: socket.socket, idle: str = "0", way: str = "attended"
+) -> Iterator[tuple[Attended, subprocess.Popen[str]]]:
     attendant = Attended()
-    with running(
-        [front], idle, "9", "0", "attended", f"127.0.0.1:{attendant.port}", attendant=attendant.theirs
-    ) as made:
+    with running([front], idle, "9", "0", way, f"127.0.0.1:{attendant.port}", attendant=attendant.theirs) as made:
         attendant.theirs.close()
         yield attendant, made
 
@@ -355,7 +355,30 @@ def test_patience_has_an_end(front: socket.socket) -> None:
         assert rest(made) == b""
         assert 0.8 < time.monotonic() - began < 3
         process.terminate()
-        assert "proxy: nobody took a connection: " in process.communicate()[1]
+        assert "proxy: nobody took a connection in 1 s: " in process.communicate()[1]
+
+
+def test_a_daemon_may_take_the_time_that_is_declared(front: socket.socket) -> None:
+    """Longer than connections wait where nothing is, while one client after the other comes."""
+    with attended(front, way="attended:20") as (attendant, _process), client(front) as first:
+        threading.Thread(target=attendant.answer, daemon=True).start()
+        first.sendall(b"hello")
+        time.sleep(2.5)
+        with client(front) as second:
+            second.sendall(b"there")
+            with attendant.start():
+                assert first.recv(9) == b"hello"
+                assert second.recv(9) == b"there"
+
+
+def test_the_declared_time_has_an_end_too(front: socket.socket) -> None:
+    with attended(front, way="attended:2") as (attendant, process), client(front) as made:
+        threading.Thread(target=attendant.answer, daemon=True).start()
+        began = time.monotonic()
+        assert rest(made) == b""
+        assert 1.8 < time.monotonic() - began < 4
+        process.terminate()
+        assert "proxy: nobody took a connection in 2 s: " in process.communicate()[1]
 
 
 def test_it_ends_behind_its_attendant(front: socket.socket) -> None:

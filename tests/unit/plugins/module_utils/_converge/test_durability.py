@@ -25,6 +25,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge imp
     _journal,
     _lock,
     _manifest,
+    _report,
     _run,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import Live
@@ -157,7 +158,7 @@ def run(root: Path, monkeypatch: pytest.MonkeyPatch, confirm: str = "never") -> 
     picture = Picture({}, {}, Platform(init="none"), manifest, files, seen, Live({}, {}), {}, {}, [])
     plan = Plan(picture, [], {}, files, [obsolete], None)
     monkeypatch.setattr(_run, "_prepare", lambda _request, _host: plan)
-    monkeypatch.setattr(_run, "_diff", lambda _plan: [])
+    monkeypatch.setattr(_report, "_diff", lambda _plan: [])
     converge(Request([], confirm=confirm, confirm_timeout=60), HOST)
 
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 import socket
+import typing as t
+from types import SimpleNamespace
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _helper_watcher
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _helper_watcher, _hold
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._handover import Choice, Move
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import Live
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._passage import (
@@ -21,6 +23,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._pa
     passage_of,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._plan import Action
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._read import Request
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._run import Plan, _lacks_hold
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._owners import Owner
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import listening
@@ -44,6 +48,57 @@ def test_hold_that_did_not_last_is_told() -> None:
     told = PASSAGE.told({"held": 5000.1, "closed": 5000.1})
     assert told["held"]["method_reason"] == "the hold ended after 5 s, and clients were refused from then on"
     assert told["closed"]["method_reason"] == WHY
+
+
+def test_who_may_have_refused_clients_is_a_warning() -> None:
+    assert PASSAGE.warnings({"held": 12.5}) == []
+    told = PASSAGE.warnings({"held": 5000.1, "closed": 7.5, "also": 9.0})
+    assert told == [
+        "clients of held may have been refused while listeners were closed, for up to 5000.1 ms "
+        "(the hold ended after 5 s, and clients were refused from then on)",
+        f"clients of closed may have been refused while listeners were closed, for up to 7.5 ms ({WHY})",
+        "clients of also may have been refused while listeners were closed, for up to 9 ms "
+        "(somebody else had its listeners)",
+    ]
+
+
+def test_services_of_one_reason_are_warned_of_together() -> None:
+    passage = Passage({}, {name: Choice("gap", WHY) for name in ("a", "b")})
+    (text,) = passage.warnings({"a": 1.0, "b": 2.5})
+    assert text.startswith("clients of a, b may have been refused while listeners were closed, for up to 2.5 ms (")
+
+
+@pytest.mark.parametrize(("installed", "method"), [(False, "gap"), (True, "hold")])
+def test_what_would_be_if_nftables_were_there(installed: bool, method: str) -> None:
+    old, new = service(listen=[{"tcp": "7"}], backend="systemd"), service(listen=[{"tcp": "7"}], backend="xinetd")
+    move = Action("echo", "move", "", old, new)
+    nothing = Live({}, {})
+    host = LocalHost(_helper_watcher.Commands())
+    found = passage_of([move], [], "auto", False, nothing, Platform(programs={}), host, installed)
+    assert found.choices["echo"].method == method
+
+
+# Who moves, what the caller does, what the host lets it do, and whether nftables is to be installed first.
+LACKING: tuple[tuple[str, str, bool, str, bool], ...] = (
+    ("systemd", "xinetd", True, "auto", True),
+    ("systemd", "xinetd", False, "auto", False),
+    ("systemd", "xinetd", True, "never", False),
+    ("xinetd", "xinetd", True, "auto", False),
+)
+
+
+@pytest.mark.parametrize(("before", "after", "installs", "policy", "lacks"), LACKING)
+def test_nftables_is_asked_for_where_it_spares_clients_a_refusal(
+    before: str, after: str, installs: bool, policy: str, lacks: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_hold, "may_administer_network", lambda _host: True)
+    old, new = service(listen=[{"tcp": "7"}], backend=before), service(listen=[{"tcp": "7"}], backend=after)
+    action = Action("echo", "move" if before != after else "change", "", old, new)
+    platform = Platform(programs={}, policy=policy)
+    picture = SimpleNamespace(platform=platform, missing={}, live=Live({}, {}))
+    plan = SimpleNamespace(picture=picture, empty=False, actions=[action], changes={}, guard=None)
+    request = Request([], installs_nftables=installs)
+    assert _lacks_hold(t.cast("Plan", plan), request, LocalHost(_helper_watcher.Commands())) == lacks
 
 
 @pytest.mark.parametrize(("ports", "grows"), [(["7"], False), (["7", "8"], True)])

@@ -18,7 +18,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._delivery import secret_files
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _preflight, _secrets
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import manifest_of
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._run import _shown
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._report import _shown
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._files import Seen
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import (
