@@ -10,6 +10,7 @@ all read this table.
 from __future__ import annotations
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import parse_targets
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_paths import PathText
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_types import (
     Choice,
     Field,
@@ -27,6 +28,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_values
     BYTES,
     CIDR,
     COUNT,
+    DIRECTORY,
+    FILE,
     HOURS,
     NAME,
     OCTAL,
@@ -34,8 +37,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_values
     SECONDS,
     VARIABLE,
     daemon_name,
-    directory,
-    log_file,
     plain_end,
     regular_expression,
     secret_value,
@@ -95,7 +96,7 @@ PROXY = Record(
     (
         Field(
             "to",
-            Text("`address:port` or absolute path", checker=parse_targets),
+            PathText("`address:port` or absolute path", checker=parse_targets),
             "where connections are forwarded to: `127.0.0.1:80`, `[::1]:80`, `localhost:80` (both of these addresses; "
             "no other name is taken) or the path of a unix socket",
             required=True,
@@ -192,7 +193,7 @@ TCP = Record(
 BANNER = Record(
     (
         Field("text", Text("text", multiline=True), "what is sent"),
-        Field("file", Text("absolute path", checker=directory), f"file whose content is sent. {ONLY_ROOT}"),
+        Field("file", FILE, f"file whose content is sent. {ONLY_ROOT}"),
         Field(
             "on",
             Choice(("connect", "refuse")),
@@ -208,19 +209,19 @@ TLS = Record(
     (
         Field(
             "certificate",
-            Text("absolute path", checker=directory),
+            FILE,
             "certificate (PEM), with those of intermediate CAs behind it; read for each connection",
             required=True,
         ),
         Field(
             "key",
-            Text("absolute path", checker=directory),
+            FILE,
             f"private key (PEM), without a passphrase. Not everybody may be able to read it. {ONLY_ROOT}",
             required=True,
         ),
         Field(
             "client_ca",
-            Text("absolute path", checker=directory),
+            FILE,
             f"accept only clients with a certificate of this CA. {ONLY_ROOT}",
         ),
         Field("minimum_version", Choice(("1.2", "1.3")), "lowest TLS version", "1.2"),
@@ -248,7 +249,7 @@ LOG = Record(
         ),
         Field(
             "file",
-            Text("absolute path", checker=log_file),
+            FILE,
             f"log file, which root owns; omitted: `/var/log/superserver/NAME.connections`. {ONLY_ROOT}",
         ),
         Field(
@@ -348,9 +349,7 @@ SERVICE = Record(
         ),
         Field("umask", OCTAL, "file mode creation mask of the handler", "022"),
         Field("nice", Number(-20, 19), "scheduling priority of the handler", 0),
-        Field(
-            "working_directory", Text("absolute path", checker=directory), "directory that the handler starts in", "/"
-        ),
+        Field("working_directory", DIRECTORY, "directory that the handler starts in", "/"),
         Field(
             "environment",
             Table(VARIABLE, Text("value", multiline=True, empty=True, checker=variable_value)),
@@ -360,7 +359,7 @@ SERVICE = Record(
         ),
         Field(
             "environment_file",
-            Text("absolute path", checker=log_file),
+            FILE,
             "file on the host with more variables for the environment, which root reads at each start of a handler. "
             "Its lines are NAME=value, comments that begin with `#`, or empty. A value reaches to the end of its line "
             "and means itself; backslashes, quotes at its beginning and blanks around it are refused. What "

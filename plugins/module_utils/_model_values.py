@@ -10,6 +10,7 @@ import re
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_access import parse_network
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import parse_endpoint
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_paths import PathText, is_folder
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_types import Number, Text
 
 # Set by the backends themselves, so a declaration cannot.
@@ -50,7 +51,7 @@ def directory(text: str) -> None:
 
 def log_file(text: str) -> None:
     directory(text)
-    if text.endswith("/"):
+    if is_folder(text):
         raise ValueError("must be a file, not a directory")
 
 
@@ -132,6 +133,8 @@ ACCOUNT = Text(
     hint='must be the name of an account: letters, digits, "_", "-" and "."',
     checker=_not_number,
 )
+DIRECTORY = PathText("absolute path", checker=directory)
+FILE = PathText("absolute path", checker=log_file)
 PROGRAM = Text("absolute path of a program", checker=_program)
 OCTAL = Text("octal mode", pattern=r"0?[0-7]{3}", hint='must be three octal digits in quotes, such as "022"')
 CIDR = Text("address or CIDR prefix", checker=parse_network)

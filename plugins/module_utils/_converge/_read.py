@@ -31,7 +31,13 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._pl
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files, _platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._files import Seen
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
-from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service, load_services, resolve_ports
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._places import resolved
+from ansible_collections.ondemand.superserver.plugins.module_utils._model import (
+    Service,
+    load_services,
+    resolve_paths,
+    resolve_ports,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers import Layer
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform, Rc
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_policy import check_policy, policy_of
@@ -126,6 +132,7 @@ def read(request: Request, host: LocalHost) -> Picture:
     services = _secrets.recalled(services, key)
     services = resolve_ports(services, port_number)
     check_policy(services, policy)
+    services = resolve_paths(services, resolved)
     every = [*services, *have.values()]
     platform = _platform.detect(every, processes, request.guard, request.bin_directory, request.s6_rc, host)
     services, warnings = honourable(services, platform, request.on_unsupported)
