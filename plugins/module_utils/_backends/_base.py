@@ -183,6 +183,10 @@ class Backend(t.Protocol):
         """Paths where nothing of anybody else's may be when the service is new: a unit of a package that the service's
         own would hide, say. Pure."""
 
+    def hides(self, service: Service, platform: Platform) -> Mapping[str, str]:
+        """Directories that the service's handlers will not see, or see something else in the place of, and what hides
+        each of them, in words. Pure."""
+
     def missing(self, platform: Platform, host: Host) -> str:
         """What of the runtime is not installed, in words; empty where all is there."""
 

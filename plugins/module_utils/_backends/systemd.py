@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import (
     Change,
@@ -21,6 +21,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._sy
     refuse_native,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_parts import UNITS, parts
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_sandbox import hidden_places
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_units import (
     listener_settings,
     render_service,
@@ -91,6 +92,9 @@ class Systemd:
             for unit in (part.socket, f"{part.stem}.service", f"{part.stem}@.service")
             for kind in ("", ".d")
         ]
+
+    def hides(self, service: Service, platform: Platform) -> Mapping[str, str]:
+        return hidden_places(service, platform)
 
     def missing(self, platform: Platform, host: Host) -> str:
         return "" if platform.init == "systemd" else "systemd as PID 1"

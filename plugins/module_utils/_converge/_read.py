@@ -28,6 +28,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._co
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import Live, listener_problem, look
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import Manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._plan import Condition
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._sandbox import sandbox_problems
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files, _platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._files import Seen
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
@@ -211,6 +212,7 @@ def _preflight_all(picture: Picture, check: bool, host: LocalHost) -> list[str]:
         absent += _preflight.certificate_problems(service)
         absent += _preflight.environment_problems(service)
         problems += _secrets.problems_of(service)
+        problems += sandbox_problems(service, backend.hides(service, picture.platform))
         names = _preflight.name_problems(service, picture.manifest, backend, picture.platform, host)
         taken |= {service.name} if names else set()
         problems += names

@@ -37,11 +37,11 @@ class Socket:
     ``transport`` is ``tcp``, ``udp`` or ``unix``; ``family`` is ``ipv4``, ``ipv6`` or ``unix``. ``address`` is literal
     (``0.0.0.0`` and ``::`` for every address), for ``unix`` the path, without links among its directories, or with
     ``@`` for the leading NUL of an abstract name. ``port`` is 0 for ``unix``. ``dual`` marks an IPv6 socket that takes
-    IPv4 as well. ``type`` is ``stream``,
-    ``datagram`` or ``seqpacket``. ``uid`` is -1 and ``backlog`` None where the kernel does not tell. ``interface`` is
-    the device that the socket is bound to, empty for none, None where the kernel does not tell. ``cgroup`` is the id
-    of the cgroup that created the socket, on a kernel and a cgroup version that have it. ``pending`` is how many
-    connections wait to be accepted, or how many bytes to be read, as far as the kernel tells.
+    IPv4 as well. ``type`` is ``stream``, ``datagram`` or ``seqpacket``. ``uid`` is -1 and ``backlog`` None where the
+    kernel does not tell. ``interface`` is the device that the socket is bound to, empty for none, None where the kernel
+    does not tell. ``cgroup`` is the id of the cgroup that created the socket, on a kernel and a cgroup version that
+    have it. ``pending`` is how many connections wait to be accepted, or how many bytes to be read, as far as the kernel
+    tells.
     """
 
     transport: str

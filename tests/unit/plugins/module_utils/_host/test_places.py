@@ -149,7 +149,7 @@ def test_a_socket_is_found_by_each_of_its_names(top: Path, bound: str, asked: st
         live = _live.look([declared], [], Platform(), host)
         (problem,) = holder_problems([declared], {}, live, BACKENDS, Platform())
         assert "cannot be bound" in problem.message
-        options = {"tcp": None, "udp": None, "unix": str(top / asked), "family": "any", "interface": None}
+        options: Fields = {"tcp": None, "udp": None, "unix": str(top / asked), "family": "any", "interface": None}
         options.update(state="held", owner=None, connect=False, send=None, expect=None, refuse=False, source=None)
         assertion = assertion_of({**options, "timeout": 5, "retries": 0, "delay": 1})
         assert examine(assertion, host.run_plain).problem == ""
