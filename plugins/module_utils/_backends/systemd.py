@@ -8,6 +8,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import (
     Change,
@@ -16,9 +17,10 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
     SwitchFailed,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._delivery import secret_files
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_directives import (
-    directed,
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_directives import directed
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_native import (
     refuse_native,
+    settings_of,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_parts import UNITS, parts
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_sandbox import hidden_places
@@ -31,6 +33,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model import
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import Problem
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_records import Native
 
 SYSTEMCTL = "systemctl"
 
@@ -67,7 +70,18 @@ class Systemd:
         return joined(secret_files(services), joined(back, front))
 
     def refuse(self, service: Service, platform: Platform) -> list[Problem]:
-        return refuse_native(service) + _refuse_differing(service)
+        native = service.native
+        raw = native.systemd_socket or native.systemd_service
+        written = self._written(service, platform) if raw else {}
+        return refuse_native(service, platform, written) + _refuse_differing(service)
+
+    def _written(self, service: Service, platform: Platform) -> dict[str, dict[str, list[str]]]:
+        """What the units of a service have without its raw directives, by section and directive."""
+        files = render_service([in_front(replace(service, native=Native()), platform)], platform)
+        return {
+            section: settings_of([file.content for file in files if file.path.endswith(f".{section}")])
+            for section in ("socket", "service")
+        }
 
     def rebinds(self, old: Service, new: Service, platform: Platform) -> bool:
         return listener_settings(old, platform) != listener_settings(new, platform)

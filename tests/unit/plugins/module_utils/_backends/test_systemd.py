@@ -41,7 +41,7 @@ REFUSED: tuple[tuple[Fields, str, str], ...] = (
     ({"service": {"ExecStart": "/bin/true"}}, "service.ExecStart", "use the field exec"),
     ({"service": {"User": "root"}}, "service.User", "use the field user"),
     ({"service": {"Environment": ["A=b"]}}, "service.Environment", "use the field environment"),
-    ({"service": {"Slice": "a\\"}}, "service.Slice", "must not end with a backslash"),
+    ({"service": {"IOSchedulingClass": "a\\"}}, "service.IOSchedulingClass", "must not end with a backslash"),
     (
         {"service": {"ExecStartPre": ["/bin/true", "/bin/true \\"]}},
         "service.ExecStartPre",
@@ -60,7 +60,7 @@ def test_raw_directive_is_refused(native: Fields, path: str, gist: str) -> None:
 def test_raw_directives_of_each_section_are_taken() -> None:
     native = {
         "socket": {"Mark": 7, "PassCredentials": True, "ExecStartPre": ["/bin/true", "/bin/true a"]},
-        "service": {"Slice": "a.slice", "LimitNOFILE": "1:2", "ProtectSystem": "strict", "RuntimeMaxSec": 5},
+        "service": {"IOSchedulingClass": "idle", "LimitMEMLOCK": "1:2", "ProtectSystem": "strict", "MemoryMax": "1G"},
     }
     assert SYSTEMD.refuse(service(native={"systemd": native}), HOST) == []
 

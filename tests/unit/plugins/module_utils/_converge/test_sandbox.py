@@ -89,7 +89,7 @@ def test_what_starts_a_script_is_hidden(tmp_path: Path, lines: str) -> None:
         for program in (script, again):
             ((path, message),) = told({"exec": [str(program)], "sandbox": "strict"})
             assert path == "exec[0]"
-            assert f'"{program}" is started by "{lines[2:].split()[0]}", which is hidden by' in message
+            assert f'"{program}" is started by "{lines[2:].split(maxsplit=1)[0]}", which is hidden by' in message
     finally:
         script.unlink()
         again.unlink()

@@ -17,7 +17,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._re
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _live
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._paths import path_problems
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._preflight import holder_problems
-from ansible_collections.ondemand.superserver.plugins.module_utils._host import _places
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._listener import assertion_of, examine
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._places import resolved, same_name
@@ -91,7 +90,7 @@ def test_the_old_name_of_run() -> None:
 
 
 def test_where_run_has_no_other_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_places.os.path, "realpath", lambda path: path)
+    monkeypatch.setattr(os.path, "realpath", lambda path: path)
     (problem,) = path_problems(service(listen=[{"unix": "/var/run/a"}]))
     assert problem.path.endswith("listen[0].unix")
     assert problem.message.endswith('write "/run/a"')
