@@ -119,6 +119,11 @@ class S6:
     def hides(self, service: Service, platform: Platform) -> Mapping[str, str]:
         return {}
 
+    def disturbed(
+        self, services: Sequence[Service], files: Sequence[File], platform: Platform, host: Host
+    ) -> tuple[list[Problem], list[str]]:
+        return [], []
+
     def missing(self, platform: Platform, host: Host) -> str:
         found = platform.programs
         lacking = [

@@ -18,6 +18,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._delivery import secret_files
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_directives import directed
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_dropins import disturbances
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_native import (
     refuse_native,
     settings_of,
@@ -98,17 +99,21 @@ class Systemd:
         return found.group("service") if kind == self.name and found else ""
 
     def claims(self, service: Service, platform: Platform) -> list[str]:
-        """Drop-ins of somebody else's would change what the service's own units mean."""
+        """Drop-ins of somebody else's are looked into, see :meth:`disturbed`."""
         return [
-            f"{folder}/{unit}{kind}"
+            f"{folder}/{unit}"
             for folder in UNIT_PATH
             for part in parts(service, platform)
             for unit in (part.socket, f"{part.stem}.service", f"{part.stem}@.service")
-            for kind in ("", ".d")
         ]
 
     def hides(self, service: Service, platform: Platform) -> Mapping[str, str]:
         return hidden_places(service, platform)
+
+    def disturbed(
+        self, services: Sequence[Service], files: Sequence[File], platform: Platform, host: Host
+    ) -> tuple[list[Problem], list[str]]:
+        return disturbances(services, files, host) if services and platform.init == "systemd" else ([], [])
 
     def missing(self, platform: Platform, host: Host) -> str:
         return "" if platform.init == "systemd" else "systemd as PID 1"

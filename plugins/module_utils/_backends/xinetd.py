@@ -89,6 +89,11 @@ class Xinetd:
     def hides(self, service: Service, platform: Platform) -> Mapping[str, str]:
         return {}
 
+    def disturbed(
+        self, services: Sequence[Service], files: Sequence[File], platform: Platform, host: Host
+    ) -> tuple[list[Problem], list[str]]:
+        return [], []
+
     def missing(self, platform: Platform, host: Host) -> str:
         return "" if platform.xinetd else "xinetd"
 

@@ -224,6 +224,8 @@ def _preflight_all(picture: Picture, check: bool, host: LocalHost) -> list[str]:
         picture.want.values(), picture.have, picture.live, BACKENDS, picture.platform, picture.takeover.standing
     )
     problems += picture.takeover.problems
+    disturbed, disturbing = _disturbances(picture, host)
+    problems += disturbed
     uncounted, some_uncounted = counting_problems(picture.want.values(), picture.platform, host)
     problems += uncounted
     if problems or (absent and not check):
@@ -231,4 +233,16 @@ def _preflight_all(picture: Picture, check: bool, host: LocalHost) -> list[str]:
     now = datetime.datetime.now(datetime.timezone.utc)
     expired = [text for service in picture.want.values() for text in _preflight.expiry_warnings(service, now)]
     would_be = [f"would be refused as things are: {problem}" for problem in absent]
-    return [*would_be, *some_uncounted, *expired]
+    return [*would_be, *some_uncounted, *disturbing, *expired]
+
+
+def _disturbances(picture: Picture, host: LocalHost) -> tuple[list[Problem], list[str]]:
+    """What files of others make of the collection's own, on every backend."""
+    problems: list[Problem] = []
+    warnings: list[str] = []
+    for name, backend in BACKENDS.items():
+        services = [service for service in picture.want.values() if service.backend == name]
+        found, told = backend.disturbed(services, picture.files, picture.platform, host)
+        problems += found
+        warnings += told
+    return problems, warnings

@@ -180,8 +180,7 @@ def test_claims_are_every_place_of_a_unit_of_its_name(fields: Fields, units: set
     claims = [Path(path) for path in SYSTEMD.claims(service(**fields), HOST)]
     folders = {str(path.parent) for path in claims}
     assert folders >= {"/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system"}
-    drop_ins = {f"{unit}.d" for unit in units}
-    assert {str(path) for path in claims} == {f"{folder}/{unit}" for folder in folders for unit in units | drop_ins}
+    assert {str(path) for path in claims} == {f"{folder}/{unit}" for folder in folders for unit in units}
     written = {file.path for file in SYSTEMD.render([service(**fields)], HOST) if file.kind == "file" and file.service}
     assert written <= {str(path) for path in claims}
 
