@@ -141,3 +141,16 @@ def test_a_limit_for_each_address_does_not_count_accounts(order: tuple[str, ...]
     assert any("ct count over 3 " in line for line in rules)
     alone = {**fields, "listen": [ENDPOINTS["tcp"]]}
     assert "MaxConnectionsPerSource=3" in lines_of(alone, "systemd 257")
+
+
+@pytest.mark.parametrize("order", [("ipv6", "tcp"), ("tcp", "ipv6")])
+def test_a_daemon_gets_one_socket_for_each_endpoint(order: tuple[str, ...]) -> None:
+    """systemd would open two for the one that takes both families."""
+    fields = {"listen": [ENDPOINTS[name] for name in order], "accept": False}
+    services, told, _platform = served(fields, "systemd 257")
+    assert services == []
+    assert any("two sockets for tcp:*:6600, one for each family" in text for text in told)
+    assert served(fields, "ucspi")[0] != []
+    assert served({**fields, "accept": True}, "systemd 257")[0] != []
+    narrowed = [{**ENDPOINTS["tcp"], "family": "ipv4"}, ENDPOINTS["ipv6"]]
+    assert served({**fields, "listen": narrowed}, "systemd 257")[0] != []

@@ -74,7 +74,7 @@ class Systemd:
         native = service.native
         raw = native.systemd_socket or native.systemd_service
         written = self._written(service, platform) if raw else {}
-        return refuse_native(service, platform, written) + _refuse_differing(service)
+        return refuse_native(service, platform, written) + _refuse_differing(service) + _refuse_split(service, platform)
 
     def _written(self, service: Service, platform: Platform) -> dict[str, dict[str, list[str]]]:
         """What the units of a service have without its raw directives, by section and directive."""
@@ -240,3 +240,21 @@ def _refuse_differing(service: Service) -> list[Problem]:
                 )
             )
     return problems
+
+
+def _refuse_split(service: Service, platform: Platform) -> list[Problem]:
+    """Beside a socket for IPv6 only, one for both families is two sockets, which a process that gets them would see."""
+    if service.accept or not service.exec:
+        return []
+    listeners = service.listeners(platform.ipv6)
+    if not any(listener.family == "ipv6" and listener.wildcard for listener in listeners):
+        return []
+    return [
+        Problem(
+            f"{service.path('listen')}[{index}]",
+            "systemd cannot honour this: beside an endpoint with family: ipv6 it would hand over two sockets for "
+            f"{listener}, one for each family. Give it a family too, or split the service",
+        )
+        for index, listener in enumerate(listeners)
+        if listener.family == "dual"
+    ]

@@ -17,6 +17,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._re
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _live
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._paths import path_problems
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._preflight import holder_problems
+from ansible_collections.ondemand.superserver.plugins.module_utils._host import _foreign_units
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._listener import assertion_of, examine
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._places import resolved, same_name
@@ -152,3 +153,9 @@ def test_a_socket_is_found_by_each_of_its_names(top: Path, bound: str, asked: st
         options.update(state="held", owner=None, connect=False, send=None, expect=None, refuse=False, source=None)
         assertion = assertion_of({**options, "timeout": 5, "retries": 0, "delay": 1})
         assert examine(assertion, host.run_plain).problem == ""
+
+
+@as_root
+def test_what_socket_units_of_others_listen_on_has_the_same_name(top: Path) -> None:
+    claims = _foreign_units._claims({"Listen": [f"{top}/link/a (Stream)"]})
+    assert [claim.path for claim in claims] == [f"{top}/real/a"]
