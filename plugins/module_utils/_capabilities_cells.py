@@ -159,6 +159,11 @@ def multiple(condition: Callable[[Service], bool]) -> Callable[[Service], bool]:
     return lambda service: condition(service) and several(service)
 
 
+def on_unix(condition: Callable[[Service], bool], unix: bool) -> Callable[[Service], bool]:
+    """The same for services with unix sockets among their endpoints, or without any."""
+    return lambda service: condition(service) and service.has("unix") is unix
+
+
 def on_sockets(name: str) -> Callable[[Service], bool]:
     """Whether a service declares a field, and has sockets that its process takes connections or datagrams from."""
     return lambda service: service.uses(name) and (not service.accept or service.has("udp"))

@@ -24,6 +24,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities
     multiple,
     native,
     on_sockets,
+    on_unix,
     rated,
     single,
     takes_sockets,
@@ -92,9 +93,17 @@ CLIENTS: tuple[Row, ...] = (
     ),
     Row(
         "connections.per_source",
-        multiple(accepting("connections.per_source", "tcp")),
+        on_unix(multiple(accepting("connections.per_source", "tcp")), unix=False),
         (native("`MaxConnectionsPerSource=`"), for_xinetd(_COUNT), _COUNT, _COUNT),
         "accept: true, several endpoints",
+        droppable=True,
+    ),
+    Row(
+        "connections.per_source",
+        on_unix(multiple(accepting("connections.per_source", "tcp")), unix=True),
+        # From version 256 on systemd would count the accounts that connect to the unix socket, too.
+        (_COUNT, NO_UNIX, _COUNT, _COUNT),
+        "accept: true, tcp and unix",
         droppable=True,
     ),
     Row(

@@ -44,6 +44,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_record
     known,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_rules import (
+    OWN_ADDRESS,
     check_collisions,
     check_services,
 )
@@ -124,7 +125,7 @@ class Service:
         declared or is the one of a forwarder without any makes no difference."""
         declared = dict(self.declared) if self.internal else {**self.declared, "user": self.user}
         declared["listen"] = [
-            dict(entry, **({endpoint.transport: _endpoint_text(endpoint)} if endpoint.transport != "unix" else {}))
+            {**entry, endpoint.transport: endpoint.path or _endpoint_text(endpoint)}
             for entry, endpoint in zip(declared.get("listen", []), self.listen)
         ]
         return {**declared, "backend": self.backend}
@@ -171,16 +172,44 @@ def resolve_ports(services: Sequence[Service], lookup: Callable[[str, str], int 
     problems: list[Problem] = []
     resolved = [_resolve(service, lookup, problems) for service in services]
     if not problems:
-        held = [
-            (listener, f"{service.path('listen')}[{index}]", service.name)
-            for service in resolved
-            if service.enabled
-            for index, listener in enumerate(service.listeners(ipv6=True))
-        ]
-        check_collisions(held, collector(problems))
+        _check_held(resolved, problems)
     if problems:
         raise InvalidDeclaration(problems)
     return resolved
+
+
+def _check_held(services: Sequence[Service], problems: list[Problem]) -> None:
+    held = [
+        (listener, f"{service.path('listen')}[{index}]", service.name)
+        for service in services
+        if service.enabled
+        for index, listener in enumerate(service.listeners(ipv6=True))
+    ]
+    check_collisions(held, collector(problems))
+
+
+def resolve_paths(services: Sequence[Service], lookup: Callable[[str], str]) -> list[Service]:
+    """Have unix sockets where their paths lead to on the host, which ``lookup`` tells: by another name systemd and the
+    kernel would not know them. Raises InvalidDeclaration for collisions that only this shows. Where forwarders connect
+    to stays as it is written: links there may be meant to change."""
+    problems: list[Problem] = []
+    resolved = [
+        replace(service, listen=tuple(_placed(endpoint, lookup) for endpoint in service.listen)) for service in services
+    ]
+    _check_held(resolved, problems)
+    for service in resolved:
+        targets = {_placed(target, lookup).path for target in service.proxy.to} - {""} if service.proxy else set()
+        for index, endpoint in enumerate(service.listen):
+            if endpoint.path in targets:
+                path = f"{service.path('listen')}[{index}]"
+                problems.append(Problem(service.path("proxy.to"), OWN_ADDRESS.format(path)))
+    if problems:
+        raise InvalidDeclaration(problems)
+    return resolved
+
+
+def _placed(endpoint: Endpoint, lookup: Callable[[str], str]) -> Endpoint:
+    return replace(endpoint, path=lookup(endpoint.path)) if endpoint.path else endpoint
 
 
 def _resolve(service: Service, lookup: Callable[[str, str], int | None], problems: list[Problem]) -> Service:

@@ -11,6 +11,8 @@ import typing as t
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_paths import is_folder, plain_path
+
 TRANSPORTS = ("tcp", "udp", "unix")
 ANY = {"ipv4": "0.0.0.0", "ipv6": "::"}
 
@@ -142,13 +144,14 @@ def _unix_path(text: str) -> str:
         raise ValueError('must be an absolute path, such as "/run/name.sock"')
     if _CONTROL.search(text):
         raise ValueError("must not contain control characters")
-    if len(text.encode("utf-8")) > UNIX_PATH_BYTES:
-        raise ValueError(f"must be at most {UNIX_PATH_BYTES} bytes long, the kernel's limit for a socket's path")
     if text != text.strip() or text.endswith("\\"):
         raise ValueError("must not end with a blank or a backslash: unit files cannot express it")
-    if text.endswith("/") or "//" in text or "/../" in f"{text}/" or "/./" in f"{text}/":
-        raise ValueError('must be a plain path without "//", "." or ".." and without a slash at its end')
-    return text
+    if ".." in text.split("/") or is_folder(text):
+        raise ValueError('must be the path of a socket, without ".." and without a slash at its end')
+    path = plain_path(text)
+    if len(path.encode("utf-8")) > UNIX_PATH_BYTES:
+        raise ValueError(f"must be at most {UNIX_PATH_BYTES} bytes long, the kernel's limit for a socket's path")
+    return path
 
 
 def _address(text: str, version: int) -> str:

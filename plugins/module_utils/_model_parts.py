@@ -13,6 +13,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_forms 
     rate,
     size,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_paths import PathText
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_types import (
     Choice,
     Field,
@@ -30,12 +31,11 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_values
     CIDR,
     COUNT,
     CPU,
+    FILE,
     HOURS,
     OCTAL,
     SECONDS,
     daemon_name,
-    directory,
-    log_file,
     regular_expression,
     tcp_endpoint,
     udp_endpoint,
@@ -84,7 +84,7 @@ PROXY = Record(
     (
         Field(
             "to",
-            Text("`address:port` or absolute path", checker=parse_targets),
+            PathText("`address:port` or absolute path", checker=parse_targets),
             "where connections are forwarded to: `127.0.0.1:80`, `[::1]:80`, `localhost:80` (both of these addresses; "
             "no other name is taken) or the path of a unix socket, with or without `unix:` before it",
             required=True,
@@ -200,7 +200,7 @@ TCP = Record(
 BANNER = Record(
     (
         Field("text", Text("text", multiline=True), "what is sent"),
-        Field("file", Text("absolute path", checker=directory), f"file whose content is sent. {ONLY_ROOT}"),
+        Field("file", FILE, f"file whose content is sent. {ONLY_ROOT}"),
         Field(
             "on",
             Choice(("connect", "refuse")),
@@ -217,19 +217,19 @@ TLS = Record(
     (
         Field(
             "certificate",
-            Text("absolute path", checker=directory),
+            FILE,
             "certificate (PEM), with those of intermediate CAs behind it; read for each connection",
             required=True,
         ),
         Field(
             "key",
-            Text("absolute path", checker=directory),
+            FILE,
             f"private key (PEM), without a passphrase. Not everybody may be able to read it. {ONLY_ROOT}",
             required=True,
         ),
         Field(
             "client_ca",
-            Text("absolute path", checker=directory),
+            FILE,
             f"accept only clients with a certificate of this CA. {ONLY_ROOT}",
         ),
         Field("minimum_version", Choice(("1.2", "1.3")), "lowest TLS version", "1.2"),
@@ -258,7 +258,7 @@ LOG = Record(
         ),
         Field(
             "file",
-            Text("absolute path", checker=log_file),
+            FILE,
             f"log file, which root owns; omitted: `/var/log/superserver/NAME.connections`. {ONLY_ROOT}",
         ),
         Field(

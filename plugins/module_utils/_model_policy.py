@@ -27,7 +27,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_types 
     Text,
     collector,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_values import ACCOUNT, directory
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_values import ACCOUNT, DIRECTORY
 
 VARIABLE = "superserver_policy"
 
@@ -46,7 +46,7 @@ def _ports(text: str) -> range:
     raise ValueError('must be a port or a range of ports from 1 to 65535, such as "8080" or "1024-65535"')
 
 
-_PATHS = Listing(Text("absolute path", checker=directory))
+_PATHS = Listing(DIRECTORY)
 POLICY = Record(
     (
         Field("accounts", Listing(ACCOUNT), "accounts and groups that handlers and forwarders may run as"),

@@ -32,6 +32,10 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_schema
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_types import Report, collector
 
 HANDLERS = ("exec", "internal", "proxy")
+OWN_ADDRESS = (
+    "is an address of the service itself, by {}; it would never end. Have the daemon listen on another port, or on a "
+    "unix socket, which leads to another network namespace as well"
+)
 _NETWORK_ONLY = ("family", "interface")
 # What a forwarder has open beside its connections and listening sockets, such as its log. An endpoint is two sockets at
 # most.
@@ -175,11 +179,7 @@ def _proxy(service: Merged, report: Report) -> None:
                 path, f"cannot be forwarded: a proxy is for connections of tcp and unix stream, not {kind_of(endpoint)}"
             )
         elif any(collide(_listener(endpoint), target) for target in targets):
-            report(
-                service.path("proxy.to"),
-                f"is an address of the service itself, by {path}; it would never end. Have the daemon listen on "
-                "another port, or on a unix socket, which leads to another network namespace as well",
-            )
+            report(service.path("proxy.to"), OWN_ADDRESS.format(path))
 
 
 def _proxy_files(service: Merged, report: Report) -> None:

@@ -35,12 +35,12 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_types 
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_values import (
     ACCOUNT,
+    DIRECTORY,
+    FILE,
     NAME,
     OCTAL,
     PROGRAM,
     VARIABLE,
-    directory,
-    log_file,
     plain_end,
     secret_value,
     service_or_unit,
@@ -119,9 +119,7 @@ SERVICE = Record(
         ),
         Field("umask", OCTAL, "file mode creation mask of the handler", "022"),
         Field("nice", Number(-20, 19), "scheduling priority of the handler", 0),
-        Field(
-            "working_directory", Text("absolute path", checker=directory), "directory that the handler starts in", "/"
-        ),
+        Field("working_directory", DIRECTORY, "directory that the handler starts in", "/"),
         Field(
             "environment",
             Table(VARIABLE, Text("value", multiline=True, empty=True, checker=variable_value)),
@@ -131,7 +129,7 @@ SERVICE = Record(
         ),
         Field(
             "environment_file",
-            Text("absolute path", checker=log_file),
+            FILE,
             "file on the host with more variables for the environment, which root reads at each start of a handler. "
             "Its lines are NAME=value, comments that begin with `#`, or empty. A value reaches to the end of its line "
             "and means itself; backslashes, quotes at its beginning and blanks around it are refused. What "

@@ -11,6 +11,7 @@ import re
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_access import parse_network
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import parse_endpoint
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_forms import duration, percentage, size
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_paths import PathText, is_folder
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_types import Number, Text
 
 # Set by the backends themselves, so a declaration cannot.
@@ -54,7 +55,7 @@ def directory(text: str) -> None:
 
 def log_file(text: str) -> None:
     directory(text)
-    if text.endswith("/"):
+    if is_folder(text):
         raise ValueError("must be a file, not a directory")
 
 
@@ -137,6 +138,8 @@ ACCOUNT = Text(
     numbers=True,
     checker=_account,
 )
+DIRECTORY = PathText("absolute path", checker=directory)
+FILE = PathText("absolute path", checker=log_file)
 PROGRAM = Text("absolute path of a program", checker=_program)
 OCTAL = Text("octal mode", pattern=r"0?[0-7]{3}", hint='must be three octal digits in quotes, such as "022"')
 CIDR = Text("address or CIDR prefix", checker=parse_network)

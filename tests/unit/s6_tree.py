@@ -105,6 +105,10 @@ class Tree:
     def exists(self, path: str) -> bool:
         return any(file == path or file.startswith(f"{path}/") for file in self.files)
 
+    def names(self, path: str) -> list[str]:
+        below = (file[len(path) + 1 :] for file in self.files if file.startswith(f"{path}/"))
+        return sorted({name.partition("/")[0] for name in below})
+
     def processes(self) -> list[Process]:
         return self.processes_seen
 

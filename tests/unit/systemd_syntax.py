@@ -168,4 +168,7 @@ def handler(value: str) -> tuple[list[str], dict[str, str]]:
 def environment(unit: Unit) -> dict[str, str]:
     """The variables that a service unit gives its handler, without those of systemd."""
     (value,) = values(unit, "Service", "ExecStart")
-    return {name: text for name, text in handler(value)[1].items() if text != f"${{{name}}}"}
+    # A declared value may look the same.
+    told = {found.partition("=")[0] for found in command(value) if _MEANT.fullmatch(found)}
+    told.update(re.findall(r"\$\{(\w+):\+", " ".join(command(value))))
+    return {name: text for name, text in handler(value)[1].items() if name not in told}

@@ -102,6 +102,9 @@ class Host(t.Protocol):
     def exists(self, path: str) -> bool:
         """Whether anything is at ``path``."""
 
+    def names(self, path: str) -> list[str]:
+        """What is in a directory, in order; nothing where there is none."""
+
     def processes(self) -> list[Process]:
         """Every process, in one pass over /proc."""
 
@@ -182,6 +185,16 @@ class Backend(t.Protocol):
     def claims(self, service: Service, platform: Platform) -> list[str]:
         """Paths where nothing of anybody else's may be when the service is new: a unit of a package that the service's
         own would hide, say. Pure."""
+
+    def hides(self, service: Service, platform: Platform) -> Mapping[str, str]:
+        """Directories that the service's handlers will not see, or see something else in the place of, and what hides
+        each of them, in words. Pure."""
+
+    def disturbed(
+        self, services: Sequence[Service], files: Sequence[File], platform: Platform, host: Host
+    ) -> tuple[list[Problem], list[str]]:
+        """Files of others that the runtime reads along with ``files``, which are to be written for these services:
+        problems where theirs go before what is declared, and warnings where they add to it."""
 
     def missing(self, platform: Platform, host: Host) -> str:
         """What of the runtime is not installed, in words; empty where all is there."""

@@ -3,15 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The directives of socket and service units, for the check of ``native.systemd``.
 
-The names are what ``systemd --dump-configuration-items`` prints in versions 252 and 257.
+The names are what ``systemd --dump-configuration-items`` prints in versions 252 and 257; what later ones have in
+addition, ``systemd-analyze verify`` tells.
 """
 
 from __future__ import annotations
 
-import typing as t
-
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import Problem
 
 # In both sections: execution environment, kill behaviour, resource control.
 _COMMON = """
@@ -85,6 +83,9 @@ _SERVICE_257 = """
     FileDescriptorStorePreserve OpenFile ReloadSignal RestartMaxDelaySec RestartMode RestartSteps
 """
 
+# The last version that the lists are of.
+LISTED = 257
+
 DIRECTIVES: dict[str, frozenset[str]] = {
     "socket": frozenset((_COMMON + _COMMON_257 + _SOCKET + _SOCKET_257).split()),
     "service": frozenset((_COMMON + _COMMON_257 + _SERVICE + _SERVICE_257).split()),
@@ -115,22 +116,51 @@ OWNED: dict[str, dict[str, str]] = {
         "Service": "exec",
         "SocketGroup": "listen.group",
         "SocketMode": "listen.mode",
+        "SocketProtocol": "listen",
         "SocketUser": "listen.owner",
         "TriggerLimitBurst": "connections.rate",
         "TriggerLimitIntervalSec": "connections.rate",
     },
     "service": {
+        "CapabilityBoundingSet": "sandbox",
+        "DynamicUser": "user",
         "Environment": "environment",
         "EnvironmentFile": "environment_file",
         "ExecStart": "exec",
         "ExecStopPost": "exec",
         "Group": "group",
+        "GuessMainPID": "accept",
+        "LimitAS": "resources.address_space",
+        "LimitCORE": "resources.core",
+        "LimitCPU": "resources.cpu_time",
+        "LimitDATA": "resources.data",
+        "LimitFSIZE": "resources.file_size",
+        "LimitNOFILE": "resources.open_files",
+        "LimitNPROC": "resources.processes",
+        "LimitSTACK": "resources.stack",
         "Nice": "nice",
+        "NoNewPrivileges": "sandbox",
+        "PIDFile": "accept",
         "PassEnvironment": "environment",
+        "RemainAfterExit": "accept",
         "Restart": "accept",
+        "RestartForceExitStatus": "accept",
+        "RestartMaxDelaySec": "accept",
+        "RestartMode": "accept",
+        "RestartPreventExitStatus": "accept",
+        "RestartSec": "accept",
+        "RestartSteps": "accept",
+        "RuntimeMaxSec": "resources.connection_time",
+        "RuntimeRandomizedExtraSec": "resources.connection_time",
+        "Slice": "resources",
         "StandardError": "stderr",
         "StandardInput": "accept",
+        "StandardInputData": "accept",
+        "StandardInputText": "accept",
         "StandardOutput": "accept",
+        "StartLimitAction": "connections.rate",
+        "StartLimitBurst": "connections.rate",
+        "StartLimitInterval": "connections.rate",
         "SupplementaryGroups": "supplementary_groups",
         "Type": "accept",
         "UMask": "umask",
@@ -182,24 +212,3 @@ def directed(service: Service) -> tuple[str, ...]:
     ]
     declared = dict(service.environment)
     return tuple(name for name in dict.fromkeys(names) if name not in declared)
-
-
-def refuse_native(service: Service) -> list[Problem]:
-    """Directives that systemd does not know, that belong to the schema, or that a unit file cannot hold."""
-    given = {"socket": service.native.systemd_socket, "service": service.native.systemd_service}
-    return [
-        Problem(f"{service.path('native')}.systemd.{section}.{key}", message)
-        for section, directives in given.items()
-        for key, value in directives.items()
-        for message in _problems(section, key, value)
-    ]
-
-
-def _problems(section: str, key: str, value: str | t.Sequence[str]) -> t.Iterator[str]:
-    if key in OWNED[section]:
-        yield f"is written by the collection; use the field {OWNED[section][key]}"
-    elif key not in DIRECTIVES[section]:
-        yield f"is not a directive of [{section.capitalize()}]"
-    for entry in [value] if isinstance(value, str) else value:
-        if entry.endswith("\\"):
-            yield "must not end with a backslash, which would join it with the next line"

@@ -106,7 +106,6 @@ def _order(service: Service) -> list[tuple[str, str]]:
 def _socket_options(service: Service, part: Part) -> list[tuple[str, str]]:
     """Settings that are applied when the socket is bound."""
     settings = [listen for pair in zip(part.endpoints, part.listeners) for listen in _listen(*pair, part.listeners)]
-    first = part.endpoints[0]
     backlogs = [endpoint.backlog for endpoint in part.endpoints if endpoint.backlog is not None]
     settings += [("Backlog", str(max(backlogs)))] if backlogs else []
     families = {listener.family for listener in part.listeners}
@@ -124,7 +123,7 @@ def _socket_options(service: Service, part: Part) -> list[tuple[str, str]]:
             # Another super-server may have bound the same path meanwhile: its socket must not be removed.
             ("RemoveOnStop", "no"),
         ]
-    if first.transport != "unix":
+    if families - {"unix"}:
         settings += _tcp(service.tcp)
     return settings
 

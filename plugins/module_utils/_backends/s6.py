@@ -116,6 +116,14 @@ class S6:
     def claims(self, service: Service, platform: Platform) -> list[str]:
         return [path for server in servers(service, platform) for path in scanned_at(server.name, platform)]
 
+    def hides(self, service: Service, platform: Platform) -> Mapping[str, str]:
+        return {}
+
+    def disturbed(
+        self, services: Sequence[Service], files: Sequence[File], platform: Platform, host: Host
+    ) -> tuple[list[Problem], list[str]]:
+        return [], []
+
     def missing(self, platform: Platform, host: Host) -> str:
         found = platform.programs
         lacking = [

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import (
     Change,
@@ -16,11 +17,14 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
     SwitchFailed,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._delivery import secret_files
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_directives import (
-    directed,
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_directives import directed
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_dropins import disturbances
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_native import (
     refuse_native,
+    settings_of,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_parts import UNITS, parts
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_sandbox import hidden_places
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_units import (
     listener_settings,
     render_service,
@@ -30,6 +34,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model import
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import Problem
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_records import Native
 
 SYSTEMCTL = "systemctl"
 
@@ -66,7 +71,18 @@ class Systemd:
         return joined(secret_files(services), joined(back, front))
 
     def refuse(self, service: Service, platform: Platform) -> list[Problem]:
-        return refuse_native(service) + _refuse_differing(service)
+        native = service.native
+        raw = native.systemd_socket or native.systemd_service
+        written = self._written(service, platform) if raw else {}
+        return refuse_native(service, platform, written) + _refuse_differing(service) + _refuse_split(service, platform)
+
+    def _written(self, service: Service, platform: Platform) -> dict[str, dict[str, list[str]]]:
+        """What the units of a service have without its raw directives, by section and directive."""
+        files = render_service([in_front(replace(service, native=Native()), platform)], platform)
+        return {
+            section: settings_of([file.content for file in files if file.path.endswith(f".{section}")])
+            for section in ("socket", "service")
+        }
 
     def rebinds(self, old: Service, new: Service, platform: Platform) -> bool:
         return listener_settings(old, platform) != listener_settings(new, platform)
@@ -83,14 +99,21 @@ class Systemd:
         return found.group("service") if kind == self.name and found else ""
 
     def claims(self, service: Service, platform: Platform) -> list[str]:
-        """Drop-ins of somebody else's would change what the service's own units mean."""
+        """Drop-ins of somebody else's are looked into, see :meth:`disturbed`."""
         return [
-            f"{folder}/{unit}{kind}"
+            f"{folder}/{unit}"
             for folder in UNIT_PATH
             for part in parts(service, platform)
             for unit in (part.socket, f"{part.stem}.service", f"{part.stem}@.service")
-            for kind in ("", ".d")
         ]
+
+    def hides(self, service: Service, platform: Platform) -> Mapping[str, str]:
+        return hidden_places(service, platform)
+
+    def disturbed(
+        self, services: Sequence[Service], files: Sequence[File], platform: Platform, host: Host
+    ) -> tuple[list[Problem], list[str]]:
+        return disturbances(services, files, host) if services and platform.init == "systemd" else ([], [])
 
     def missing(self, platform: Platform, host: Host) -> str:
         return "" if platform.init == "systemd" else "systemd as PID 1"
@@ -217,3 +240,21 @@ def _refuse_differing(service: Service) -> list[Problem]:
                 )
             )
     return problems
+
+
+def _refuse_split(service: Service, platform: Platform) -> list[Problem]:
+    """Beside a socket for IPv6 only, one for both families is two sockets, which a process that gets them would see."""
+    if service.accept or not service.exec:
+        return []
+    listeners = service.listeners(platform.ipv6)
+    if not any(listener.family == "ipv6" and listener.wildcard for listener in listeners):
+        return []
+    return [
+        Problem(
+            f"{service.path('listen')}[{index}]",
+            "systemd cannot honour this: beside an endpoint with family: ipv6 it would hand over two sockets for "
+            f"{listener}, one for each family. Give it a family too, or split the service",
+        )
+        for index, listener in enumerate(listeners)
+        if listener.family == "dual"
+    ]

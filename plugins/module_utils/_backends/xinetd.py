@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _xinetd_boot as boot
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _xinetd_daemon as daemon
@@ -85,6 +85,14 @@ class Xinetd:
     def claims(self, service: Service, platform: Platform) -> list[str]:
         """Files are all that a service of xinetd has, and their names are the collection's own."""
         return []
+
+    def hides(self, service: Service, platform: Platform) -> Mapping[str, str]:
+        return {}
+
+    def disturbed(
+        self, services: Sequence[Service], files: Sequence[File], platform: Platform, host: Host
+    ) -> tuple[list[Problem], list[str]]:
+        return [], []
 
     def missing(self, platform: Platform, host: Host) -> str:
         return "" if platform.xinetd else "xinetd"

@@ -13,6 +13,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._pr
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _processes
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._owners import Owner, owner_words, owners
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._places import placed, same_name
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import Socket, listening, realising
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener, collide
@@ -42,7 +43,7 @@ class Live:
 
     def colliding(self, listener: Listener) -> list[Socket]:
         """Sockets that keep ``listener`` from being bound."""
-        return [socket for socket in self.near(listener) if collide(listener, socket.listener)]
+        return [socket for socket in self.near(listener) if collide(placed(listener), socket.listener)]
 
     def owner(self, socket: Socket) -> tuple[str, str]:
         """Kind and name of the owner; empty where nobody can be seen."""
@@ -99,7 +100,7 @@ def bound(listeners: Iterable[Listener]) -> dict[Listener, list[Socket]]:
 
 
 def _key(listener: Listener) -> tuple[str, int | str]:
-    return (listener.transport, listener.path or listener.port)
+    return (listener.transport, same_name(listener.path) or listener.port)
 
 
 def listener_problem(service: Service, live: Live, backend: Backend, platform: Platform) -> str:

@@ -13,7 +13,9 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host._paths 
     objection,
     objection_to_reading,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._places import same_name
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_paths import RENAMED
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import Problem
 
 
@@ -38,6 +40,10 @@ def _banner_problems(service: Service) -> list[Problem]:
 
 
 def _socket_problems(field: str, path: str) -> list[Problem]:
+    before, after = RENAMED
+    if same_name(path).startswith(before):
+        other = after + path[len(before) :]
+        return [Problem(field, f'"{path}" is "{other}" to systemd, but not on this host; write "{other}"')]
     if os.path.lexists(path) and not _is_socket(path):
         return [Problem(field, f'"{path}" exists and is not a socket')]
     return _unsafe(field, path, "be bound by root", objection(path))

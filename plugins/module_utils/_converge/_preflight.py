@@ -46,9 +46,9 @@ _LOAD_STATES = {
 }
 _UNREADABLE = "cannot be loaded by systemd; repair the unit first"
 
-# What a service with sandbox: strict has a directory of its own for, or none at all (systemd.exec(5)).
 # How long before a certificate expires somebody should know.
 SOON = datetime.timedelta(days=14)
+# What a service with sandbox: strict has a directory of its own for, or none at all (systemd.exec(5)).
 _HIDDEN = ("/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/")
 
 
@@ -106,7 +106,7 @@ def environment_problems(service: Service) -> list[Problem]:
     path = service.environment_file
     if not path:
         return []
-    if service.sandbox == "strict" and path.startswith(_HIDDEN):
+    if service.sandbox == "strict" and os.path.realpath(path).startswith(_HIDDEN):
         hidden = "is hidden by sandbox: strict; put it somewhere else, such as below /etc"
         return [Problem(service.path("environment_file"), f'"{path}" {hidden}')]
     try:

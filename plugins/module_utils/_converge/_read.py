@@ -37,10 +37,17 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._pr
     passing_problems,
     this_moment,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._sandbox import sandbox_problems
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files, _platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._files import Seen
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
-from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service, load_services, resolve_ports
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._places import resolved
+from ansible_collections.ondemand.superserver.plugins.module_utils._model import (
+    Service,
+    load_services,
+    resolve_paths,
+    resolve_ports,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_accounts import resolve_accounts
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers import Layer
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform, Rc
@@ -138,6 +145,7 @@ def read(request: Request, host: LocalHost) -> Picture:
     services = resolve_ports(services, port_number)
     services = resolve_accounts(services, _accounts.user_name, _accounts.group_name)
     check_policy(services, policy)
+    services = resolve_paths(services, resolved)
     every = [*services, *have.values()]
     platform = _platform.detect(every, processes, request.guard, request.bin_directory, request.s6_rc, host)
     services, warnings = honourable(services, platform, request.on_unsupported)
@@ -216,6 +224,7 @@ def _preflight_all(picture: Picture, request: Request, host: LocalHost) -> list[
         absent += _preflight.certificate_problems(service)
         absent += _preflight.environment_problems(service)
         problems += _secrets.problems_of(service)
+        problems += sandbox_problems(service, backend.hides(service, picture.platform))
         names = _preflight.name_problems(service, picture.manifest, backend, picture.platform, host)
         taken |= {service.name} if names else set()
         problems += names
@@ -227,6 +236,8 @@ def _preflight_all(picture: Picture, request: Request, host: LocalHost) -> list[
         picture.want.values(), picture.have, picture.live, BACKENDS, picture.platform, picture.takeover.standing
     )
     problems += picture.takeover.problems
+    disturbed, disturbing = _disturbances(picture, host)
+    problems += disturbed
     uncounted, some_uncounted = counting_problems(picture.want.values(), picture.platform, host)
     problems += uncounted
     if request.verify:
@@ -237,8 +248,20 @@ def _preflight_all(picture: Picture, request: Request, host: LocalHost) -> list[
     now = datetime.datetime.now(datetime.timezone.utc)
     expired = [text for service in picture.want.values() for text in _preflight.expiry_warnings(service, now)]
     would_be = [f"would be refused as things are: {problem}" for problem in absent]
-    return [*would_be, *some_uncounted, *expired]
+    return [*would_be, *some_uncounted, *disturbing, *expired]
 
 
 def _changing(picture: Picture) -> list[Service]:
     return changing(plan_actions(picture.want, picture.have, picture.conditions(), BACKENDS, picture.platform))
+
+
+def _disturbances(picture: Picture, host: LocalHost) -> tuple[list[Problem], list[str]]:
+    """What files of others make of the collection's own, on every backend."""
+    problems: list[Problem] = []
+    warnings: list[str] = []
+    for name, backend in BACKENDS.items():
+        services = [service for service in picture.want.values() if service.backend == name]
+        found, told = backend.disturbed(services, picture.files, picture.platform, host)
+        problems += found
+        warnings += told
+    return problems, warnings

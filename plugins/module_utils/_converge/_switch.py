@@ -37,6 +37,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._sh
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._paths import Folder, Unsafe
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._places import same_name
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import listening, unserved
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
@@ -267,8 +268,8 @@ def _sweep(transition: Transition) -> None:
     """Remove the paths of unix sockets that nobody listens on any more: systemd leaves them, so that the next owner is
     not robbed of its own."""
     changes = transition.changes.values()
-    kept = {endpoint.path for change in changes for service in change.start for endpoint in service.listen}
-    gone = {endpoint.path for change in changes for service in _gone(change) for endpoint in service.listen}
+    kept = {same_name(endpoint.path) for change in changes for service in change.start for endpoint in service.listen}
+    gone = {same_name(endpoint.path) for change in changes for service in _gone(change) for endpoint in service.listen}
     paths = gone - kept - {""}
     held = {socket.address for socket in listening() if socket.transport == "unix"} if paths else set()
     for path in paths - held:

@@ -18,6 +18,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host import 
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._files import Seen
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._foreign import Foreign, claim
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._places import placed
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._systemd_sockets import listens_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
 
@@ -95,7 +96,7 @@ def _unit(name: str, state: Mapping[str, Sequence[str]], links: Mapping[str, See
 
 def _claims(state: Mapping[str, Sequence[str]]) -> tuple[Listener, ...]:
     return tuple(
-        claim(_transport(address, kind), "any", address, port, kind)
+        placed(claim(_transport(address, kind), "any", address, port, kind))
         for kind, address, port in listens_of(state.get("Listen", ()))
     )
 

@@ -24,6 +24,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host._owners
     owner_words,
     owners,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._places import same_name
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._probe import Answer, probe
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import Socket
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import (
@@ -210,7 +211,7 @@ def _targets(listener: Listener, source: str | None) -> list[str]:
 
 def _same_port(listener: Listener, entry: Socket) -> bool:
     address = entry.address if entry.transport == "unix" else ""
-    return (entry.transport, entry.port, address) == (listener.transport, listener.port, listener.path)
+    return (entry.transport, entry.port, address) == (listener.transport, listener.port, same_name(listener.path))
 
 
 def _bound(assertion: Assertion, sockets: list[Socket]) -> list[Socket]:

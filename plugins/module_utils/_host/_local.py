@@ -70,6 +70,12 @@ class LocalHost:
     def exists(self, path: str) -> bool:
         return os.path.lexists(path)
 
+    def names(self, path: str) -> list[str]:
+        try:
+            return sorted(os.listdir(path))
+        except OSError:
+            return []
+
     def executable(self, path: str) -> bool:
         """Whether there is a program at ``path``."""
         return os.path.isfile(path) and os.access(path, os.X_OK)

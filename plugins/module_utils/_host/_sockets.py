@@ -17,6 +17,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _sock_diag
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._places import same_name
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import ANY, Listener
 
 UNKNOWN_UID = -1
@@ -34,12 +35,13 @@ class Socket:
     """One socket that waits for clients: it listens, or it is bound and unconnected.
 
     ``transport`` is ``tcp``, ``udp`` or ``unix``; ``family`` is ``ipv4``, ``ipv6`` or ``unix``. ``address`` is literal
-    (``0.0.0.0`` and ``::`` for every address), for ``unix`` the path, with ``@`` for the leading NUL of an abstract
-    name. ``port`` is 0 for ``unix``. ``dual`` marks an IPv6 socket that takes IPv4 as well. ``type`` is ``stream``,
-    ``datagram`` or ``seqpacket``. ``uid`` is -1 and ``backlog`` None where the kernel does not tell. ``interface`` is
-    the device that the socket is bound to, empty for none, None where the kernel does not tell. ``cgroup`` is the id
-    of the cgroup that created the socket, on a kernel and a cgroup version that have it. ``pending`` is how many
-    connections wait to be accepted, or how many bytes to be read, as far as the kernel tells.
+    (``0.0.0.0`` and ``::`` for every address), for ``unix`` the path, without links among its directories, or with
+    ``@`` for the leading NUL of an abstract name. ``port`` is 0 for ``unix``. ``dual`` marks an IPv6 socket that takes
+    IPv4 as well. ``type`` is ``stream``, ``datagram`` or ``seqpacket``. ``uid`` is -1 and ``backlog`` None where the
+    kernel does not tell. ``interface`` is the device that the socket is bound to, empty for none, None where the kernel
+    does not tell. ``cgroup`` is the id of the cgroup that created the socket, on a kernel and a cgroup version that
+    have it. ``pending`` is how many connections wait to be accepted, or how many bytes to be read, as far as the kernel
+    tells.
     """
 
     transport: str
@@ -154,7 +156,7 @@ def _is_part(listener: Listener, entry: Socket) -> bool:
     if (entry.transport, entry.port) != (listener.transport, listener.port):
         return False
     if listener.transport == "unix":
-        return entry.address == listener.path
+        return entry.address == same_name(listener.path)
     if entry.interface is not None and entry.interface != (listener.interface or ""):
         return False
     if listener.family == "dual":
@@ -249,9 +251,10 @@ def _lines(path: str) -> list[str]:
 
 def _unix() -> list[Socket]:
     try:
-        return _unix_diag()
+        found = _unix_diag()
     except OSError:
-        return _unix_proc()
+        found = _unix_proc()
+    return [replace(entry, address=same_name(entry.address)) for entry in found]
 
 
 def _unix_diag() -> list[Socket]:

@@ -84,6 +84,7 @@ SAMPLES: dict[tuple[str, str], Fields] = {
     ("connections.max", "unix, accept: false"): {**WAITING, "listen": [UNIX], "connections": {"max": 1}},
     ("connections.per_source", "accept: true"): {"connections": {"per_source": 1}},
     ("connections.per_source", "accept: true, several endpoints"): {**SEVERAL, "connections": {"per_source": 1}},
+    ("connections.per_source", "accept: true, tcp and unix"): {"listen": [TCP, UNIX], "connections": {"per_source": 1}},
     ("connections.per_source", "accept: false"): {**WAITING, "connections": {"per_source": 1}},
     **{
         (f"connections.{name}", case): {**PROXY, **listen, "connections": {name: 1}}

@@ -41,7 +41,7 @@ REFUSED: tuple[tuple[Fields, str, str], ...] = (
     ({"service": {"ExecStart": "/bin/true"}}, "service.ExecStart", "use the field exec"),
     ({"service": {"User": "root"}}, "service.User", "use the field user"),
     ({"service": {"Environment": ["A=b"]}}, "service.Environment", "use the field environment"),
-    ({"service": {"Slice": "a\\"}}, "service.Slice", "must not end with a backslash"),
+    ({"service": {"IOSchedulingClass": "a\\"}}, "service.IOSchedulingClass", "must not end with a backslash"),
     (
         {"service": {"ExecStartPre": ["/bin/true", "/bin/true \\"]}},
         "service.ExecStartPre",
@@ -60,7 +60,7 @@ def test_raw_directive_is_refused(native: Fields, path: str, gist: str) -> None:
 def test_raw_directives_of_each_section_are_taken() -> None:
     native = {
         "socket": {"Mark": 7, "PassCredentials": True, "ExecStartPre": ["/bin/true", "/bin/true a"]},
-        "service": {"Slice": "a.slice", "LimitNOFILE": "1:2", "ProtectSystem": "strict", "RuntimeMaxSec": 5},
+        "service": {"IOSchedulingClass": "idle", "LimitMEMLOCK": "1:2", "ProtectSystem": "strict", "MemoryMax": "1G"},
     }
     assert SYSTEMD.refuse(service(native={"systemd": native}), HOST) == []
 
@@ -180,8 +180,7 @@ def test_claims_are_every_place_of_a_unit_of_its_name(fields: Fields, units: set
     claims = [Path(path) for path in SYSTEMD.claims(service(**fields), HOST)]
     folders = {str(path.parent) for path in claims}
     assert folders >= {"/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system"}
-    drop_ins = {f"{unit}.d" for unit in units}
-    assert {str(path) for path in claims} == {f"{folder}/{unit}" for folder in folders for unit in units | drop_ins}
+    assert {str(path) for path in claims} == {f"{folder}/{unit}" for folder in folders for unit in units}
     written = {file.path for file in SYSTEMD.render([service(**fields)], HOST) if file.kind == "file" and file.service}
     assert written <= {str(path) for path in claims}
 

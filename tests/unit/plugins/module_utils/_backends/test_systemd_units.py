@@ -97,7 +97,7 @@ SERVICES: dict[str, Fields] = {
     "native": {
         "native": {"systemd": {
             "socket": {"Mark": 7, "ExecStartPre": ["/bin/true", "/bin/true %n"]},
-            "service": {"Slice": "background.slice", "PrivateTmp": True, "RuntimeDirectory": "native"},
+            "service": {"IOSchedulingClass": "idle", "PrivateTmp": True, "RuntimeDirectory": "native"},
         }}
     },
 }  # fmt: skip
