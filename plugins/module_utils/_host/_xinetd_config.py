@@ -20,7 +20,13 @@ from dataclasses import dataclass, field
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import Socket
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import ANY
 
-_OPERATORS = ("=", "+=", "-=")
+_SPACES = " \t\v\f\r"
+_INCLUDES = ("include", "includedir")
+_ASSIGNMENT = re.compile(
+    r"[ \t\v\f\r]*(?P<name>[^ \t\v\f\r=]+)[ \t\v\f\r]+(?P<operator>[+-]?=)(?P<values>.*)", re.DOTALL
+)
+# Of those that are read here: an assignment of another number of values, or with another operator, does not count.
+_SINGLE = {"socket_type", "protocol", "disable", "id", "port", "bind", "interface"}
 _TRANSPORTS = {"stream": "tcp", "dgram": "udp"}
 # Clients of these reach the service through another one's socket (tcpmux) or at a port of the port mapper's choice.
 _PORTLESS = {"TCPMUX", "TCPMUXPLUS", "RPC"}
@@ -106,40 +112,67 @@ def service_of(entry: Socket, services: Iterable[XinetdService]) -> str:
 def parse(text: str) -> list[Entry | str]:
     """Entries, and the lines of ``include`` and ``includedir`` between them, in their order."""
     found: list[Entry | str] = []
-    entry: Entry | None = None
-    opened = valid = False
-    for number, line in enumerate(text.split("\n")):
-        # Other blanks, of Unicode for example, are letters to xinetd.
-        words = re.findall(r"[^ \t]+", line)
-        if not words or words[0].startswith("#"):
+    lines = iter([(number, line) for number, line in enumerate(text.split("\n")) if _counts(line)])
+    for _, line in lines:
+        words = _words(line)
+        if len(words) > 1 and words[0].lower() in _INCLUDES:
+            found.append(" ".join(words[:2]))
             continue
-        if entry is None:
-            entry, opened, valid = _start(words), False, True
-            if entry is None:
-                found.append(line.strip())
-        elif not opened:
-            opened, entry.brace = words == ["{"], number
-            entry = entry if opened else None
-        elif words == ["}"]:
-            found += [entry] if valid else []
-            entry = None
+        entry = _start(words)
+        if not (entry and _open(entry, lines) and _fill(entry, lines)):
+            _skip(lines)
         else:
-            valid = _assign(entry, words) and valid
+            found.append(entry)
     return found
 
 
+def _counts(line: str) -> bool:
+    bare = line.strip(_SPACES)
+    return bool(bare) and not bare.startswith("#")
+
+
+def _words(line: str) -> list[str]:
+    # Other blanks, of Unicode for example, are letters to xinetd.
+    return re.findall(r"[^ \t]+", line)
+
+
 def _start(words: list[str]) -> Entry | None:
-    keyword = words[0].lower()
-    if keyword == "service" and len(words) == 2:
+    keyword = words[0].lower() if words else ""
+    if keyword == "service" and len(words) > 1:
         return Entry(words[1])
-    return Entry("") if keyword == "defaults" and len(words) == 1 else None
+    return Entry("") if keyword == "defaults" else None
 
 
-def _assign(entry: Entry, words: list[str]) -> bool:
-    """Take over one assignment; false when the line is none."""
-    if len(words) < 2 or words[1] not in _OPERATORS:
+def _open(entry: Entry, lines: Iterator[tuple[int, str]]) -> bool:
+    number, line = next(lines, (-1, ""))
+    entry.brace = number
+    return line.strip(_SPACES) == "{"
+
+
+def _fill(entry: Entry, lines: Iterator[tuple[int, str]]) -> bool:
+    """Take over the lines up to the closing brace; false when one is no assignment, or the brace is missing."""
+    for _, line in lines:
+        if line.strip(_SPACES) == "}":
+            return True
+        if not _assign(entry, line):
+            return False
+    return False
+
+
+def _skip(lines: Iterator[tuple[int, str]]) -> None:
+    for _, line in lines:
+        if line.strip(_SPACES) == "}":
+            return
+
+
+def _assign(entry: Entry, line: str) -> bool:
+    """Take over one assignment; false when the line is none. A blank is needed before the operator, none after it."""
+    match = _ASSIGNMENT.match(line)
+    if not match:
         return False
-    name, operator, values = words[0].lower(), words[1], words[2:]
+    name, operator, values = match["name"].lower(), match["operator"], _words(match["values"])
+    if name in _SINGLE and (operator != "=" or len(values) != 1):
+        return True
     if operator == "=":
         entry.attributes.setdefault(name, values)
     elif operator == "+=":
@@ -169,7 +202,12 @@ def _included(keyword: str, target: str) -> list[str]:
         return [target]
     if keyword != "includedir" or not os.path.isdir(target):
         return []
-    return [f"{target}/{name}" for name in sorted(os.listdir(target)) if "." not in name and not name.endswith("~")]
+    # Other parts know their files by paths without needless slashes.
+    return [
+        os.path.normpath(f"{target}/{name}")
+        for name in sorted(os.listdir(target))
+        if "." not in name and not name.endswith("~")
+    ]
 
 
 def _text(path: str) -> str:

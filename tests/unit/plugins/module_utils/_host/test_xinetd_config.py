@@ -44,6 +44,9 @@ def read(tmp_path: Path, text: str) -> list[XinetdService]:
         (f"{STREAM}\nid = one\u2028word", ("one\u2028word", "tcp", 7, "", "any")),
         (f"{STREAM}\nid = two words", ("echo", "tcp", 7, "", "any")),
         ("socket_type = stream\nprotocol = tcp", ("echo", "tcp", 7, "", "any")),
+        ("type =UNLISTED\nsocket_type =stream\nport =7\ndisable =no", ("echo", "tcp", 7, "", "any")),
+        (f"port =\nport = 1 2\nport += 9\n{STREAM}", ("echo", "tcp", 7, "", "any")),
+        ("\v" + STREAM.replace(" =", "\f="), ("echo", "tcp", 7, "", "any")),
     ],
 )
 def test_one_service(tmp_path: Path, body: str, expected: tuple[object, ...]) -> None:
@@ -140,3 +143,22 @@ def entry(name: str, bind: str = "", family: str = "any", transport: str = "tcp"
 )
 def test_the_service_of_a_socket(found: Socket, services: list[XinetdService], expected: str) -> None:
     assert xinetd.service_of(found, services) == expected
+
+
+def test_words_after_the_name_of_a_service_are_no_part_of_it(tmp_path: Path) -> None:
+    (found,) = read(tmp_path, f"service echo more words\n{{\n{STREAM}\n}}\n")
+    assert found.id == "echo"
+
+
+def test_what_is_no_entry_is_skipped_up_to_the_next_closing_brace(tmp_path: Path) -> None:
+    text = f"nonsense\n{service(STREAM)}{service(STREAM, 'second')}"
+    assert [found.id for found in read(tmp_path, text)] == ["second"]
+
+
+def test_a_directory_with_a_slash_at_its_end_gives_the_same_paths(tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "echo").write_text(service(STREAM))
+    config = tmp_path / "xinetd.conf"
+    config.write_text(f"includedir {tmp_path}//d/\n")
+    entries, _ = xinetd.read_entries(str(config))
+    assert [entry.path for entry in entries] == [str(tmp_path / "d" / "echo")]
