@@ -118,7 +118,7 @@ HANDLERS: tuple[Row, ...] = (
         "stderr",
         lambda service: service.stderr == "log",
         (
-            native("journal"),
+            emulated("journal, by a unit that reads a pipe: its own socket could not be opened as /dev/stderr"),
             emulated("file below /var/log/superserver, by a program that bounds it"),
             native("`s6-log`"),
             native("`s6-log`"),

@@ -379,7 +379,8 @@ SERVICE = Record(
         Field(
             "stderr",
             Choice(("log", "client")),
-            "where the handler's standard error goes: to the backend's log or to the client",
+            "where the handler's standard error goes: to the backend's log or to the client. For the log it is a pipe, "
+            "which the handler can open by a path, such as `/dev/stderr`, whatever its account",
             "log",
         ),
         Field("resources", RESOURCES, "limits"),

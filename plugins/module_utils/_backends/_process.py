@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import (
     _helper_attendant,
     _helper_binder,
+    _helper_collector,
     _helper_environment,
     _helper_gate,
     _helper_internal,
@@ -34,6 +35,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_schema
 
 INTERNAL = f"{LIBRARY}/internal"
 BINDER = f"{LIBRARY}/binder"
+COLLECTOR = f"{LIBRARY}/collector"
 PROXY = f"{LIBRARY}/proxy"
 ATTENDANT = f"{LIBRARY}/attendant"
 ENVIRONMENT = f"{LIBRARY}/environment"
@@ -283,6 +285,7 @@ def shared_programs(argvs: Sequence[Sequence[str]]) -> list[File]:
     sources = {
         ATTENDANT: program(_helper_attendant),
         BINDER: program(_helper_binder),
+        COLLECTOR: _helper_collector.PROGRAM,
         ENVIRONMENT: program(_helper_environment),
         GATE: _helper_gate.PROGRAM,
         INTERNAL: program(_helper_internal),

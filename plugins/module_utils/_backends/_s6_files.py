@@ -69,6 +69,9 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_schema
 
 # Standard output is the logger.
 LOGGED = line("fdmove", "-c", "2", "1")
+# The pipe to the logger is root's, who made it: whatever its account, a handler may open it anew for writing, as
+# programs do with /dev/stderr.
+OPENABLE = block("foreground", line("chmod", "0622", "/proc/self/fd/2"))
 # Servers say on this descriptor that they listen.
 READY = "3"
 # What an omitted backlog means: more than any kernel grants.
@@ -211,6 +214,7 @@ def _preparation(server: Server, platform: Platform) -> list[str]:
     """What is done once. The binder says by itself that it listens; other servers say it on standard output."""
     return [
         *_order(server.service, platform),
+        OPENABLE,
         *([line("fdmove", "1", READY)] if server.kind != "binder" else []),
         line("cd", "/"),
         line("umask", server.service.umask),

@@ -16,6 +16,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
     SwitchFailed,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._delivery import secret_files
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_collector import collector
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_directives import (
     directed,
     refuse_native,
@@ -88,7 +89,7 @@ class Systemd:
             f"{folder}/{unit}{kind}"
             for folder in UNIT_PATH
             for part in parts(service, platform)
-            for unit in (part.socket, f"{part.stem}.service", f"{part.stem}@.service")
+            for unit in (part.socket, f"{part.stem}.service", f"{part.stem}@.service", collector(part))
             for kind in ("", ".d")
         ]
 
@@ -187,7 +188,7 @@ class Systemd:
             pattern
             for service in services
             for part in parts(service, platform)
-            for pattern in (part.socket, part.service.replace("@.", "@*."))
+            for pattern in (part.socket, part.service.replace("@.", "@*."), collector(part))
         ]
         words = [word for pattern in patterns for word in ("-u", pattern)]
         return host.run(["journalctl", "--no-pager", "-q", "-n", "20", "-o", "cat", *words], check=False).out.strip()
