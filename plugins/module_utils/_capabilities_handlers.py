@@ -22,6 +22,7 @@ _SETPRIV = emulated("`setpriv --groups`")
 _FORWARDER = emulated("the collection's forwarder")
 _PRLIMIT = emulated("`prlimit`")
 _READER = emulated("the collection's own program: root reads the files, then the handler's account gets what they say")
+_NAMED = emulated("the collection's own program: `env` must come before it, and gives no name in many versions")
 _TIMEOUT = emulated("`timeout`")
 _NO_CGROUP = impossible("the servers of s6 and their handlers share one cgroup")
 _NO_SANDBOX = impossible("setpriv takes privileges away, but nothing here mounts file systems for each handler")
@@ -37,6 +38,7 @@ HANDLERS: tuple[Row, ...] = (
             native("execline"),
         ),
     ),
+    Row("argv0", declared("argv0"), everywhere(_NAMED)),
     Row(
         "internal",
         lambda service: bool(service.internal) and service.has("tcp"),

@@ -66,6 +66,7 @@ class Service:
     accept: bool = True
     socket_fd: str = "listen_fds"
     exec: tuple[str, ...] = ()
+    argv0: str = ""
     internal: str = ""
     proxy: Proxy | None = None
     user: str = "root"
@@ -213,6 +214,7 @@ def build(fields: Mapping[str, t.Any], backend: str, origins: Mapping[str, str],
         accept=accepts(fields),
         socket_fd=fields.get("socket_fd", "listen_fds"),
         exec=tuple(fields.get("exec", ())),
+        argv0=fields.get("argv0", ""),
         internal=fields.get("internal", ""),
         proxy=_proxy(**known(Proxy, fields["proxy"])) if "proxy" in fields else None,
         user=_account(fields),

@@ -319,6 +319,13 @@ SERVICE = Record(
             "program and arguments, delivered byte for byte",
         ),
         Field(
+            "argv0",
+            Text("word", multiline=True),
+            "what the program of `exec` is told as its own name (argv[0]), such as `in.telnetd` for `tcpd`; what is in "
+            "`exec` behind the program stays as it is. A script is told its path all the same, by the kernel. "
+            "Omitted: the path of the program",
+        ),
+        Field(
             "internal",
             Choice(INTERNALS),
             "one of the small built-in services; on UDP all but `discard` need `access.allow`, or addresses of the "

@@ -54,6 +54,12 @@ COMMON: dict[str, Fields] = {
         "access": {"allow": ["192.0.2.0/24"]},
         "log": {"what": ["pid"], "where": "syslog"},
     },
+    "named": {
+        "user": "nobody",
+        "exec": ["/opt/a=b", "100%"],
+        "argv0": "in.a $HOME 'b'",
+        "resources": {"connection_time": 9},
+    },
     "secretive": {
         "user": "nobody",
         "group": "adm",

@@ -16,6 +16,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends imp
     _helper_gate,
     _helper_internal,
     _helper_logger,
+    _helper_named,
     _helper_proxy,
     _helper_record,
     _helper_session,
@@ -43,6 +44,7 @@ GATE = f"{LIBRARY}/gate"
 SESSION = f"{LIBRARY}/session"
 STARTER = f"{LIBRARY}/starter"
 LOGGER = f"{LIBRARY}/logger"
+NAMED = f"{LIBRARY}/named"
 STDERR = f"{LIBRARY}/stderr"
 RECORD = f"{LIBRARY}/record"
 TERMINATOR = f"{LIBRARY}/terminator"
@@ -99,6 +101,8 @@ def command(service: Service, platform: Platform, datagram: bool = False) -> tup
     For a proxy with a daemon it begins with the attendant, which must be root; see :func:`drops_itself`.
     """
     words = handler(service, platform, datagram)
+    if service.argv0:
+        return (platform.python, "-IS", NAMED, words[0], service.argv0, *words[1:])
     if not (service.proxy and service.proxy.unit):
         return words
     attendant = (platform.python, "-IS", ATTENDANT, *daemon(service.proxy.unit, platform), "--")
@@ -235,9 +239,12 @@ def banners(services: Sequence[Service]) -> list[File]:
 
 
 def runs(argv: Sequence[str], service: Service, platform: Platform, datagram: bool = False) -> bool:
-    """Whether a process with these arguments is the service's handler. A script has its interpreter in front."""
-    wanted, found = _trimmed(handler(service, platform, datagram)), _trimmed(argv)
-    return found[-len(wanted) :] == wanted
+    """Whether a process with these arguments is the service's handler. A script has its interpreter in front, and its
+    path whatever its name is to be."""
+    program, *rest = handler(service, platform, datagram)
+    found = _trimmed(argv)
+    wanted = {_trimmed((name, *rest)) for name in (program, service.argv0 or program)}
+    return any(found[-len(words) :] == words for words in wanted)
 
 
 def _trimmed(words: Sequence[str]) -> tuple[str, ...]:
@@ -290,6 +297,7 @@ def shared_programs(argvs: Sequence[Sequence[str]]) -> list[File]:
         GATE: _helper_gate.PROGRAM,
         INTERNAL: program(_helper_internal),
         LOGGER: program(_helper_logger),
+        NAMED: program(_helper_named),
         RECORD: program(_helper_record),
         SESSION: _helper_session.PROGRAM,
         STDERR: _helper_stderr.PROGRAM,

@@ -63,6 +63,7 @@ SAMPLES: dict[tuple[str, str], Fields] = {
     ("socket_fd", "listen_fds"): WAITING,
     ("socket_fd", "stdin"): {**WAITING, "socket_fd": "stdin"},
     ("exec", ""): {},
+    ("argv0", ""): {"argv0": "x"},
     ("internal", "tcp"): INTERNAL,
     ("internal", "udp"): {"exec": None, "internal": "discard", "listen": [UDP]},
     ("user", ""): {"user": "nobody"},

@@ -37,6 +37,8 @@ ATTRIBUTES: tuple[tuple[Fields, str, t.Any], ...] = (
     ({"accept": False}, "accept", False),
     ({}, "socket_fd", "listen_fds"),
     ({}, "exec", ("/bin/cat",)),
+    ({}, "argv0", ""),
+    ({"argv0": "in.telnetd"}, "argv0", "in.telnetd"),
     ({}, "internal", ""),
     ({}, "user", "root"),
     ({}, "group", None),

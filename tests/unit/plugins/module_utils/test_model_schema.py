@@ -38,6 +38,7 @@ TAKEN: tuple[tuple[str, tuple[t.Any, ...]], ...] = (
     ("description", ("", "Echo, 100 % \"quoted\" $HOME #1; 'x' {}", "Grüße\tan alle")),
     ("listen", ([{"tcp": 7}], [{"tcp": "7", "family": "any", "backlog": 1}, {"tcp": "8", "backlog": 65535}])),
     ("exec", (["/bin/cat", "", "\n", "%n $x \"'\\ ;", "-"], ["/opt/a b/c%d"])),
+    ("argv0", ("in.telnetd", "-sh", "a b\n$HOME %n 'x'")),
     ("user", ("nobody", "_apt", "a.b-c", "machine$", "1a")),
     ("group", ("www-data",)),
     ("supplementary_groups", ([], ["adm", "audio"])),
