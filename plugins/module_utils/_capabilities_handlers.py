@@ -24,6 +24,7 @@ _PRLIMIT = emulated("`prlimit`")
 _READER = emulated("the collection's own program: root reads the files, then the handler's account gets what they say")
 _NAMED = emulated("the collection's own program: `env` must come before it, and gives no name in many versions")
 _TIMEOUT = emulated("`timeout`")
+_ENDER = emulated("the collection's own program, which is a parent to all that the handler leaves")
 _NO_CGROUP = impossible("the servers of s6 and their handlers share one cgroup")
 _NO_SANDBOX = impossible("setpriv takes privileges away, but nothing here mounts file systems for each handler")
 
@@ -139,6 +140,11 @@ HANDLERS: tuple[Row, ...] = (
         "client",
     ),
     Row(
+        "end_children",
+        lambda service: service.end_children,
+        (native("`KillMode=control-group`"), _ENDER, _ENDER, _ENDER),
+    ),
+    Row(
         "proxy.to",
         declared("proxy.to"),
         (
@@ -194,7 +200,7 @@ HANDLERS: tuple[Row, ...] = (
     Row(
         "resources.connection_time",
         declared("resources.connection_time"),
-        (native("`RuntimeMaxSec=`"), _TIMEOUT, _TIMEOUT, _TIMEOUT),
+        everywhere(_TIMEOUT),
         droppable=True,
     ),
     Row(

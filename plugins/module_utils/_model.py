@@ -79,6 +79,7 @@ class Service:
     environment_file: str = ""
     secrets: tuple[tuple[str, Secret], ...] = ()
     stderr: str = "log"
+    end_children: bool = False
     resources: Resources = field(default_factory=Resources)
     connections: Connections = field(default_factory=Connections)
     access: Access = field(default_factory=Access)
@@ -227,6 +228,7 @@ def build(fields: Mapping[str, t.Any], backend: str, origins: Mapping[str, str],
         environment_file=fields.get("environment_file", ""),
         secrets=secrets,
         stderr=fields.get("stderr", "log"),
+        end_children=fields.get("end_children", False),
         resources=Resources(**known(Resources, fields.get("resources", {}))),
         connections=_connections(fields.get("connections", {})),
         access=Access(**{name: tuple(entries) for name, entries in known(Access, fields.get("access", {})).items()}),

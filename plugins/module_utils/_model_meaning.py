@@ -20,6 +20,7 @@ _HANDOVER = ("accept", "socket_fd", "stderr")
 _PROCESS = (
     *_HANDOVER,
     "argv0",
+    "end_children",
     "user",
     "group",
     "supplementary_groups",
@@ -32,7 +33,7 @@ _PROCESS = (
 )
 # The forwarder looks at no variable.
 _READ = ("environment_file", "secrets")
-_FORWARDERS = (*_HANDOVER, *_READ, "argv0")
+_FORWARDERS = (*_HANDOVER, *_READ, "argv0", "end_children")
 
 
 def kind_of(endpoint: Mapping[str, t.Any]) -> str:

@@ -138,7 +138,8 @@ RESOURCES = Record(
         Field(
             "connection_time",
             SECONDS,
-            "seconds that one connection may last; then its handler is told to end, and after 5 more it is killed. "
+            "seconds that one connection may last; then its handler is told to end, with its process group, and after "
+            "5 more it is killed. "
             "`banner` has as many of its own, and so has a TLS handshake",
         ),
     )
@@ -389,6 +390,13 @@ SERVICE = Record(
             "where the handler's standard error goes: to the backend's log or to the client. For the log it is a pipe, "
             "which the handler can open by a path, such as `/dev/stderr`, whatever its account",
             "log",
+        ),
+        Field(
+            "end_children",
+            Flag(),
+            "what becomes of processes that a handler has started and that are left when it ends. `false`: they go on. "
+            "`true`: they are told to end, and after 5 seconds they are killed, also those in a session of their own",
+            False,
         ),
         Field("resources", RESOURCES, "limits"),
         Field("connections", CONNECTIONS, "how many clients are served"),

@@ -237,6 +237,16 @@ def holders(connection: socket.socket) -> list[int]:
     return [pid for pid in pids if f"socket:[{inode}]" in _open(pid) and status(pid).get("Name") != "unshare"]
 
 
+def first_holder(connection: socket.socket) -> int:
+    """One of those, as soon as there is one."""
+    deadline = time.monotonic() + PATIENCE
+    found = holders(connection)
+    while not found and time.monotonic() < deadline:
+        time.sleep(0.02)
+        found = holders(connection)
+    return found[0]
+
+
 def _inode(here: tuple[str, int], there: tuple[str, int]) -> str:
     wanted = [_in_kernels_words(place) for place in (here, there)]
     for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]:

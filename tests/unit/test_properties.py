@@ -202,7 +202,7 @@ KEYS = {
     "Service": {
         *("Type", "ExecStart", "ExecStopPost", "Restart", "StandardInput", "StandardOutput", "StandardError"),
         *("User", "Group", "SupplementaryGroups", "WorkingDirectory", "UMask", "Nice"),
-        *("NoNewPrivileges", "CapabilityBoundingSet"),
+        *("KillMode", "NoNewPrivileges", "CapabilityBoundingSet"),
     },
 }
 

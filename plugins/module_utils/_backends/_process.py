@@ -12,6 +12,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends imp
     _helper_attendant,
     _helper_binder,
     _helper_collector,
+    _helper_ender,
     _helper_environment,
     _helper_gate,
     _helper_internal,
@@ -37,6 +38,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_schema
 INTERNAL = f"{LIBRARY}/internal"
 BINDER = f"{LIBRARY}/binder"
 COLLECTOR = f"{LIBRARY}/collector"
+ENDER = f"{LIBRARY}/ender"
 PROXY = f"{LIBRARY}/proxy"
 ATTENDANT = f"{LIBRARY}/attendant"
 ENVIRONMENT = f"{LIBRARY}/environment"
@@ -154,6 +156,12 @@ def bounded(service: Service, platform: Platform, datagram: bool = False) -> tup
     if longest is None or datagram:
         return words
     return (platform.program("timeout"), "-k", str(GRACE), str(longest), *words)
+
+
+def ending(service: Service, platform: Platform) -> tuple[str, ...]:
+    """Words that end what the handler leaves, for a chain that starts as root; none where that goes on. Who has a
+    cgroup for each handler needs none."""
+    return (platform.python, "-IS", ENDER) if service.end_children else ()
 
 
 def limits(service: Service) -> list[tuple[Limit, int]]:
@@ -293,6 +301,7 @@ def shared_programs(argvs: Sequence[Sequence[str]]) -> list[File]:
         ATTENDANT: program(_helper_attendant),
         BINDER: program(_helper_binder),
         COLLECTOR: _helper_collector.PROGRAM,
+        ENDER: program(_helper_ender),
         ENVIRONMENT: program(_helper_environment),
         GATE: _helper_gate.PROGRAM,
         INTERNAL: program(_helper_internal),

@@ -125,6 +125,7 @@ OWNED: dict[str, dict[str, str]] = {
         "ExecStart": "exec",
         "ExecStopPost": "exec",
         "Group": "group",
+        "KillMode": "end_children",
         "Nice": "nice",
         "PassEnvironment": "environment",
         "Restart": "accept",

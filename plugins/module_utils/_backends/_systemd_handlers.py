@@ -18,7 +18,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._pr
     GRACE,
     attended,
     bounded,
-    command,
     confined,
     drops_itself,
     fence,
@@ -79,9 +78,7 @@ def service_unit(service: Service, part: Part, platform: Platform) -> str:
         unit.append(("StartLimitIntervalSec", "0"))
     unit += _needs(service, part)
     start = handler_start(service, part, platform)
-    settings = [("Type", "simple"), *_gate(service, part, platform), ("ExecStart", start.text)]
-    if part.accept and not _session(service, part, platform) and service.resources.connection_time is not None:
-        settings += [("RuntimeMaxSec", str(service.resources.connection_time)), ("TimeoutStopSec", str(GRACE))]
+    settings = [("Type", "simple"), *_gate(service, part, platform), ("ExecStart", start.text), *_left(service)]
     if not part.accept:
         settings += [("ExecStopPost", THROTTLE), ("Restart", "no")]
     settings += _streams(service, part) + _identity(service, platform)
@@ -91,6 +88,13 @@ def service_unit(service: Service, part: Part, platform: Platform) -> str:
     settings += [("Slice", slice_unit(service))] if _slice_settings(service) else []
     settings += native_settings(service.native.systemd_service)
     return unit_text(("Unit", unit), ("Service", settings))
+
+
+def _left(service: Service) -> list[tuple[str, str]]:
+    """What becomes of those that a handler leaves."""
+    if service.end_children:
+        return [("KillMode", "control-group"), ("TimeoutStopSec", str(GRACE))]
+    return [("KillMode", "process")]
 
 
 def _gate(service: Service, part: Part, platform: Platform) -> list[tuple[str, str]]:
@@ -179,7 +183,7 @@ class Start:
 def handler_start(service: Service, part: Part, platform: Platform) -> Start:
     """What is started for a part. With a session, what is set by the unit for others would be the session's."""
     logging = _session(service, part, platform)
-    words = bounded(service, platform) if logging else command(service, platform, part.endpoints[0].datagram)
+    words = bounded(service, platform, part.endpoints[0].datagram)
     if reads_files(service):
         limited = prlimit(service, platform) if logging else ()
         rights = (*opening(service, platform), *limited, *setpriv(service, platform))

@@ -143,6 +143,8 @@ class Systemd:
         # Once more: somebody may have knocked in between.
         self._stop(sockets + daemons, host)
         if daemons:
+            # Whoever a daemon has left may have its socket, too.
+            host.run([SYSTEMCTL, "kill", *daemons], check=False)
             host.run([SYSTEMCTL, "reset-failed", *daemons], check=False)
 
     def activate(self, change: Change, platform: Platform, host: Host) -> None:

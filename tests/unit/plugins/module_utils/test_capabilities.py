@@ -78,6 +78,7 @@ SAMPLES: dict[tuple[str, str], Fields] = {
     ("secrets", ""): {"secrets": {"A": "b"}},
     ("stderr", "log"): {},
     ("stderr", "client"): {"stderr": "client"},
+    ("end_children", ""): {"end_children": True},
     ("connections.max", "tcp, accept: true"): {"connections": {"max": 1}},
     ("connections.max", "tcp, accept: true, several endpoints"): {**SEVERAL, "connections": {"max": 1}},
     ("connections.max", "unix, accept: true"): {"listen": [UNIX], "connections": {"max": 1}},

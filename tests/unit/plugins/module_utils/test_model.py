@@ -38,6 +38,8 @@ ATTRIBUTES: tuple[tuple[Fields, str, t.Any], ...] = (
     ({}, "socket_fd", "listen_fds"),
     ({}, "exec", ("/bin/cat",)),
     ({}, "argv0", ""),
+    ({}, "end_children", False),
+    ({"end_children": True}, "end_children", True),
     ({"argv0": "in.telnetd"}, "argv0", "in.telnetd"),
     ({}, "internal", ""),
     ({}, "user", "root"),

@@ -63,6 +63,8 @@ REFUSED: tuple[tuple[Fields, str, str], ...] = (
     ({**PROXY, "argv0": "x"}, "argv0", "no meaning for a proxy"),
     ({**INTERNAL, "argv0": "x"}, "argv0", "no meaning for an internal service"),
     ({"argv0": ""}, "argv0", "must not be empty"),
+    ({**INTERNAL, "end_children": True}, "end_children", "no meaning for an internal service"),
+    ({**PROXY, "end_children": True}, "end_children", "no meaning for a proxy"),
     ({"argv0": "x", "resources": {"stack": 5}}, "resources.stack", "environment_file, secrets or argv0"),
     ({**PROXY, "banner": {"text": "a"}}, "banner", "about single connections"),
     ({"listen": [DATAGRAM], "accept": True}, "accept", "split the service in two"),

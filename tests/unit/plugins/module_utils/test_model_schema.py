@@ -49,6 +49,7 @@ TAKEN: tuple[tuple[str, tuple[t.Any, ...]], ...] = (
     ("environment_file", ("/etc/default/a b%c", "/srv/..a")),
     ("secrets", ({}, {"A": "", "_b1": "x\ny\tz %n $HOME \"'\\"}, {"PATH": "/bin"}, {"A": {"digest": "0" * 32}})),
     ("stderr", ("log", "client")),
+    ("end_children", (True, False)),
     ("connections", ({"max": 1, "per_source": 2147483647}, {"rate": {"count": 5}, "max_load": 0.5})),
     ("access", ({"allow": ["192.0.2.0/24", "::1"], "deny": []}, {"hours": ["22:00-06:00", "mon-fri 08:00-18:00"]})),
     ("probe", ({"send": "a\n", "expect": "a$", "timeout": 0.5 + 1}, {"expect": "x"})),
