@@ -22,7 +22,9 @@ _SETPRIV = emulated("`setpriv --groups`")
 _FORWARDER = emulated("the collection's forwarder")
 _PRLIMIT = emulated("`prlimit`")
 _READER = emulated("the collection's own program: root reads the files, then the handler's account gets what they say")
+_NAMED = emulated("the collection's own program: `env` must come before it, and gives no name in many versions")
 _TIMEOUT = emulated("`timeout`")
+_ENDER = emulated("the collection's own program, which is a parent to all that the handler leaves")
 _NO_CGROUP = impossible("the servers of s6 and their handlers share one cgroup")
 _NO_SANDBOX = impossible("setpriv takes privileges away, but nothing here mounts file systems for each handler")
 
@@ -37,6 +39,7 @@ HANDLERS: tuple[Row, ...] = (
             native("execline"),
         ),
     ),
+    Row("argv0", declared("argv0"), everywhere(_NAMED)),
     Row(
         "internal",
         lambda service: bool(service.internal) and service.has("tcp"),
@@ -118,7 +121,7 @@ HANDLERS: tuple[Row, ...] = (
         "stderr",
         lambda service: service.stderr == "log",
         (
-            native("journal"),
+            emulated("journal, by a unit that reads a pipe: its own socket could not be opened as /dev/stderr"),
             emulated("file below /var/log/superserver, by a program that bounds it"),
             native("`s6-log`"),
             native("`s6-log`"),
@@ -135,6 +138,11 @@ HANDLERS: tuple[Row, ...] = (
             native("`fdmove`"),
         ),
         "client",
+    ),
+    Row(
+        "end_children",
+        lambda service: service.end_children,
+        (native("`KillMode=control-group`"), _ENDER, _ENDER, _ENDER),
     ),
     Row(
         "proxy.to",
@@ -193,7 +201,7 @@ HANDLERS: tuple[Row, ...] = (
     Row(
         "resources.connection_time",
         declared("resources.connection_time"),
-        (native("`RuntimeMaxSec=`"), _TIMEOUT, _TIMEOUT, _TIMEOUT),
+        everywhere(_TIMEOUT),
         droppable=True,
     ),
     Row(

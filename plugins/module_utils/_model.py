@@ -67,6 +67,7 @@ class Service:
     accept: bool = True
     socket_fd: str = "listen_fds"
     exec: tuple[str, ...] = ()
+    argv0: str = ""
     internal: str = ""
     proxy: Proxy | None = None
     user: str = "root"
@@ -79,6 +80,7 @@ class Service:
     environment_file: str = ""
     secrets: tuple[tuple[str, Secret], ...] = ()
     stderr: str = "log"
+    end_children: bool = False
     resources: Resources = field(default_factory=Resources)
     connections: Connections = field(default_factory=Connections)
     access: Access = field(default_factory=Access)
@@ -242,6 +244,7 @@ def build(fields: Mapping[str, t.Any], backend: str, origins: Mapping[str, str],
         accept=accepts(fields),
         socket_fd=fields.get("socket_fd", "listen_fds"),
         exec=tuple(fields.get("exec", ())),
+        argv0=fields.get("argv0", ""),
         internal=fields.get("internal", ""),
         proxy=_proxy(**known(Proxy, fields["proxy"])) if "proxy" in fields else None,
         user=_account(fields),
@@ -254,6 +257,7 @@ def build(fields: Mapping[str, t.Any], backend: str, origins: Mapping[str, str],
         environment_file=fields.get("environment_file", ""),
         secrets=secrets,
         stderr=fields.get("stderr", "log"),
+        end_children=fields.get("end_children", False),
         resources=Resources(**known(Resources, fields.get("resources", {}))),
         connections=_connections(fields.get("connections", {})),
         access=Access(**{name: tuple(entries) for name, entries in known(Access, fields.get("access", {})).items()}),

@@ -79,7 +79,7 @@ def _check_defaults(defaults: t.Any, problems: list[Problem]) -> dict[str, t.Any
         return {}
     report = collector(problems)
     checked = SERVICE.check(defaults, DEFAULTS, report, partial=True)
-    for name in ("name", "listen", "exec", "internal", "proxy", "state"):
+    for name in ("name", "listen", "exec", "argv0", "internal", "proxy", "state"):
         if checked.pop(name, None) is not None:
             report(f"{DEFAULTS}.{name}", "cannot be a default: it belongs to each service")
     return checked

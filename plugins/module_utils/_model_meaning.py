@@ -22,6 +22,8 @@ _HANDOVER = ("accept", "socket_fd", "stderr")
 # About the handler's process, which an internal service does not have.
 _PROCESS = (
     *_HANDOVER,
+    "argv0",
+    "end_children",
     "user",
     "group",
     "supplementary_groups",
@@ -39,6 +41,7 @@ _TLS = (
 )
 # The forwarder looks at no variable.
 _READ = ("environment_file", "secrets")
+_FORWARDERS = (*_HANDOVER, *_READ, "argv0", "end_children")
 
 
 def kind_of(endpoint: Mapping[str, t.Any]) -> str:
@@ -81,7 +84,7 @@ def _pointless_by_handler(fields: Mapping[str, t.Any]) -> Iterator[tuple[str, st
     if "internal" in fields:
         yield from ((name, "has no meaning for an internal service") for name in _PROCESS)
     elif "proxy" in fields:
-        yield from ((name, "has no meaning for a proxy") for name in (*_HANDOVER, *_READ))
+        yield from ((name, "has no meaning for a proxy") for name in _FORWARDERS)
     elif accepts(fields):
         yield "socket_fd", "has a meaning with accept: false only; a handler gets its connection as fd 0"
     elif fields.get("stderr") == "client":

@@ -135,8 +135,8 @@ RESOURCES = Record(
         Field(
             "connection_time",
             SECONDS,
-            "seconds that one connection may last; then its handler is told to end, and after 5 more it is killed. "
-            "`banner` has as many of its own, and so has a TLS handshake",
+            "seconds that one connection may last; then its handler is told to end, with its process group, and after "
+            "5 more it is killed. `banner` has as many of its own, and so has a TLS handshake",
         ),
     ),
     guide=Guide("resources"),

@@ -42,7 +42,8 @@ _NETWORK_ONLY = ("family", "interface")
 FORWARDER_FILES = 22
 _UNIX_ONLY = ("owner", "group", "mode", "type")
 
-# Python starts within these.
+# What the collection's own program does for a handler, within its limits; Python starts within these.
+_BY_PYTHON = ("environment_file", "secrets", "argv0")
 _ROOM = (("address_space", 1 << 26), ("data", 1 << 24), ("stack", 1 << 20), ("open_files", 16))
 
 Rule = t.Callable[[Merged, Report], None]
@@ -235,15 +236,16 @@ def _secrets(service: Merged, report: Report) -> None:
 
 
 def _room(service: Merged, report: Report) -> None:
-    """What delivers variables of files starts within the limits of the handler."""
+    """What delivers variables of files, or a name, starts within the limits of the handler."""
     resources = service.fields.get("resources", {})
-    if not (service.fields.get("environment_file") or service.fields.get("secrets")):
+    if not any(service.fields.get(name) for name in _BY_PYTHON):
         return
     for name, least in _ROOM:
         if resources.get(name, least) < least:
             report(
                 service.path(f"resources.{name}"),
-                f"must be at least {least} with environment_file or secrets, which the program that sets them needs",
+                f"must be at least {least} with environment_file, secrets or argv0, which the program that sets them "
+                "needs",
             )
 
 

@@ -90,6 +90,13 @@ SERVICE = Record(
             "program and arguments, delivered byte for byte",
         ),
         Field(
+            "argv0",
+            Text("word", multiline=True),
+            "what the program of `exec` is told as its own name (argv[0]), such as `in.telnetd` for `tcpd`; what is in "
+            "`exec` behind the program stays as it is. A script is told its path all the same, by the kernel. "
+            "Omitted: the path of the program",
+        ),
+        Field(
             "internal",
             Choice(INTERNALS),
             "one of the small built-in services; on UDP all but `discard` need `access.allow`, or addresses of the "
@@ -148,8 +155,16 @@ SERVICE = Record(
         Field(
             "stderr",
             Choice(("log", "client")),
-            "where the handler's standard error goes: to the backend's log or to the client",
+            "where the handler's standard error goes: to the backend's log or to the client. For the log it is a pipe, "
+            "which the handler can open by a path, such as `/dev/stderr`, whatever its account",
             "log",
+        ),
+        Field(
+            "end_children",
+            Flag(),
+            "what becomes of processes that a handler has started and that are left when it ends. `false`: they go on. "
+            "`true`: they are told to end, and after 5 seconds they are killed, also those in a session of their own",
+            False,
         ),
         Field("resources", RESOURCES, "limits"),
         Field("connections", CONNECTIONS, "how many clients are served"),

@@ -11,6 +11,7 @@ is started with the sockets, the account and the rights that the unit says.
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -142,9 +143,10 @@ def address(service: Service) -> tuple[str, int]:
 @contextmanager
 def _by_systemd(service: Service, files: list[File]) -> Iterator[socket.socket]:
     """What systemd(1) does for a socket unit."""
-    (unit,) = (file for file in files if file.path.endswith(("@.service", f"/{service.name}.service")))
+    units = (f"/{service.name}@.service", f"/{service.name}.service")
+    (unit,) = (file for file in files if file.path.endswith(units))
     settings = dict(systemd_syntax.read_unit(unit.content)["Service"])
-    command = [*_rights(settings), *_words(settings["ExecStart"])]
+    command = [*_collected(service, files), *_rights(settings), *_words(settings["ExecStart"])]
     with socket.create_server(address(service)) as listener, socket.create_connection(address(service)) as client:
         if unit.path.endswith("@.service"):
             with listener.accept()[0] as connection, running(files, command, connection=connection):
@@ -158,6 +160,22 @@ def _by_systemd(service: Service, files: list[File]) -> Iterator[socket.socket]:
                 yield client
 
 
+def _collected(service: Service, files: list[File]) -> list[str]:
+    """What reads the handler's standard error starts before the handler, and has a file for the journal."""
+    texts = [file.content for file in files if file.path.endswith(f"/{service.name}.stderr.service")]
+    if not texts:
+        return []
+    settings = dict(systemd_syntax.read_unit(texts[0])["Service"])
+    prepare, copy = (systemd_syntax.words(settings[name]) for name in ("ExecStartPre", "ExecStart"))
+    stdout = "" if service.accept else ">&2"
+    script = (
+        f"mkdir -p -m 0700 /run/superserver /run/superserver/stderr /var/log/superserver && {shlex.join(prepare)} && "
+        f"{{ {shlex.join(copy)} </dev/null >/var/log/superserver/{service.name}.journal & }} && "
+        f'exec "$@" 2>{shlex.quote(prepare[-1])} {stdout}'
+    )
+    return ["sh", "-c", script, "sh"]
+
+
 def _free_descriptor() -> int:
     number = os.open("/dev/null", os.O_RDONLY)
     os.close(number)
@@ -169,7 +187,7 @@ def _words(text: str) -> list[str]:
     words = systemd_syntax.words(text)
     for name, value in values.items():
         words = [word.replace(name, value) for word in words]
-    return words
+    return [word.replace("$$", "$") for word in words]
 
 
 def _rights(settings: dict[str, str]) -> list[str]:
@@ -177,7 +195,9 @@ def _rights(settings: dict[str, str]) -> list[str]:
         return []
     confined = ["--no-new-privs"] if settings.get("NoNewPrivileges") == "yes" else []
     confined += ["--bounding-set=-all"] if settings.get("CapabilityBoundingSet") == "" else []
-    return ["setpriv", f"--reuid={settings['User']}", f"--regid={settings['User']}", "--init-groups", *confined, "--"]
+    user = settings["User"]
+    group = platform().primary_groups.get(user, user)
+    return ["setpriv", f"--reuid={user}", f"--regid={group}", "--init-groups", *confined, "--"]
 
 
 @contextmanager
@@ -215,6 +235,16 @@ def holders(connection: socket.socket) -> list[int]:
     inode = _inode(connection.getpeername(), connection.getsockname())
     pids = sorted(map(int, filter(str.isdigit, os.listdir("/proc"))))
     return [pid for pid in pids if f"socket:[{inode}]" in _open(pid) and status(pid).get("Name") != "unshare"]
+
+
+def first_holder(connection: socket.socket) -> int:
+    """One of those, as soon as there is one."""
+    deadline = time.monotonic() + PATIENCE
+    found = holders(connection)
+    while not found and time.monotonic() < deadline:
+        time.sleep(0.02)
+        found = holders(connection)
+    return found[0]
 
 
 def _inode(here: tuple[str, int], there: tuple[str, int]) -> str:

@@ -54,6 +54,19 @@ COMMON: dict[str, Fields] = {
         "access": {"allow": ["192.0.2.0/24"]},
         "log": {"what": ["pid"], "where": "syslog"},
     },
+    "ended": {
+        "user": "nobody",
+        "end_children": True,
+        "resources": {"open_files": 64, "connection_time": 9},
+        "log": {"what": ["pid"]},
+    },
+    "ended-daemon": {"user": "nobody", "accept": False, "end_children": True},
+    "named": {
+        "user": "nobody",
+        "exec": ["/opt/a=b", "100%"],
+        "argv0": "in.a $HOME 'b'",
+        "resources": {"connection_time": 9},
+    },
     "secretive": {
         "user": "nobody",
         "group": "adm",

@@ -65,6 +65,7 @@ PLACES: dict[str, tuple[tuple[Callable[[str], Fields], str | tuple[str, ...]], .
         (lambda text: {"exec": [f"/opt/{text}", "end"]}, ("x", "=")),
         (lambda text: {"exec": ["/bin/echo", text], "accept": False}, "x"),
     ),
+    "argv0": ((lambda text: {"exec": ["/bin/echo", "end"], "argv0": text}, "x"),),
     "proxy.to": ((lambda text: {"exec": None, "proxy": {"to": text}}, "127.0.0.1:80"),),
     "proxy.unit": ((lambda text: {"exec": None, "proxy": {"to": "127.0.0.1:80", "unit": text}}, "x"),),
     "user": ((lambda text: {"user": text}, "x"), (lambda text: {"user": text, "nice": -1}, "x")),

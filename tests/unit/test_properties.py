@@ -191,7 +191,7 @@ PLAIN: dict[str, t.Callable[[Service], str]] = {
     "WorkingDirectory": lambda service: service.working_directory,
 }
 KEYS = {
-    "Unit": {"Description", "CollectMode", "StartLimitIntervalSec", "Requires", "After"},
+    "Unit": {"Description", "CollectMode", "StartLimitIntervalSec", "Requires", "Wants", "After"},
     "Install": {"WantedBy"},
     "Socket": {
         *("ListenStream", "ListenDatagram", "ListenSequentialPacket", "Backlog", "BindIPv6Only", "FreeBind"),
@@ -202,7 +202,7 @@ KEYS = {
     "Service": {
         *("Type", "ExecStart", "ExecStopPost", "Restart", "StandardInput", "StandardOutput", "StandardError"),
         *("User", "Group", "SupplementaryGroups", "WorkingDirectory", "UMask", "Nice"),
-        *("SyslogIdentifier", "NoNewPrivileges", "CapabilityBoundingSet"),
+        *("KillMode", "NoNewPrivileges", "CapabilityBoundingSet"),
     },
 }
 
@@ -223,15 +223,39 @@ def check_unit(service: Service, unit: systemd_syntax.Unit) -> None:
         assert len(systemd_syntax.values(unit, "Service", "ExecStart")) == 1
 
 
+READER = {
+    *("Type", "ExecStartPre", "ExecStart", "ExecStopPost", "Restart", "RestartSec", "KillMode"),
+    *("StandardInput", "StandardOutput", "StandardError", "SyslogIdentifier"),
+    *("LogRateLimitIntervalSec", "LogRateLimitBurst"),
+    *("RuntimeDirectory", "RuntimeDirectoryMode", "RuntimeDirectoryPreserve"),
+    *("NoNewPrivileges", "CapabilityBoundingSet"),
+}
+
+
+def check_reader(service: Service, unit: systemd_syntax.Unit) -> None:
+    """Nothing of the declaration but its description and the name of its program is in what reads messages."""
+    assert {key for key, _value in unit["Unit"]} == {"Description", "PartOf", "StartLimitIntervalSec"}
+    assert {key for key, _value in unit["Service"]} == READER
+    (description,) = systemd_syntax.values(unit, "Unit", "Description")
+    assert systemd_syntax.unspecified(description).endswith(PLAIN["Description"](service))
+    if service.exec:
+        (name,) = systemd_syntax.values(unit, "Service", "SyslogIdentifier")
+        assert systemd_syntax.unspecified(name) == service.exec[0].rpartition("/")[2]
+
+
 @given(DECLARATIONS, HOSTS)
 def test_nothing_declared_becomes_a_directive(declared: Fields, host: Platform) -> None:
     made = made_of(declared, {})
     files = SYSTEMD.render([made], host)
     assert SYSTEMD.render([made], host) == files
     units = [file for file in files if file.kind == "file" and file.service]
-    assert len(units) == 2 * len(parts(made, host))
+    readers = [file for file in units if file.path.endswith(".stderr.service")]
+    assert len(units) == 2 * len(parts(made, host)) + len(readers)
+    assert len(readers) == (len(parts(made, host)) if made.stderr == "log" else 0)
+    for file in readers:
+        check_reader(made, systemd_syntax.read_unit(file.content))
     paths = []
-    for file in units:
+    for file in (file for file in units if file not in readers):
         assert file.content.startswith(f"# {HEADER}")
         unit = systemd_syntax.read_unit(file.content)
         check_unit(made, unit)

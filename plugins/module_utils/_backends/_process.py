@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import (
     _helper_attendant,
     _helper_binder,
+    _helper_collector,
+    _helper_ender,
     _helper_environment,
     _helper_gate,
     _helper_internal,
     _helper_logger,
+    _helper_named,
     _helper_proxy,
     _helper_record,
     _helper_session,
@@ -34,6 +37,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_schema
 
 INTERNAL = f"{LIBRARY}/internal"
 BINDER = f"{LIBRARY}/binder"
+COLLECTOR = f"{LIBRARY}/collector"
+ENDER = f"{LIBRARY}/ender"
 PROXY = f"{LIBRARY}/proxy"
 ATTENDANT = f"{LIBRARY}/attendant"
 ENVIRONMENT = f"{LIBRARY}/environment"
@@ -41,6 +46,7 @@ GATE = f"{LIBRARY}/gate"
 SESSION = f"{LIBRARY}/session"
 STARTER = f"{LIBRARY}/starter"
 LOGGER = f"{LIBRARY}/logger"
+NAMED = f"{LIBRARY}/named"
 STDERR = f"{LIBRARY}/stderr"
 RECORD = f"{LIBRARY}/record"
 TERMINATOR = f"{LIBRARY}/terminator"
@@ -97,6 +103,8 @@ def command(service: Service, platform: Platform, datagram: bool = False) -> tup
     For a proxy with a daemon it begins with the attendant, which must be root; see :func:`drops_itself`.
     """
     words = handler(service, platform, datagram)
+    if service.argv0:
+        return (platform.python, "-IS", NAMED, words[0], service.argv0, *words[1:])
     if not (service.proxy and service.proxy.unit):
         return words
     attendant = (platform.python, "-IS", ATTENDANT, *daemon(service.proxy.unit, platform), "--")
@@ -149,6 +157,12 @@ def bounded(service: Service, platform: Platform, datagram: bool = False) -> tup
     if longest is None or datagram:
         return words
     return (platform.program("timeout"), "-k", str(GRACE), str(longest), *words)
+
+
+def ending(service: Service, platform: Platform) -> tuple[str, ...]:
+    """Words that end what the handler leaves, for a chain that starts as root; none where that goes on. Who has a
+    cgroup for each handler needs none."""
+    return (platform.python, "-IS", ENDER) if service.end_children else ()
 
 
 def limits(service: Service) -> list[tuple[Limit, int]]:
@@ -234,9 +248,12 @@ def banners(services: Sequence[Service]) -> list[File]:
 
 
 def runs(argv: Sequence[str], service: Service, platform: Platform, datagram: bool = False) -> bool:
-    """Whether a process with these arguments is the service's handler. A script has its interpreter in front."""
-    wanted, found = _trimmed(handler(service, platform, datagram)), _trimmed(argv)
-    return found[-len(wanted) :] == wanted
+    """Whether a process with these arguments is the service's handler. A script has its interpreter in front, and its
+    path whatever its name is to be."""
+    program, *rest = handler(service, platform, datagram)
+    found = _trimmed(argv)
+    wanted = {_trimmed((name, *rest)) for name in (program, service.argv0 or program)}
+    return any(found[-len(words) :] == words for words in wanted)
 
 
 def _trimmed(words: Sequence[str]) -> tuple[str, ...]:
@@ -284,10 +301,13 @@ def shared_programs(argvs: Sequence[Sequence[str]]) -> list[File]:
     sources = {
         ATTENDANT: program(_helper_attendant),
         BINDER: program(_helper_binder),
+        COLLECTOR: _helper_collector.PROGRAM,
+        ENDER: program(_helper_ender),
         ENVIRONMENT: program(_helper_environment),
         GATE: _helper_gate.PROGRAM,
         INTERNAL: program(_helper_internal),
         LOGGER: program(_helper_logger),
+        NAMED: program(_helper_named),
         RECORD: program(_helper_record),
         SESSION: _helper_session.PROGRAM,
         STDERR: _helper_stderr.PROGRAM,

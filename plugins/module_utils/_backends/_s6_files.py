@@ -27,6 +27,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._pr
     banners,
     bounded,
     drops_itself,
+    ending,
     gate,
     log_directories,
     prlimit,
@@ -69,6 +70,9 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_schema
 
 # Standard output is the logger.
 LOGGED = line("fdmove", "-c", "2", "1")
+# The pipe to the logger is root's, who made it: whatever its account, a handler may open it anew for writing, as
+# programs do with /dev/stderr.
+OPENABLE = block("foreground", line("chmod", "0622", "/proc/self/fd/2"))
 # Servers say on this descriptor that they listen.
 READY = "3"
 # What an omitted backlog means: more than any kernel grants.
@@ -107,7 +111,7 @@ def render_services(services: Sequence[Service], platform: Platform) -> list[Fil
         for server in every
         for words in (_handler(server, platform), _gate(server, platform), _session(server, platform))
     ]
-    argvs += [opening(service, platform) for service in services]
+    argvs += [words for service in services for words in (opening(service, platform), ending(service, platform))]
     argvs += [(BINDER,) for server in every if server.kind != "tcp" or server.service.tcp != Tcp()]
     holder = holder_files(platform) if any(server.kept for server in every) else []
     keeper = service_directory(platform) if any(_kept_apart(server, platform) for server in every) else []
@@ -211,6 +215,7 @@ def _preparation(server: Server, platform: Platform) -> list[str]:
     """What is done once. The binder says by itself that it listens; other servers say it on standard output."""
     return [
         *_order(server.service, platform),
+        OPENABLE,
         *([line("fdmove", "1", READY)] if server.kind != "binder" else []),
         line("cd", "/"),
         line("umask", server.service.umask),
@@ -336,6 +341,8 @@ def _chain(server: Server, platform: Platform) -> list[str]:
     reading = opening(service, platform)
     importing, references = substitution(passed.values(), [*words, *declared, *reading, service.working_directory])
     lines = [block("if", line(*_gate(server, platform)))] if _gate(server, platform) else []
+    # Before anybody asks which process this is.
+    lines += [line(*ending(service, platform))] if service.end_children else []
     lines += [line(*_session(server, platform))] if _session(server, platform) else []
     lines += [importing] if passed else []
     if service.stderr == "client" and _way(server) != "listen_fds":

@@ -130,6 +130,7 @@ OWNED: dict[str, dict[str, str]] = {
         "ExecStopPost": "exec",
         "Group": "group",
         "GuessMainPID": "accept",
+        "KillMode": "end_children",
         "LimitAS": "resources.address_space",
         "LimitCORE": "resources.core",
         "LimitCPU": "resources.cpu_time",

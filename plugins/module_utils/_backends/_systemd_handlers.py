@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -19,12 +18,10 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._pr
     GRACE,
     attended,
     bounded,
-    command,
     confined,
     drops_itself,
     fence,
     gate,
-    handler,
     limits,
     prlimit,
     reads_files,
@@ -32,6 +29,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._pr
     setpriv,
     variables,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_collector import collector, stream
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_directives import directed
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_parts import (
     UNITS,
@@ -78,15 +76,12 @@ def service_unit(service: Service, part: Part, platform: Platform) -> str:
         unit.append(("CollectMode", "inactive-or-failed"))
     else:
         unit.append(("StartLimitIntervalSec", "0"))
-    unit += _needs(service)
+    unit += _needs(service, part)
     start = handler_start(service, part, platform)
-    settings = [("Type", "simple"), *_gate(service, part, platform), ("ExecStart", start.text)]
-    if part.accept and not _session(service, part, platform) and service.resources.connection_time is not None:
-        settings += [("RuntimeMaxSec", str(service.resources.connection_time)), ("TimeoutStopSec", str(GRACE))]
+    settings = [("Type", "simple"), *_gate(service, part, platform), ("ExecStart", start.text), *_left(service)]
     if not part.accept:
         settings += [("ExecStopPost", THROTTLE), ("Restart", "no")]
     settings += _streams(service, part) + _identity(service, platform)
-    settings += _named(service, platform)
     if not _session(service, part, platform):
         settings += [(limit.directive, str(value)) for limit, value in limits(service)]
     settings += _sandbox(service, platform)
@@ -95,11 +90,11 @@ def service_unit(service: Service, part: Part, platform: Platform) -> str:
     return unit_text(("Unit", unit), ("Service", settings))
 
 
-def _named(service: Service, platform: Platform) -> list[tuple[str, str]]:
-    """What messages are called after: the program, not what starts it; unless the declaration says something else."""
-    program = posixpath.basename(handler(service, platform)[0])
-    declared = "SyslogIdentifier" in service.native.systemd_service
-    return [] if declared else [("SyslogIdentifier", specifier(program))]
+def _left(service: Service) -> list[tuple[str, str]]:
+    """What becomes of those that a handler leaves."""
+    if service.end_children:
+        return [("KillMode", "control-group"), ("TimeoutStopSec", str(GRACE))]
+    return [("KillMode", "process")]
 
 
 def _gate(service: Service, part: Part, platform: Platform) -> list[tuple[str, str]]:
@@ -125,11 +120,15 @@ def _forwarder(service: Service) -> list[tuple[str, str]]:
     return [("ProtectSystem", readable), *kept, ("RestrictAddressFamilies", "AF_UNIX AF_INET AF_INET6")]
 
 
-def _needs(service: Service) -> list[tuple[str, str]]:
-    """What handlers wait for. A socket cannot wait for units that are started later in the boot than all sockets."""
+def _needs(service: Service, part: Part) -> list[tuple[str, str]]:
+    """What handlers wait for. A socket cannot wait for units that are started later in the boot than all sockets.
+
+    What reads messages is only wanted: handlers go on when it is stopped.
+    """
     required = [name for name in service.requires if is_unit(name)]
+    wanted = [collector(part)] if collected(service, part) else []
     before = [name for name in dict.fromkeys((*service.requires, *service.after)) if is_unit(name)]
-    settings = (("Requires", required), ("After", before))
+    settings = (("Requires", required), ("Wants", wanted), ("After", [*before, *wanted]))
     return [(directive, " ".join(names)) for directive, names in settings if names]
 
 
@@ -184,7 +183,7 @@ class Start:
 def handler_start(service: Service, part: Part, platform: Platform) -> Start:
     """What is started for a part. With a session, what is set by the unit for others would be the session's."""
     logging = _session(service, part, platform)
-    words = bounded(service, platform) if logging else command(service, platform, part.endpoints[0].datagram)
+    words = bounded(service, platform, part.endpoints[0].datagram)
     if reads_files(service):
         limited = prlimit(service, platform) if logging else ()
         rights = (*opening(service, platform), *limited, *setpriv(service, platform))
@@ -239,10 +238,16 @@ def _from_descriptor_3(service: Service, part: Part) -> bool:
 
 
 def _streams(service: Service, part: Part) -> list[tuple[str, str]]:
+    """Not the journal itself: nobody could open it anew, as programs do with /dev/stderr."""
     if not part.accept and _from_descriptor_3(service, part):
-        return [("StandardInput", "null"), ("StandardOutput", "journal"), ("StandardError", "journal")]
-    error = "socket" if service.stderr == "client" else "journal"
+        return [("StandardInput", "null"), ("StandardOutput", stream(part)), ("StandardError", stream(part))]
+    error = stream(part) if collected(service, part) else "socket"
     return [("StandardInput", "socket"), ("StandardOutput", "socket"), ("StandardError", error)]
+
+
+def collected(service: Service, part: Part) -> bool:
+    """Whether anything of what a part's handlers say goes to the log."""
+    return service.stderr != "client" or (not part.accept and _from_descriptor_3(service, part))
 
 
 def _identity(service: Service, platform: Platform) -> list[tuple[str, str]]:

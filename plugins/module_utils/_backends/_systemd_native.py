@@ -31,9 +31,8 @@ Value = t.Union[str, t.Sequence[str]]
 # By section and directive, the values that the units of a service have without any raw directive.
 Written = t.Mapping[str, t.Mapping[str, t.Sequence[str]]]
 
-# What may stand beside what is written: a declared name of messages takes the place of the usual one, and all of
-# several conditions must hold.
-_BESIDE = frozenset({"SyslogIdentifier", "ExecCondition"})
+# What may stand beside what is written: all of several conditions must hold.
+_BESIDE = frozenset({"ExecCondition"})
 # Set along with another directive.
 _LIKE = {"TimeoutSec": "TimeoutStopSec"}
 
@@ -55,7 +54,9 @@ class _Way:
     @property
     def is_main(self) -> bool:
         """Whether the handler itself is what systemd takes for the service."""
-        return bool(self.service.exec) and not (self.service.tls or session(self.service, self.platform))
+        service = self.service
+        bounded = service.resources.connection_time is not None
+        return bool(service.exec) and not (service.tls or bounded or session(service, self.platform))
 
     @property
     def rooted(self) -> str:
@@ -98,8 +99,8 @@ def _for_main(way: _Way, value: Value) -> str:
     if way.is_main or value in ("all", "none"):
         return ""
     return (
-        "is about the process that systemd starts, which is not the handler here, but what serves tls, log, proxy or "
-        "internal; leave one of them out"
+        "is about the process that systemd starts, which is not the handler here, but what serves tls, log, "
+        "resources.connection_time, proxy or internal; leave one of them out"
     )
 
 
@@ -180,7 +181,7 @@ def _problems(section: str, key: str, value: Value, way: _Way) -> Iterator[str]:
 def _field_of(key: str, service: Service) -> str:
     """What to use instead of a directive that only some services have of their own."""
     if _LIKE.get(key, key) == "TimeoutStopSec":
-        return "; use the field resources.connection_time"
+        return ", because of end_children; leave one of them out"
     if service.sandbox == "strict":
         return "; use the field sandbox"
     return ", whose forwarder has a sandbox of its own; leave it out" if service.proxy else "; leave it out"

@@ -15,12 +15,18 @@ from collections.abc import Sequence
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import File
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard_boot import required
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import (
+    COLLECTOR,
     banners,
     gate,
     log_directories,
     shared_programs,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_collector import (
+    collector,
+    collector_unit,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_handlers import (
+    collected,
     handler_start,
     service_unit,
     slice_files,
@@ -53,6 +59,7 @@ def render_service(services: Sequence[Service], platform: Platform) -> list[File
     for service in services:
         for part in parts(service, platform):
             argvs += [handler_start(service, part, platform).words, gate(service, platform) if part.accept else ()]
+            argvs.append((COLLECTOR,) if collected(service, part) else ())
             files += _unit_files(service, part, platform)
         files += slice_files(service)
     return files + log_directories(services) + banners(services) + shared_programs(argvs)
@@ -71,6 +78,9 @@ def _unit_files(service: Service, part: Part, platform: Platform) -> list[File]:
         File(f"{UNITS}/{part.socket}", _socket_unit(service, part, platform), service=service.name),
         File(f"{UNITS}/{part.service}", service_unit(service, part, platform), service=service.name),
     ]
+    if collected(service, part):
+        text = collector_unit(service, part, platform)
+        files.append(File(f"{UNITS}/{collector(part)}", text, service=service.name))
     if service.enabled:
         link = f"{UNITS}/sockets.target.wants/{part.socket}"
         files.append(File(link, f"{UNITS}/{part.socket}", 0o777, "link", service=service.name))

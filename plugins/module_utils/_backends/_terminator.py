@@ -95,6 +95,7 @@ def in_front(service: Service, platform: Platform) -> Service:
             *(TERMINATOR, str(_handshake(service)), *_starter("wait", platform), script_file(service), "--"),
             *_stunnel(service, platform),
         ),
+        argv0="",
         internal="",
         user="root",
         group=None,

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _xinetd_boot as boot
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Host, Process, SwitchFailed
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import runs
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import ENDER, runs
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xinetd_config import CONFIG
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities_cells import takes_sockets
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
@@ -177,9 +177,11 @@ def _daemons(services: Sequence[Service], xinetd: Process, platform: Platform, h
     """The processes that hold sockets of services: of those with ``accept: false``, and of internal ones that take
     datagrams."""
     holding = [service for service in services if takes_sockets(service)]
+    running = host.processes() if holding else []
+    between = {process.pid for process in running if process.parent == xinetd.pid and ENDER in process.argv}
     return [
         process
-        for process in (host.processes() if holding else ())
-        if process.parent == xinetd.pid
+        for process in running
+        if process.parent in {xinetd.pid, *between}
         and any(runs(process.argv, service, platform, bool(service.internal)) for service in holding)
     ]

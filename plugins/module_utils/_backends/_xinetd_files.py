@@ -27,6 +27,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._pr
     LOGGER,
     STDERR,
     banners,
+    ending,
     gate,
     session,
     shared_programs,
@@ -140,7 +141,10 @@ def render_services(services: Sequence[Service], platform: Platform) -> list[Fil
         if log_file(service):
             files.append(File(log_file(service), mode=0o640, kind="seed", service=service.name))
             argvs.append((STDERR, LOGGER))
-        argvs += [gate(service, platform), session(service, platform), opening(service, platform)]
+        argvs += [
+            *(gate(service, platform), session(service, platform), opening(service, platform)),
+            ending(service, platform),
+        ]
     return files + banners(services) + shared_programs(argvs)
 
 

@@ -23,6 +23,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._pr
     bounded,
     confined,
     drops_itself,
+    ending,
     fence,
     gate,
     limits,
@@ -53,6 +54,7 @@ def _needs_root(service: Service, platform: Platform) -> bool:
         or session(service, platform)
         or reads_files(service)
         or drops_itself(service)
+        or service.end_children
     )
 
 
@@ -78,13 +80,11 @@ def _rights(service: Service, platform: Platform) -> tuple[str, ...]:
 
 def render_handler(service: Service, accept: bool, argv: Sequence[str], platform: Platform) -> str:
     """The script's lines after its head."""
-    lines = []
-    if service.stderr != "client":
-        lines += [
-            "exec 2>/dev/null",
-            f"name={service.name} python={shlex.quote(platform.python)} unprivileged=",
-            f"command . {STDERR}",
-        ]
+    lines = _stderr(service, platform)
+    if service.end_children:
+        # The script goes on as a child, before it is told anything about itself. What writes the log is none.
+        again = f'exec {shlex.join(ending(service, platform))} "$0" ended'
+        lines = ['if [ "$1" != ended ]; then', *(f"    {line}" for line in (*lines, again)), "fi"]
     if accept and gate(service, platform):
         lines.append(f"{shlex.join(gate(service, platform))} || exit 0")
     if service.working_directory != "/":
@@ -95,6 +95,16 @@ def render_handler(service: Service, accept: bool, argv: Sequence[str], platform
         lines += [f"set -- {shlex.join(setpriv(service, platform))}", '[ -z "$unprivileged" ] || set --']
     lines.append(" \\\n\t".join(_start(service, accept, argv, platform)))
     return "\n".join(lines) + "\n"
+
+
+def _stderr(service: Service, platform: Platform) -> list[str]:
+    if service.stderr == "client":
+        return []
+    return [
+        "exec 2>/dev/null",
+        f"name={service.name} python={shlex.quote(platform.python)} unprivileged=",
+        f"command . {STDERR}",
+    ]
 
 
 def _start(service: Service, accept: bool, argv: Sequence[str], platform: Platform) -> list[str]:

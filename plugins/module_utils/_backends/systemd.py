@@ -17,6 +17,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
     SwitchFailed,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._delivery import secret_files
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_collector import collector
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_directives import directed
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_dropins import disturbances
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_native import (
@@ -78,10 +79,12 @@ class Systemd:
 
     def _written(self, service: Service, platform: Platform) -> dict[str, dict[str, list[str]]]:
         """What the units of a service have without its raw directives, by section and directive."""
-        files = render_service([in_front(replace(service, native=Native()), platform)], platform)
+        plain = in_front(replace(service, native=Native()), platform)
+        texts = {file.path: file.content for file in render_service([plain], platform)}
+        own = parts(plain, platform)
         return {
-            section: settings_of([file.content for file in files if file.path.endswith(f".{section}")])
-            for section in ("socket", "service")
+            "socket": settings_of([texts[f"{UNITS}/{part.socket}"] for part in own]),
+            "service": settings_of([texts[f"{UNITS}/{part.service}"] for part in own]),
         }
 
     def rebinds(self, old: Service, new: Service, platform: Platform) -> bool:
@@ -104,7 +107,7 @@ class Systemd:
             f"{folder}/{unit}"
             for folder in UNIT_PATH
             for part in parts(service, platform)
-            for unit in (part.socket, f"{part.stem}.service", f"{part.stem}@.service")
+            for unit in (part.socket, f"{part.stem}.service", f"{part.stem}@.service", collector(part))
         ]
 
     def hides(self, service: Service, platform: Platform) -> Mapping[str, str]:
@@ -165,6 +168,8 @@ class Systemd:
         # Once more: somebody may have knocked in between.
         self._stop(sockets + daemons, host)
         if daemons:
+            # Whoever a daemon has left may have its socket, too.
+            host.run([SYSTEMCTL, "kill", *daemons], check=False)
             host.run([SYSTEMCTL, "reset-failed", *daemons], check=False)
 
     def activate(self, change: Change, platform: Platform, host: Host) -> None:
@@ -210,7 +215,7 @@ class Systemd:
             pattern
             for service in services
             for part in parts(service, platform)
-            for pattern in (part.socket, part.service.replace("@.", "@*."))
+            for pattern in (part.socket, part.service.replace("@.", "@*."), collector(part))
         ]
         words = [word for pattern in patterns for word in ("-u", pattern)]
         return host.run(["journalctl", "--no-pager", "-q", "-n", "20", "-o", "cat", *words], check=False).out.strip()

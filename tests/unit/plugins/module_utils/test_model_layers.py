@@ -213,6 +213,7 @@ WRONG_DEFAULTS: tuple[tuple[t.Any, str, str], ...] = (
     ({"name": "x"}, ".name", "cannot be a default"),
     ({"listen": [{"tcp": "7"}]}, ".listen", "cannot be a default"),
     ({"exec": ["/bin/cat"]}, ".exec", "cannot be a default"),
+    ({"argv0": "x"}, ".argv0", "cannot be a default"),
     ({"internal": "echo"}, ".internal", "cannot be a default"),
     ({"state": "absent"}, ".state", "cannot be a default"),
     ({"probe": {"expect": "("}}, ".probe.expect", "regular expression"),

@@ -82,7 +82,8 @@ COSTS = {
     "small service": Cost({"exec": None, "internal": "echo", "user": None}, 1, 1, 1),
     "account": Cost({"supplementary_groups": [], "nice": 5, "resources": {"open_files": 64}}, 1, 1, 1),
     "secrets": Cost(SECRETS, 1, 1, 1),
-    "time": Cost(TIME, 1, 2, 2),
+    "time": Cost(TIME, 2, 2, 2),
+    "children end": Cost({"end_children": True}, 1, 2, 2),
     "log": Cost(LOG, 2, 2, 2),
     "log and time": Cost({**LOG, **TIME}, 3, 3, 3),
 }
@@ -90,7 +91,7 @@ COSTS = {
 ENCRYPTED = {
     "tls": (Cost({}, 3, 3, 3), Cost({}, 4, 4, 4)),
     "tls, log": (Cost(LOG, 3, 3, 3), Cost(LOG, 4, 4, 4)),
-    "tls, time": (Cost(TIME, 3, 4, 4), Cost(TIME, 5, 6, 6)),
+    "tls, time": (Cost(TIME, 4, 4, 4), Cost(TIME, 6, 6, 6)),
 }
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Change, Host, Result
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_directives import (
     _COMMON_257,
     _SERVICE_257,
@@ -40,6 +41,7 @@ REFUSED: tuple[tuple[Fields, str, str], ...] = (
     ({"service": {"ListenFIFO": "/a"}}, "service.ListenFIFO", "is not a directive of [Service]"),
     ({"service": {"ExecStart": "/bin/true"}}, "service.ExecStart", "use the field exec"),
     ({"service": {"User": "root"}}, "service.User", "use the field user"),
+    ({"service": {"KillMode": "mixed"}}, "service.KillMode", "use the field end_children"),
     ({"service": {"Environment": ["A=b"]}}, "service.Environment", "use the field environment"),
     ({"service": {"IOSchedulingClass": "a\\"}}, "service.IOSchedulingClass", "must not end with a backslash"),
     (
@@ -73,10 +75,11 @@ def test_what_is_written_cannot_be_a_raw_directive() -> None:
     )
     for fields in every:
         for file in SYSTEMD.render([service(**fields)], replace(HOST, systemd=257)):
-            unit = systemd_syntax.read_unit(file.content) if file.kind == "file" and file.service else {}
+            # What reads the handlers' messages is a unit of its own.
+            handlers = file.kind == "file" and file.service and not file.path.endswith(".stderr.service")
+            unit = systemd_syntax.read_unit(file.content) if handlers else {}
             for section in ("Socket", "Service"):
-                # A declared name of messages takes the place of the usual one.
-                written = {key for key, _value in unit.get(section, [])} - {"SyslogIdentifier"}
+                written = {key for key, _value in unit.get(section, [])}
                 assert written <= OWNED[section.lower()].keys()
 
 
@@ -166,11 +169,11 @@ def test_owner_is_the_socket_unit() -> None:
 
 
 CLAIMS: tuple[tuple[Fields, set[str]], ...] = (
-    ({}, {"echo.socket", "echo.service", "echo@.service"}),
-    ({"accept": False}, {"echo.socket", "echo.service", "echo@.service"}),
+    ({}, {"echo.socket", "echo.service", "echo@.service", "echo.stderr.service"}),
+    ({"accept": False}, {"echo.socket", "echo.service", "echo@.service", "echo.stderr.service"}),
     ({"exec": None, "internal": "discard", "listen": [{"tcp": "7"}, {"udp": "7"}]}, {
-        *("echo.socket", "echo.service", "echo@.service"),
-        *("echo.udp.socket", "echo.udp.service", "echo.udp@.service"),
+        *("echo.socket", "echo.service", "echo@.service", "echo.stderr.service"),
+        *("echo.udp.socket", "echo.udp.service", "echo.udp@.service", "echo.udp.stderr.service"),
     }),
 )  # fmt: skip
 
@@ -196,3 +199,24 @@ def test_checker_is_not_asked_about_links(tmp_path: Path) -> None:
     links = [file for file in SYSTEMD.render([service()], HOST) if file.kind == "link"]
     assert links
     assert SYSTEMD.check(str(tmp_path), links, HOST, t.cast("t.Any", None)) == []
+
+
+class Commands:
+    """A host that only notes what is run."""
+
+    def __init__(self) -> None:
+        self.done: list[list[str]] = []
+
+    def run(self, argv: list[str], **_how: t.Any) -> Result:
+        self.done.append(argv[1:])
+        return Result(0, "", "")
+
+
+def test_whoever_a_daemon_has_left_ends_before_its_socket_is_somebody_elses() -> None:
+    """They may have it, too, and systemd leaves them alone; those that the handler of a connection has left go on."""
+    host = Commands()
+    stopped = (service(name="a", accept=False), service(name="b"))
+    SYSTEMD.release(Change(stop=stopped), HOST, t.cast(Host, host))
+    assert ["kill", "a.service"] in host.done
+    assert host.done.index(["kill", "a.service"]) > host.done.index(["stop", "a.socket", "b.socket", "a.service"])
+    assert not any("b@" in word for words in host.done for word in words)

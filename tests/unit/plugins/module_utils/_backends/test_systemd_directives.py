@@ -50,7 +50,7 @@ WAYS: dict[str, Fields] = {
 def line_of(made: Service) -> str:
     """What starts the handler of a service."""
     files = Systemd().render([made], HOST)
-    (unit,) = (systemd_syntax.read_unit(file.content) for file in files if "ExecStart=" in file.content)
+    (unit,) = (systemd_syntax.read_unit(file.content) for file in files if "UMask=" in file.content)
     (line,) = values(unit, "Service", "ExecStart")
     return line
 

@@ -36,7 +36,9 @@ WAYS: dict[str, Fields] = {
     "encrypted": {"user": "nobody", "tls": {"certificate": "/a", "key": "/b"}},
     "confined": {"user": "nobody", "sandbox": "basic"},
     "strict": {"user": "nobody", "sandbox": "strict"},
-    "limited": {"user": "nobody", "resources": {"connection_time": 9, "memory_max": 1000000, "open_files": 9}},
+    "limited": {"user": "nobody", "resources": {"memory_max": 1000000, "open_files": 9}},
+    "bounded": {"user": "nobody", "resources": {"connection_time": 9}},
+    "ended": {"user": "nobody", "end_children": True},
     "hours": {"user": "nobody", "access": {"hours": ["08:00-09:00"]}},
     "forwarder": {"exec": None, "proxy": {"to": "/run/b"}},
     "attended": {"exec": None, "proxy": {"to": "/run/b", "unit": "b.service"}},
@@ -45,7 +47,9 @@ WAYS: dict[str, Fields] = {
     "client": {"user": "nobody", "stderr": "client", "access": {"allow": ["192.0.2.1"]}},
 }
 # What may be declared beside what is written.
-BESIDE = {"SyslogIdentifier", "ExecCondition"}
+BESIDE = {"ExecCondition"}
+# What the unit that reads messages has for itself, beside what is declared of messages.
+OF_READER = {"ExecStartPre", "RuntimeDirectory", "RuntimeDirectoryMode", "RuntimeDirectoryPreserve"}
 
 
 def refused(way: str, section: str, directives: Fields, platform: Platform = NEW) -> dict[str, str]:
@@ -54,9 +58,11 @@ def refused(way: str, section: str, directives: Fields, platform: Platform = NEW
     return {problem.path[len(prefix) :]: problem.message for problem in SYSTEMD.refuse(made, platform)}
 
 
-def units(way: str, section: str, directives: Fields) -> dict[str, list[str]]:
+def units(way: str, section: str, directives: Fields) -> dict[str, dict[str, list[str]]]:
+    """The settings of each unit of that kind, by its path."""
     made = service(**WAYS[way], native={"systemd": {section: directives}})
-    return settings_of([file.content for file in SYSTEMD.render([made], NEW) if file.path.endswith(f".{section}")])
+    files = SYSTEMD.render([made], NEW)
+    return {file.path: settings_of([file.content]) for file in files if file.path.endswith(f".{section}")}
 
 
 @pytest.mark.parametrize("section", DIRECTIVES)
@@ -68,8 +74,9 @@ def test_a_directive_that_is_taken_is_the_only_one_of_its_name(way: str, section
     assert {name for name in told if name in OWNED[section]} == set(OWNED[section])
     assert all("use the field" in told[name] for name in OWNED[section])
     taken = {name: value for name, value in raw.items() if name not in told}
-    written = units(way, section, taken)
-    assert {name: values for name, values in written.items() if name in taken and values != ["/x"]}.keys() <= BESIDE
+    for path, written in units(way, section, taken).items():
+        others = OF_READER if path.endswith(".stderr.service") else BESIDE
+        assert {name for name, values in written.items() if name in taken and values != ["/x"]} <= others
 
 
 def test_most_directives_are_taken() -> None:
@@ -129,7 +136,7 @@ def test_commands_run_as_the_account_or_say_that_they_do_not(value: str | list[s
 
 @pytest.mark.parametrize("name", ["WatchdogSec", "OpenFile", "FileDescriptorStoreMax"])
 def test_what_is_about_the_main_process(name: str) -> None:
-    for way in ("logged", "encrypted", "forwarder", "attended", "internal"):
+    for way in ("logged", "bounded", "encrypted", "forwarder", "attended", "internal"):
         assert "is about the process that systemd starts" in refused(way, "service", {name: "5"})[name]
     for way in ("plain", "daemon", "groups", "files", "limited", "hours"):
         assert refused(way, "service", {name: "5"}) == {}
@@ -161,7 +168,7 @@ def test_what_only_some_services_have_of_their_own() -> None:
     assert refused("strict", "service", {"ProtectSystem": "full"})["ProtectSystem"].endswith("use the field sandbox")
     assert "forwarder has a sandbox" in refused("forwarder", "service", {"PrivateDevices": "no"})["PrivateDevices"]
     for name in ("TimeoutStopSec", "TimeoutSec"):
-        assert refused("limited", "service", {name: 9})[name].endswith("use the field resources.connection_time")
+        assert "because of end_children" in refused("ended", "service", {name: 9})[name]
     assert (
         "use the field sandbox" in refused("confined", "service", {"AmbientCapabilities": "a"})["AmbientCapabilities"]
     )

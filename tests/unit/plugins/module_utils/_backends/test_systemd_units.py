@@ -144,7 +144,7 @@ def test_rendering_is_the_sum_of_its_services() -> None:
 
 
 def test_own_program_comes_with_the_service_that_runs_it() -> None:
-    (program,) = (file for file in files_of("internal") if not file.service)
+    (program,) = (file for file in files_of("internal") if file.path.endswith("/internal"))
     assert (program.path, program.mode) == ("/usr/local/lib/superserver/internal", 0o755)
     assert program.content == Path(_helper_internal.__file__).read_text(encoding="utf-8")
     assert HEADER in program.content
@@ -169,6 +169,8 @@ def test_units_are_all_that_is_written(name: str) -> None:
     files = units_of(files_of(name))
     made = service(name=name, **SERVICES[name])
     expected = {f"{UNITS}/{unit}" for part in parts(made, HOST) for unit in (part.socket, part.service)}
+    if made.stderr == "log":
+        expected |= {f"{UNITS}/{part.stem}.stderr.service" for part in parts(made, HOST)}
     assert {file.path for file in files if file.kind == "file"} == expected
     assert all(HEADER in file.content and file.mode == 0o644 for file in files if file.kind == "file")
     links = {file.path: file.content for file in files if file.kind == "link"}
@@ -192,17 +194,20 @@ EXPLICIT = {
     "Socket": {"Accept", "TriggerLimitIntervalSec"},
     "Service": {
         *("Type", "ExecStart", "StandardInput", "StandardOutput", "StandardError"),
-        *("WorkingDirectory", "UMask", "Nice", "SyslogIdentifier"),
+        *("WorkingDirectory", "UMask", "Nice"),
     },
 }  # fmt: skip
+# The unit that reads what handlers say.
+EXPLICIT_OF_THE_READER = {"StandardOutput", "StandardError", "KillMode", "SyslogIdentifier", "LogRateLimitIntervalSec"}
 
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_defaults_are_written_out(name: str) -> None:
-    for unit in read(name).values():
+    for path, unit in read(name).items():
+        reads = path.endswith(".stderr.service")
         for section in EXPLICIT.keys() & unit.keys():
             found = {key for key, _value in unit[section]}
-            assert EXPLICIT[section] <= found
+            assert (EXPLICIT_OF_THE_READER if reads else EXPLICIT[section]) <= found
         if "Socket" in unit and values(unit, "Socket", "Accept") == ["yes"]:
             assert {"MaxConnections", "MaxConnectionsPerSource"} <= {key for key, _value in unit["Socket"]}
 
@@ -235,7 +240,7 @@ TOLD: tuple[tuple[Fields, set[str]], ...] = (
 def test_environment_is_made_of_nothing_else(fields: Fields, told: set[str]) -> None:
     """Not even of what the host has systemd give to every unit."""
     files = Systemd().render([service(**fields)], HOST)
-    (unit,) = (systemd_syntax.read_unit(file.content) for file in files if "ExecStart=" in file.content)
+    (unit,) = (systemd_syntax.read_unit(file.content) for file in files if "UMask=" in file.content)
     (line,) = values(unit, "Service", "ExecStart")
     assert systemd_syntax.handler(line)[1] == {"PATH": PATH, **{name: f"${{{name}}}" for name in told}}
     assert not {"Environment", "UnsetEnvironment"} & {key for key, _value in unit["Service"]}
@@ -251,11 +256,20 @@ def test_a_client_without_an_address_has_none(client: dict[str, str]) -> None:
 
 
 def test_messages_bear_the_name_of_the_program() -> None:
-    (name,) = values(read("echo")["echo@.service"], "Service", "SyslogIdentifier")
-    assert name == "cat"
-    made = service(native={"systemd": {"service": {"SyslogIdentifier": "other"}}})
-    text = next(file.content for file in Systemd().render([made], HOST) if file.path.endswith("@.service"))
-    assert values(systemd_syntax.read_unit(text), "Service", "SyslogIdentifier") == ["other"]
+    assert values(read("echo")["echo.stderr.service"], "Service", "SyslogIdentifier") == ["cat"]
+
+
+def test_raw_directives_about_messages_are_the_readers_too() -> None:
+    """It is what hands them to the journal; what a handler tells the journal by itself goes by its own unit."""
+    raw = {"SyslogIdentifier": "other", "LogRateLimitIntervalSec": "9", "LogExtraFields": ["A=b", "C=d"]}
+    made = service(native={"systemd": {"service": {**raw, "LogsDirectory": "x"}}})
+    units = {Path(file.path).name: file.content for file in Systemd().render([made], HOST)}
+    for name, logs in (("echo.stderr.service", []), ("echo@.service", ["x"])):
+        unit = systemd_syntax.read_unit(units[name])
+        assert values(unit, "Service", "SyslogIdentifier") == ["other"]
+        assert values(unit, "Service", "LogRateLimitIntervalSec") == ["9"]
+        assert values(unit, "Service", "LogExtraFields") == ["A=b", "C=d"]
+        assert values(unit, "Service", "LogsDirectory") == logs
 
 
 @pytest.mark.parametrize("word", NASTY)

@@ -17,7 +17,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
     Result,
     SwitchFailed,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import INTERNAL
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import ENDER, INTERNAL
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd import Xinetd
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
@@ -156,6 +156,17 @@ def test_last_service_does_not_leave_its_daemon_behind() -> None:
     done = activate(machine.effects_of(quit=machine.ends), stop=services)
     ended = [f"signal 15 to {201 + number}" for number, (_argv, ended) in enumerate(LEFT) if ended]
     assert done == ["signal 3 to 100", *ended]
+
+
+def test_a_daemon_behind_what_ends_its_children_ends() -> None:
+    """It is what has the sockets; what is between is told to end by its end."""
+    between = Process(201, 100, "python3", ("/usr/bin/python3", "-IS", ENDER, "/handlers/run", "ended"), 9)
+    child = Process(202, 201, "run.py", ("/srv/run.py", "a b"), 9)
+    stranger = Process(203, 150, "run.py", ("/srv/run.py", "a b"), 9)
+    machine = Machine(MAIN, between, child, stranger)
+    changed = replace(DAEMON, exec=("/srv/run.py", "new"))
+    done = activate(machine.effects_of(hangup=machine.reads), refresh=((DAEMON, changed),), kept=(changed,))
+    assert [word for word in done if word.startswith("signal 15")] == ["signal 15 to 202"]
 
 
 def test_removal_works_with_any_configuration() -> None:
