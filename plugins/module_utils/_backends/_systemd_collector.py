@@ -23,6 +23,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._sy
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 
+_KIND = ".stderr.service"
 _PIPES = f"{RUNTIME}/stderr"
 # Below /run, as systemd calls them.
 _FOLDERS = "superserver superserver/stderr"
@@ -40,7 +41,12 @@ _NO_LIMIT = (("LogRateLimitIntervalSec", "1"), ("LogRateLimitBurst", "100000000"
 
 def collector(part: Part) -> str:
     """Name of the unit that reads what the handlers of a part say. No service has a dot in its name."""
-    return f"{part.stem}.stderr.service"
+    return f"{part.stem}{_KIND}"
+
+
+def reads_messages(unit: str) -> bool:
+    """Whether a unit of the collection's is one that reads messages."""
+    return unit.endswith(_KIND)
 
 
 def stream(part: Part) -> str:

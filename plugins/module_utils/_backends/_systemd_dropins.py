@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import HEADER, File, Host
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_collector import reads_messages
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_directives import OWNED
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_parts import UNITS
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
@@ -122,29 +123,31 @@ def _drop_in(path: str, host: Host) -> DropIn | None:
 
 
 def disturbances(services: Sequence[Service], files: Sequence[File], host: Host) -> tuple[list[Problem], list[str]]:
-    """What of others goes before what ``files`` say: problems where that has been declared, or is a stated default, and
-    warnings for the rest."""
+    """What of others goes before what ``files`` say: problems where that has been declared, is a stated default, or is
+    what messages are read by, and warnings for the rest. One problem for each file and service, whatever its units."""
     by_name = {service.name: service for service in services}
     units = {
         posixpath.basename(file.path): file
         for file in files
         if file.kind == "file" and file.service in by_name and posixpath.dirname(file.path) == UNITS
     }
-    problems: list[Problem] = []
+    before: dict[tuple[str, str], dict[str, list[str]]] = {}
     added: dict[tuple[str, str], list[str]] = {}
     for unit, found in drop_ins(units, host).items():
-        service, ours = by_name[units[unit].service], settings_by_section(units[unit].content)
+        ours = settings_by_section(units[unit].content)
         for entry in found:
-            winning, other = _sorted_out(entry.settings, ours)
+            winning, other = _sorted_out(entry.settings, ours, not reads_messages(unit))
             if winning:
-                problems.append(Problem(service.path("name"), _refusal(entry.path, unit, winning)))
-            if other:
+                before.setdefault((units[unit].service, entry.path), {})[unit] = winning
+            if other and not reads_messages(unit):
                 added.setdefault((entry.path, ", ".join(other)), []).append(unit)
+    problems = [Problem(by_name[name].path("name"), _refusal(path, keys)) for (name, path), keys in before.items()]
     return problems, [_warning(path, keys, found) for (path, keys), found in added.items()]
 
 
-def _sorted_out(settings: Settings, ours: Settings) -> tuple[list[str], list[str]]:
-    """The directives that go before what is declared, with the field of each, and those that are added to it."""
+def _sorted_out(settings: Settings, ours: Settings, declared: bool) -> tuple[list[str], list[str]]:
+    """The directives that go before what is written, and those that are added to it. What is ``declared`` is told with
+    its field."""
     winning: list[str] = []
     added: list[str] = []
     for section in sorted((settings.keys() & ours.keys()) - {"Install"}):
@@ -156,18 +159,21 @@ def _sorted_out(settings: Settings, ours: Settings) -> tuple[list[str], list[str
             if section == "Unit":
                 (winning if key in _OF_UNIT else added).append(key)
             elif written is not None or (field and not field.startswith(_UNSTATED)):
-                winning.append(f"{key} (the field {field})" if field else key)
+                winning.append(f"{key} (the field {field})" if field and declared else key)
             else:
                 added.append(key)
     return winning, added
 
 
-def _refusal(path: str, unit: str, keys: Sequence[str]) -> str:
-    own = f"{UNITS}/{unit}.d"
+def _refusal(path: str, found: Mapping[str, Sequence[str]]) -> str:
+    """``found`` are the directives of each unit."""
+    told = "; ".join(f"{', '.join(keys)} of {unit}" for unit, keys in found.items())
     way_out = "remove it"
-    if posixpath.dirname(path) != own:
-        way_out += f", or have it left out for this unit, by a link {own}/{posixpath.basename(path)} to /dev/null"
-    return f'"{path}" sets {", ".join(keys)} of {unit}, and would go before what is declared; {way_out}'
+    links = [f"{UNITS}/{unit}.d/{posixpath.basename(path)}" for unit in found]
+    if path not in links:
+        units, them = ("this unit", "a link") if len(links) == 1 else ("these units", "links")
+        way_out += f", or have it left out for {units}, by {them} {' and '.join(links)} to /dev/null"
+    return f'"{path}" sets {told}, and would go before what is declared; {way_out}'
 
 
 def _warning(path: str, keys: str, units: Sequence[str]) -> str:

@@ -84,6 +84,8 @@ REFUSED = (
     ("socket.d", "[Socket]\nMaxConnections=5\n", "MaxConnections (the field connections.max) of a-b.socket"),
     ("a-.socket.d", "[Socket]\nBacklog=5\n", "Backlog (the field listen.backlog) of a-b.socket"),
     ("a-.service.d", "[Service]\nUser=root\n", "User (the field user) of a-b@.service"),
+    ("service.d", "[Service]\nRestart=no\n", "Restart of a-b.stderr.service"),
+    ("a-b.stderr.service.d", "[Service]\nStandardOutput=null\n", "StandardOutput of a-b.stderr.service"),
     ("a-@.service.d", "[Service]\nExecStart=\nExecStart=/bin/false\n", "ExecStart (the field exec)"),
     ("a-b.socket.d", "[Socket]\nListenStream=9\n", "ListenStream (the field listen) of a-b.socket"),
     ("socket.d", "[Unit]\nStartLimitIntervalSec=9\n", "StartLimitIntervalSec of a-b.socket"),
@@ -97,7 +99,8 @@ ADDED = (
     ("a-b@.service.d", "[Service]\nExecStartPre=/bin/true\n", "ExecStartPre of a-b@.service"),
 )
 SILENT = (
-    ("service.d", "[Service]\nRestart=no\n"),
+    ("a-b@.service.d", "[Service]\nRestart=no\n"),
+    ("service.d", "[Service]\nKillMode=process\n"),
     ("service.d", "[Service]\nEnvironment=A=b\nTimeoutStopFailureMode=abort\n"),
     ("service.d", "[Service]\nLimitNOFILE=\n"),
     ("service.d", "# nothing\n"),
@@ -142,10 +145,18 @@ def test_what_changes_nothing_is_not_told(disk: Disk, folder: str, text: str) ->
 def test_the_way_out_leads_out(disk: Disk) -> None:
     disk.put("/etc/systemd/system/service.d/x.conf", "[Service]\nUser=root\n")
     ((problem,), _warnings) = said(disk, NAMED)
-    link = problem.partition("a link ")[2].partition(" to /dev/null")[0]
-    disk.put(link, None)
+    links = problem.partition("links ")[2].partition(" to /dev/null")[0].split(" and ")
+    assert [str(Path(link).parent.name) for link in links] == ["a-b@.service.d", "a-b.stderr.service.d"]
+    for link in links:
+        disk.put(link, None)
     assert said(disk, NAMED) == ([], [])
-    assert not {link, str(Path(link).parent)} & set(SYSTEMD.claims(service(**NAMED), HOST))
+    assert not {*links, *(str(Path(link).parent) for link in links)} & set(SYSTEMD.claims(service(**NAMED), HOST))
+
+
+def test_one_unit_needs_one_link(disk: Disk) -> None:
+    disk.put("/etc/systemd/system/socket.d/x.conf", "[Socket]\nBacklog=5\n")
+    ((problem,), _warnings) = said(disk, NAMED)
+    assert problem.endswith("for this unit, by a link /etc/systemd/system/a-b.socket.d/x.conf to /dev/null")
 
 
 def test_one_of_its_own_can_only_be_removed(disk: Disk) -> None:
