@@ -128,11 +128,18 @@ def _for_ambient(way: _Way, value: Value) -> str:
     return _for_account(way, value)
 
 
+def _for_leaving(way: _Way, _value: Value) -> str:
+    if not way.service.end_children:
+        return ""
+    return "says how processes are told to end, which end_children says already; leave one of them out"
+
+
 def _for_one_process(field: str) -> Callable[[_Way, Value], str]:
     """Of a service that is one process, the whole is that process; else each handler has its own share."""
     return lambda way, _value: "" if way.service.accept else f"is written by the collection; use the field {field}"
 
 
+_ENDING = "FinalKillSignal KillSignal SendSIGHUP SendSIGKILL TimeoutAbortSec TimeoutStopFailureMode"
 _SOCKETS = "FileDescriptorName ListenFIFO ListenMessageQueue ListenNetlink ListenSpecial ListenUSBFunction"
 _OF_ACCOUNT = """
     CacheDirectory ImportCredential LoadCredential LoadCredentialEncrypted LogsDirectory PAMName PrivateUsers RemoveIPC
@@ -143,6 +150,7 @@ _RULES = (
     _Rule("service", "Sockets", _for_sockets),
     _Rule("service", "FileDescriptorStoreMax NotifyAccess OpenFile WatchdogSec", _for_main),
     _Rule("service", "AmbientCapabilities", _for_ambient),
+    _Rule("service", _ENDING, _for_leaving),
     _Rule("service", _OF_ACCOUNT, _for_account),
     _Rule("service", "ExecCondition ExecReload ExecStartPost ExecStartPre ExecStop", _for_commands),
     _Rule("service", "MemoryLimit MemoryMax", _for_one_process("resources.memory_max")),

@@ -175,6 +175,12 @@ def test_what_only_some_services_have_of_their_own() -> None:
     assert refused("plain", "service", {"AmbientCapabilities": "CAP_NET_BIND_SERVICE"}) == {}
 
 
+@pytest.mark.parametrize("name", ["KillSignal", "SendSIGKILL", "FinalKillSignal"])
+def test_what_is_left_ends_as_declared(name: str) -> None:
+    assert "which end_children says already" in refused("ended", "service", {name: "SIGINT"})[name]
+    assert refused("plain", "service", {name: "SIGINT"}) == {}
+
+
 @pytest.mark.parametrize("section", DIRECTIVES)
 def test_a_later_systemd_says_itself_what_it_knows(section: str) -> None:
     """Its checker looks at what is written before anything is touched."""
