@@ -21,7 +21,6 @@ UNIX_PATH_BYTES = 107
 
 _SERVICE_NAME = re.compile(r"(?=[A-Za-z0-9-]*[A-Za-z])[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})")
 _BRACKETED = re.compile(r"\[(?P<address>[^\]]*)\]:(?P<port>[^:]*)")
-_UNIX = "unix:"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -117,13 +116,12 @@ def parse_endpoint(transport: str, text: str) -> Endpoint:
 
 def parse_targets(text: str) -> tuple[Endpoint, ...]:
     """Read where connections are forwarded to: ``"127.0.0.1:80"``, ``"[::1]:80"``, ``"localhost:80"`` or a socket's
-    path, also ``"unix:/run/a"``. localhost is two addresses, whatever the host's files say.
+    path. localhost is two addresses, whatever the host's files say.
 
     Raises ValueError, saying what would be right.
     """
-    path = text[len(_UNIX) :] if text.startswith(f"{_UNIX}/") else text
-    if path.startswith("/"):
-        return (parse_endpoint("unix", path),)
+    if text.startswith("/"):
+        return (parse_endpoint("unix", text),)
     host, colon, port = text.rpartition(":")
     if not colon:
         raise ValueError('must be an address and a port, such as "127.0.0.1:80", or an absolute path')

@@ -13,6 +13,8 @@ import re
 import typing as t
 from fractions import Fraction
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_paths import without_scheme
+
 # systemd, xinetd, docker and podman agree on these: powers of 1024.
 _SIZES = {"": 1, **{letter: 1024**power for power, letter in enumerate("KMGTPE", 1)}}
 _SIZE = re.compile(r"(?P<amount>[0-9]+(?:\.[0-9]+)?) ?(?P<letter>[kmgtpeKMGTPE]?)(?P<rest>iB|i|B|b)?")
@@ -107,10 +109,9 @@ def endpoint(value: t.Any) -> dict[str, t.Any]:
         return {"tcp": str(value)}
     if not isinstance(value, str):
         raise ValueError(_ENDPOINT)
-    if value.startswith("/"):
-        return {"unix": value}
-    if value.startswith("unix:/") and not value.startswith("unix://"):
-        return {"unix": value[len("unix:") :]}
+    path = without_scheme(value)
+    if path.startswith("/"):
+        return {"unix": path}
     match = _TRANSPORT.fullmatch(value)
     text, transport = (match["endpoint"], match["transport"]) if match else (value, "tcp")
     if match is None and not value.rpartition(":")[2].isdigit():

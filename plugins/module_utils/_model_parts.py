@@ -13,7 +13,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_forms 
     rate,
     size,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_paths import PathText
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_paths import TargetText
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_types import (
     Choice,
     Field,
@@ -84,7 +84,7 @@ PROXY = Record(
     (
         Field(
             "to",
-            PathText("`address:port` or absolute path", checker=parse_targets),
+            TargetText("`address:port` or absolute path", checker=parse_targets),
             "where connections are forwarded to: `127.0.0.1:80`, `[::1]:80`, `localhost:80` (both of these addresses; "
             "no other name is taken) or the path of a unix socket, with or without `unix:` before it",
             required=True,

@@ -13,6 +13,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_types 
 
 # systemd takes the one for the other whatever the host has there (systemd.socket(5), ListenStream=).
 RENAMED = ("/var/run/", "/run/")
+_UNIX = "unix:"
 
 
 def plain_path(text: str) -> str:
@@ -26,6 +27,11 @@ def is_folder(text: str) -> bool:
     return text.endswith(("/", "/.", "/.."))
 
 
+def without_scheme(text: str) -> str:
+    """A path that may be called ``unix:/run/a``; with more slashes a host's name would follow."""
+    return text[len(_UNIX) :] if text.startswith(f"{_UNIX}/") and not text.startswith(f"{_UNIX}//") else text
+
+
 @dataclass(frozen=True)
 class PathText(Text):
     """A path, which is stored in its plain form; other words stay as they are."""
@@ -33,3 +39,11 @@ class PathText(Text):
     def check(self, value: t.Any, path: str, report: Report) -> t.Any:
         checked = super().check(value, path, report)
         return plain_path(checked) if isinstance(checked, str) and checked.startswith("/") else checked
+
+
+@dataclass(frozen=True)
+class TargetText(PathText):
+    """Where a forwarder connects to; what says that a path is one of a unix socket is taken out."""
+
+    def check(self, value: t.Any, path: str, report: Report) -> t.Any:
+        return super().check(without_scheme(value) if isinstance(value, str) else value, path, report)

@@ -37,6 +37,12 @@ def test_a_path_is_stored_in_one_form(field: str, text: str) -> None:
     assert made.to_json() == plain.to_json()
 
 
+def test_what_says_that_a_path_is_a_sockets_is_not_stored() -> None:
+    made = service(exec=None, proxy={"to": "unix:/run//a"})
+    assert made.to_json() == service(exec=None, proxy={"to": "/run/a"}).to_json()
+    assert refusal(entry_of({"exec": None, "proxy": {"to": "unix://run/a"}})) != []
+
+
 @pytest.mark.parametrize("end", ["/", "//", "/.", "/./"])
 @pytest.mark.parametrize("field", FIELDS)
 def test_a_slash_at_the_end_is_a_directorys(field: str, end: str) -> None:
