@@ -49,7 +49,7 @@ def ways(service: Service, platform: Platform, own: Sequence[str]) -> dict[Liste
 
 def ways_now(service: Service, platform: Platform) -> dict[Listener, list[Way]]:
     """The same with the addresses that the host has now."""
-    return ways(service, platform, own_addresses())
+    return ways(service, platform, own_addresses() if service.uses("access") else ())
 
 
 def _ways(listener: Listener, permitted: AccessList, own: Sequence[str]) -> list[Way]:

@@ -57,6 +57,13 @@ def test_ways(access: Fields, listen: Fields, expected: list[tuple[str, str | No
     assert list(ways(declared, Platform(), OWN).values()) == [expected]
 
 
+def test_where_everybody_is_let_in_addresses_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_probing, "own_addresses", lambda: pytest.fail("nobody needs them"))
+    assert list(_probing.ways_now(service(listen=[{"tcp": "7"}], **PROBE), Platform()).values()) == [
+        [("127.0.0.1", None), ("::1", None)]
+    ]
+
+
 @pytest.fixture
 def own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_probing, "own_addresses", lambda: OWN)
