@@ -11,6 +11,7 @@ is started with the sockets, the account and the rights that the unit says.
 from __future__ import annotations
 
 import os
+import random
 import shlex
 import shutil
 import signal
@@ -19,7 +20,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -130,6 +131,14 @@ def served(service: Service, *more: File) -> Iterator[socket.socket]:
     with on[service.backend](service, files) as connection:
         connection.settimeout(PATIENCE)
         yield connection
+
+
+def free_port() -> int:
+    """None of those that the kernel gives to clients: one of them could take it before the service does."""
+    while True:
+        port = random.randrange(20001, 30000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def address(service: Service) -> tuple[str, int]:

@@ -142,11 +142,10 @@ def eventually(namespace: int, some: bool) -> bool:
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_what_a_handler_leaves_on_a_host(backend: str, way: str, ends: bool) -> None:
-    port = 22060 + list(PROGRAMS).index(backend)
     # s6 has a server of its own for this option, and needs no package of others.
     more: Fields = {"tcp": {"no_delay": True}} if backend == "s6" else {}
     more.update(WAYS[way], end_children=ends, exec=["/bin/sh", "-c", f"read -r line; {SCRIPT}"])
-    made = service(backend=backend, listen=[{"tcp": f"127.0.0.1:{port}"}], **more)
+    made = service(backend=backend, listen=[{"tcp": f"127.0.0.1:{own_host.free_port()}"}], **more)
     with own_host.served(made, VARIABLES) as client:
         holder = own_host.first_holder(client)
         namespace = os.stat(f"/proc/{holder}/ns/pid").st_ino

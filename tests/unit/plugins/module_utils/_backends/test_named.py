@@ -90,10 +90,9 @@ while True:
 
 
 def answer(backend: str, **fields: object) -> bytes:
-    port = 22050 + list(PROGRAMS).index(backend)
     # s6 has a server of its own for this option, and needs no package of others.
     more = {"tcp": {"no_delay": True}} if backend == "s6" else {}
-    made = service(backend=backend, listen=[{"tcp": f"127.0.0.1:{port}"}], **more, **fields)
+    made = service(backend=backend, listen=[{"tcp": f"127.0.0.1:{own_host.free_port()}"}], **more, **fields)
     told = b""
     with own_host.served(made, VARIABLES) as client:
         while True:

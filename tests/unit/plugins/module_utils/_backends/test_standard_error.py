@@ -78,11 +78,11 @@ def logs(backend: str) -> str:
     }[backend]
 
 
-def answer_and_log(backend: str, port: int, last: str, fields: Fields) -> tuple[str, list[str]]:
+def answer_and_log(backend: str, last: str, fields: Fields) -> tuple[str, list[str]]:
     """What a client is told until "end", and what is in the log then, or as soon as the last word is."""
     # s6 has a server of its own for this option, and needs no package of others.
     more = {"tcp": {"no_delay": True}} if backend == "s6" else {}
-    made = service(backend=backend, listen=[{"tcp": f"127.0.0.1:{port}"}], **more, **fields)
+    made = service(backend=backend, listen=[{"tcp": f"127.0.0.1:{own_host.free_port()}"}], **more, **fields)
     with own_host.served(made) as client:
         answer = b""
         while b"end" not in answer or not answer.endswith(b"\n"):
@@ -101,9 +101,8 @@ def answer_and_log(backend: str, port: int, last: str, fields: Fields) -> tuple[
 @pytest.mark.parametrize("account", ACCOUNTS)
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_handlers_open_their_standard_error_by_path(backend: str, account: str) -> None:
-    port = 22010 + 10 * list(PROGRAMS).index(backend) + list(ACCOUNTS).index(account)
     fields = {"exec": ["/bin/sh", "-c", SCRIPT], **ACCOUNTS[account]}
-    answer, said = answer_and_log(backend, port, "last", fields)
+    answer, said = answer_and_log(backend, "last", fields)
     assert answer == ANSWER
     assert [line for line in said if line in SAID] == SAID
 
@@ -111,9 +110,8 @@ def test_handlers_open_their_standard_error_by_path(backend: str, account: str) 
 @pytest.mark.parametrize("account", ["nobody", "root"])
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_daemons_open_all_of_their_standard_streams_by_path(backend: str, account: str) -> None:
-    port = 22040 + 2 * list(PROGRAMS).index(backend) + ["nobody", "root"].index(account)
     fields = {"exec": ["/usr/bin/python3", "-c", DAEMON], "accept": False, "user": account}
-    answer, said = answer_and_log(backend, port, "daemon by /proc/self/fd/1", fields)
+    answer, said = answer_and_log(backend, "daemon by /proc/self/fd/1", fields)
     assert answer == "yes /dev/stdout\nyes /dev/stderr\nyes /proc/self/fd/1\nend ''\n"
     words = ("daemon by /dev/stdout", "daemon by /dev/stderr", "daemon by /proc/self/fd/1")
     assert [line for line in said if line.startswith("daemon")] == [*words]

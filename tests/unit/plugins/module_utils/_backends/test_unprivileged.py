@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import random
 import shutil
 import socket
 import ssl
@@ -27,6 +25,7 @@ from ansible_collections.ondemand.superserver.tests.unit.own_host import (
     NUMBER,
     PATIENCE,
     children,
+    free_port,
     holders,
     on_own_host,
     served,
@@ -48,14 +47,6 @@ def there(backend: str) -> str:
 @pytest.fixture(params=BACKENDS)
 def backend(request: pytest.FixtureRequest) -> str:
     return there(str(request.param))
-
-
-def free_port() -> int:
-    """None of those that the kernel gives to clients: one of them could take it before the service does."""
-    while True:
-        port = random.randrange(20001, 30000)
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
 
 
 @pytest.fixture
