@@ -73,6 +73,11 @@ def listener_settings(service: Service, platform: Platform) -> tuple[t.Any, ...]
     )
 
 
+def readers(service: Service, platform: Platform) -> set[str]:
+    """The units that read what the handlers of a service say."""
+    return {collector(part) for part in parts(service, platform) if collected(service, part)}
+
+
 def _unit_files(service: Service, part: Part, platform: Platform) -> list[File]:
     files = [
         File(f"{UNITS}/{part.socket}", _socket_unit(service, part, platform), service=service.name),

@@ -28,6 +28,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._sy
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_sandbox import hidden_places
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_units import (
     listener_settings,
+    readers,
     render_service,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._terminator import behind, in_front, joined
@@ -187,7 +188,10 @@ class Systemd:
             raise SwitchFailed(f"systemctl start: {result.err.strip()}\n{self.log(change.start, platform, host)}")
 
     def settle(self, change: Change, platform: Platform, host: Host) -> None:
-        """Nothing remains."""
+        """What read messages, and has no unit any more, would stay for good."""
+        pairs = [(in_front(old, platform), in_front(new, platform)) for old, new in change.refresh]
+        gone = [name for old, new in pairs for name in sorted(readers(old, platform) - readers(new, platform))]
+        self._stop(gone, host)
 
     def health(self, services: Sequence[Service], platform: Platform, host: Host) -> dict[str, str]:
         """Everything that can be wrong beside files and sockets shows in one look at the units."""

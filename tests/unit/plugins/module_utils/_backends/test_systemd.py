@@ -212,6 +212,22 @@ class Commands:
         return Result(0, "", "")
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "stopped"),
+    [
+        ({}, {"stderr": "client"}, [["stop", "test.stderr.service"]]),
+        ({"stderr": "client"}, {}, []),
+        ({}, {"exec": ["/bin/cat", "-"]}, []),
+        ({}, {"stderr": "client", "tls": {"certificate": "/a", "key": "/b"}}, []),
+    ],
+)
+def test_what_read_messages_ends_with_its_unit(old: Fields, new: Fields, stopped: list[list[str]]) -> None:
+    host = Commands()
+    change = Change(refresh=((service(name="test", **old), service(name="test", **new)),))
+    SYSTEMD.settle(change, HOST, t.cast(Host, host))
+    assert host.done == stopped
+
+
 def test_whoever_a_daemon_has_left_ends_before_its_socket_is_somebody_elses() -> None:
     """They may have it, too, and systemd leaves them alone; those that the handler of a connection has left go on."""
     host = Commands()
