@@ -92,20 +92,24 @@ def started(entries: Iterable[Entry], defaults: Entry) -> list[tuple[Entry, Xine
 
 def _opened(taken: Iterable[_Checked]) -> Iterator[tuple[Entry, XinetdService]]:
     """Without those whose address the kernel refuses because another one has it; datagrams may be shared."""
-    listeners: list[Listener] = []
+    listening: list[XinetdService] = []
     for checked in taken:
         service = checked.service
-        if service is None or any(_taken(service, listener) for listener in listeners):
+        if service is None or any(_clash(service, earlier) for earlier in listening):
             continue
-        if service.transport == "tcp" and not _is_named(service):
-            listeners.append(service.listener)
+        if service.transport == "tcp":
+            listening.append(service)
         yield checked.entry, service
 
 
-def _taken(service: XinetdService, listener: Listener) -> bool:
-    """Whether another listener has the address, as far as that is known of one with a name."""
-    everywhere = listener.wildcard and listener.family == "dual"
-    return collide(service.listener, listener) and (everywhere or not _is_named(service))
+def _clash(one: XinetdService, other: XinetdService) -> bool:
+    """Whether the kernel refuses both addresses at once. What address a name stands for is not known here."""
+    known = _is_everywhere(one) or _is_everywhere(other) or not (_is_named(one) or _is_named(other))
+    return known and collide(one.listener, other.listener)
+
+
+def _is_everywhere(service: XinetdService) -> bool:
+    return not _is_named(service) and service.listener.wildcard and service.listener.family == "dual"
 
 
 def _is_named(service: XinetdService) -> bool:
