@@ -166,6 +166,13 @@ def test_a_list_of_those_that_are_enabled_takes_wrong_values_too(tmp_path: Path)
     assert [entry.id for entry in read(tmp_path, text)] == ["echo"]
 
 
+def test_nothing_is_read_behind_what_disables_an_entry(tmp_path: Path) -> None:
+    """Neither a list of those that are enabled makes it one, nor does a mistake behind it reach beyond it."""
+    off = service(f"disable = yes\n{STREAM}\n-b", "off")
+    text = f"defaults\n{{\nenabled = off echo\n}}\n{off}{service(STREAM)}"
+    assert [entry.id for entry in read(tmp_path, text)] == ["echo"]
+
+
 def test_two_at_one_address(tmp_path: Path) -> None:
     """Of what is bound, the duplicate of an earlier one goes; else the kernel says who is first. UDP may be shared."""
     bound = [service(f"{STREAM}\nbind = {address}", name) for address, name in (("127.1", "a"), ("127.0.0.1", "b"))]
