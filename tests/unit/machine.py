@@ -9,6 +9,7 @@ import os
 import subprocess
 import typing as t
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Host, Result
 
@@ -20,7 +21,10 @@ class _Machine:
         )
         return Result(done.returncode, done.stdout, done.stderr)
 
+    def read(self, path: str) -> str | None:
+        return Path(path).read_text(errors="surrogateescape") if Path(path).is_file() else None
+
 
 def machine() -> Host:
-    """A host that runs commands."""
+    """A host that runs commands and has files."""
     return t.cast("Host", _Machine())

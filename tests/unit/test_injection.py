@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import File
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._offline import render_offline
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import BANNERS
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._xinetd_config import parse
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._xinetd_config import Include, parse
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers import BASE
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import InvalidDeclaration
@@ -138,7 +138,7 @@ def unit_structure(text: str) -> t.Any:
 def entries_structure(text: str) -> t.Any:
     """Entries of xinetd, each attribute with the number of its values, and whatever else stands there."""
     return [
-        entry if isinstance(entry, str) else [(name, len(values)) for name, values in entry.attributes.items()]
+        entry if isinstance(entry, Include) else [(name, len(values)) for name, values in entry.attributes.items()]
         for entry in parse(text)
     ]
 

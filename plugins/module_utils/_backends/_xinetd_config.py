@@ -6,12 +6,21 @@ entries."""
 
 from __future__ import annotations
 
+import posixpath
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import File, Host
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xinetd_files import ENTRIES
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xinetd_grammar import (
+    Entry,
+    Include,
+    fold,
+    items,
+    parse,
+    plain,
+    take_all,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 
 CONFIG = "/etc/xinetd.conf"
@@ -32,12 +41,6 @@ $1 == "server" { $0 = "server = /bin/sh" }
 $1 == "disable" { $0 = "disable = no" }
 { print > copy }
 """
-# The host's own defaults go along: where they are wrong, xinetd ends as soon as it reads them.
-_DEFAULTS = r"""
-tolower($1) == "defaults" { inside = 1 }
-inside { print }
-inside && $1 == "}" { exit }
-"""
 _CHECK = r"""
 xinetd=$1 copy=$2 defaults=$3
 shift 3
@@ -45,7 +48,7 @@ to=$(mktemp -d) || exit 1
 trap 'rm -rf "$to"' EXIT
 cd "$to" && mkdir entries || exit 1
 [ $# -eq 0 ] || awk -v to="$to" "$copy" "$@" || exit 1
-{ awk "$defaults" /etc/xinetd.conf; echo "includedir $to/entries"; } >config
+printf '%sincludedir %s\n' "$defaults" "$to/entries" >config
 # xinetd closes every descriptor that it might have, one after the other.
 ulimit -n 4096 2>/dev/null
 "$xinetd" -dontfork -f "$to/config" -filelog log -pidfile pid </dev/null >/dev/null &
@@ -68,15 +71,27 @@ _STARTED = re.compile(r"Started working: (?P<number>\d+) available service")
 _UNBOUND = re.compile(r"Service \S+ failed to start and is deactivated")
 _HARMLESS = ("NOTICE", "INFO", "DEBUG")
 
-# Files below ENTRIES that have a ``defaults`` entry.
-_FIND_DEFAULTS = ("grep", "-Rlsiw", "^[[:space:]]*defaults", ENTRIES)
+# What others have in directories. Names with a dot or with a tilde at their end are not read by xinetd.
+_OTHERS = """
+for folder in "$@"; do
+    for file in "$folder"/*; do
+        case ${file##*/} in
+        *.* | *~ | superserver-*) ;;
+        *) [ ! -f "$file" ] || awk 1 "$file" ;;
+        esac
+    done
+done
+"""
+# Files below directories that may have a ``defaults`` entry.
+_FILE = re.compile(r".*/[^/.]*[^/.~]", re.DOTALL)
+_FIND_DEFAULTS = ("grep", "-Rlsiw", "^[[:space:]]*defaults")
 
 
 def check_entries(root: str, files: Sequence[File], platform: Platform, host: Host) -> list[str]:
     """What xinetd says of entries staged below ``root``, and of the host's defaults; an empty list when it takes
     all."""
     staged = [file for file in files if file.path.startswith(f"{ENTRIES}/")]
-    argv = ["/bin/sh", "-c", _CHECK, "sh", platform.program("xinetd"), _COPY, _DEFAULTS]
+    argv = ["/bin/sh", "-c", _CHECK, "sh", platform.program("xinetd"), _COPY, _defaults(host)]
     result = host.run([*argv, *(root + file.path for file in staged)], check=False)
     return judge(result.out, sum(file.content.count("\nservice ") for file in staged), result.err)
 
@@ -104,28 +119,65 @@ def judge(log: str, wanted: int, error: str = "") -> list[str]:
     return problems
 
 
+def _defaults(host: Host) -> str:
+    """The host's own defaults: where they are wrong, xinetd ends as soon as it reads them."""
+    lines = [
+        f"\t{given.name} {given.operator} {' '.join(given.values)}\n"
+        for _path, text in _own_files(host)
+        for given in _read(text)[0].given
+    ]
+    return "".join(["defaults\n{\n", *lines, "}\n"]) if lines else ""
+
+
 def config_problem(host: Host) -> str:
     """What keeps the collection's entries from being served as they are written; empty when nothing does."""
-    text = host.read(CONFIG)
-    if text is None:
+    files = _own_files(host)
+    if not files:
         return f"{CONFIG} does not exist"
-    if not re.search(rf"^\s*includedir\s+{ENTRIES}/?\s*$", text, re.MULTILINE | re.IGNORECASE):
+    if ENTRIES not in _directories(files):
         return f'{CONFIG} has no line "includedir {ENTRIES}", so that entries there are not read'
-    found = {name for entry in _entries(text) if entry.head == ["defaults"] for name in entry.attributes}
-    if found & INTRUSIVE:
-        return (
-            f"the defaults entry of {CONFIG} sets {', '.join(sorted(found & INTRUSIVE))}, which would change the "
-            "collection's services too; set it in those entries that need it"
-        )
+    for path, text in files:
+        found = INTRUSIVE & _read(text)[0].attributes.keys()
+        if found:
+            return (
+                f"the defaults entry of {path} sets {', '.join(sorted(found))}, which would change the "
+                "collection's services too; set it in those entries that need it"
+            )
     return ""
+
+
+def _own_files(host: Host) -> list[tuple[str, str]]:
+    """CONFIG and the files that it includes by their names, with what they have."""
+    found: dict[str, str] = {}
+    waiting = [CONFIG]
+    while waiting:
+        path = waiting.pop()
+        text = host.read(path) if path not in found else None
+        if text is not None:
+            found[path] = text
+            waiting += [plain(each.target) for each in _read(text)[1] if each.keyword == "include"]
+    return list(found.items())
+
+
+def _directories(files: Sequence[tuple[str, str]]) -> list[str]:
+    lines = [each for _path, text in files for each in _read(text)[1] if each.keyword == "includedir"]
+    return list(dict.fromkeys(plain(each.target) for each in lines))
+
+
+def _read(text: str) -> tuple[Entry, list[Include]]:
+    """The defaults of a file, and what it includes."""
+    defaults = Entry("")
+    found = list(items(text, defaults, take_all))
+    return defaults, [each for each in found if isinstance(each, Include)]
 
 
 def defaults_elsewhere(host: Host) -> str:
     """The same for ``defaults`` entries beside that of CONFIG: xinetd applies each to all services that it reads later,
     and a wrong value in any of them ends it."""
-    found = host.run(_FIND_DEFAULTS, check=False).out.split("\n")
+    directories = _directories(_own_files(host))
+    found = host.run([*_FIND_DEFAULTS, *directories], check=False).out.split("\n") if directories else []
     # Other files are not read.
-    files = sorted(path for path in found if re.fullmatch(rf"{ENTRIES}/[^/.]*[^/.~]", path))
+    files = sorted(path for path in found if _FILE.fullmatch(path) and posixpath.dirname(path) in directories)
     if not files:
         return ""
     return (
@@ -133,33 +185,13 @@ def defaults_elsewhere(host: Host) -> str:
     )
 
 
+def other_services(host: Host) -> list[str]:
+    """The services that xinetd has and that are not the collection's."""
+    files = _own_files(host)
+    included = host.run(["/bin/sh", "-c", _OTHERS, "sh", *_directories(files)], check=False).out
+    return [name for text in (*(text for _path, text in files), included) for name in enabled_services(text)]
+
+
 def enabled_services(text: str) -> list[str]:
     """The names of the services that the text of configuration files enables."""
-    return [
-        entry.head[1]
-        for entry in _entries(text)
-        if entry.head[0] == "service" and entry.attributes.get("disable") != ["yes"]
-    ]
-
-
-@dataclass
-class _Entry:
-    """The words of an entry's first line, and its attributes' values by name, in lower case."""
-
-    head: list[str]
-    attributes: dict[str, list[str]] = field(default_factory=dict)
-
-
-def _entries(text: str) -> Iterator[_Entry]:
-    entry: _Entry | None = None
-    for line in text.split("\n"):
-        words = line.lower().split()
-        if not words or words[0].startswith("#"):
-            continue
-        if words[0] in ("service", "defaults") and entry is None:
-            entry = _Entry(words)
-        elif words == ["}"] and entry:
-            yield entry
-            entry = None
-        elif entry:
-            entry.attributes.setdefault(words[0], words[2:])
+    return [fold(entry.name) for entry in parse(text) if isinstance(entry, Entry) and entry.name and not entry.dropped]

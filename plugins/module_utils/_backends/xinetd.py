@@ -22,7 +22,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xi
     check_entries,
     config_problem,
     defaults_elsewhere,
-    enabled_services,
+    other_services,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xinetd_files import (
     DROP_IN,
@@ -40,16 +40,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_proble
 LINES = 20
 # How long what a handler has said may take to be in its log, in seconds.
 WRITTEN = 0.5
-
-# Names with a dot or with a tilde at their end are not read by xinetd.
-_OTHERS = """
-for file in /etc/xinetd.conf /etc/xinetd.d/*; do
-    case $file in
-    /etc/xinetd.d/*.* | *~ | /etc/xinetd.d/superserver-*) ;;
-    *) awk 1 "$file" ;;
-    esac
-done
-"""
 
 
 class Xinetd:
@@ -175,5 +165,4 @@ class Xinetd:
 
 def _serves_others(host: Host) -> bool:
     """Whether xinetd has services that are not the collection's."""
-    text = host.run(["/bin/sh", "-c", _OTHERS], check=False).out
-    return bool(enabled_services(text)) or daemon.serves_inetd(host)
+    return bool(other_services(host)) or daemon.serves_inetd(host)

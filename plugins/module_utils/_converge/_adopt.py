@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import typing as t
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -51,7 +51,7 @@ _NOTHING_WANTED = "no declared service wants its listeners any more"
 def plan_takeover(
     names: Sequence[str],
     recorded: Mapping[str, Mapping[str, t.Any]],
-    own: Container[str],
+    own: Collection[str],
     declared: Sequence[Listener],
     live: Live,
     init: str,
@@ -80,7 +80,7 @@ def plan_takeover(
     return replace(takeover.finished(problems), strangers=strangers)
 
 
-def _look(names: Sequence[str], own: Container[str], init: str, host: LocalHost) -> dict[str, Foreign]:
+def _look(names: Sequence[str], own: Collection[str], init: str, host: LocalHost) -> dict[str, Foreign]:
     units = [name for name in names if is_unit(name)]
     services = look_at_services([name for name in names if not is_unit(name)], own)
     if init == "systemd":

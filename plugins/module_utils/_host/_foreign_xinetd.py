@@ -10,19 +10,19 @@ the file is what it was, byte for byte.
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Iterable
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._files import Seen
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._foreign import Foreign, claim
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._foreign import Foreign
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._xinetd_config import (
     Entry,
     XinetdService,
-    enabled,
-    literal_address,
     parse,
     read_entries,
     read_inetd_services,
     service_from,
+    started,
+    wanted,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
 
@@ -30,23 +30,22 @@ CONFIG = "/etc/xinetd.conf"
 INETD_CONFIG = "/etc/inetd.conf"
 
 _DISABLED = "\tdisable = yes"
-_KINDS = {"tcp": "stream", "udp": "datagram"}
 
 
-def foreign_entries(own: Container[str], config: str = CONFIG) -> tuple[list[Entry], Entry]:
-    """Every entry of a file that is not one of ``own``, and the defaults."""
+def foreign_entries(own: Collection[str], config: str = CONFIG) -> tuple[list[Entry], Entry]:
+    """Every entry of a file that is not one of ``own``, by whatever path, and the defaults."""
     entries, defaults = read_entries(config)
-    return [entry for entry in entries if entry.path not in own], defaults
+    ours = set(map(os.path.realpath, own))
+    return [entry for entry in entries if os.path.realpath(entry.path) not in ours], defaults
 
 
-def foreign_services(own: Container[str], config: str = CONFIG) -> list[XinetdService]:
+def foreign_services(own: Collection[str], config: str = CONFIG) -> list[XinetdService]:
     """What xinetd serves for others."""
     entries, defaults = foreign_entries(own, config)
-    found = [service_from(entry, defaults) for entry in entries if enabled(entry, defaults)]
-    return [service for service in found if service]
+    return [service for _entry, service in started(entries, defaults)]
 
 
-def look_at_services(names: Iterable[str], own: Container[str], config: str = CONFIG) -> dict[str, Foreign]:
+def look_at_services(names: Iterable[str], own: Collection[str], config: str = CONFIG) -> dict[str, Foreign]:
     """Each of the services, which are known by their ids, and by their names where no id is so."""
     entries, defaults = foreign_entries(own, config)
     return {name: _look(name, _chosen(name, entries), defaults) for name in names}
@@ -59,7 +58,8 @@ def _chosen(name: str, entries: list[Entry]) -> list[Entry]:
 def _look(name: str, chosen: list[Entry], defaults: Entry) -> Foreign:
     if not chosen:
         return Foreign(name, "xinetd", problem=_absent(name))
-    active = [entry for entry in chosen if enabled(entry, defaults)]
+    # What is wrong with an entry now may be right the next time that xinetd reads it.
+    active = [entry for entry in chosen if wanted(entry, defaults)]
     services = [service for service in (service_from(entry, defaults) for entry in chosen) if service]
     return Foreign(
         name,
@@ -82,8 +82,7 @@ def _absent(name: str) -> str:
 
 def claim_of(service: XinetdService) -> Listener:
     """What a service listens on, as far as its entry tells."""
-    address = literal_address(service.bind)
-    return claim(service.transport, service.family, address, service.port, _KINDS.get(service.transport, "stream"))
+    return service.listener
 
 
 def marks(name: str) -> tuple[str, str]:
@@ -96,7 +95,7 @@ def switched_off(text: str, name: str) -> str:
     entries = [item for item in parse(text) if isinstance(item, Entry) and item.name]
     lines = text.split("\n")
     for entry in reversed(_chosen(name, entries)):
-        if entry.one("disable").lower() != "yes":
+        if not entry.dropped:
             lines[entry.brace + 1 : entry.brace + 1] = marks(name)
     return "\n".join(lines)
 

@@ -21,6 +21,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xi
     defaults_elsewhere,
     enabled_services,
     judge,
+    other_services,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd import Xinetd
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
@@ -76,12 +77,11 @@ def defaults(*lines: str, include: str = "includedir /etc/xinetd.d") -> str:
 class Configured:
     """A host with a configuration of xinetd."""
 
-    def __init__(self, text: str | None) -> None:
-        self.text = text
+    def __init__(self, text: str | None, **more: str) -> None:
+        self.files = {CONFIG: text, **{f"/etc/{name}": content for name, content in more.items()}}
 
     def read(self, path: str) -> str | None:
-        assert path == CONFIG
-        return self.text
+        return self.files[path]
 
 
 @pytest.mark.parametrize(
@@ -107,11 +107,57 @@ def test_configuration_of_the_host(text: str | None, gist: str) -> None:
     assert bool(problem) == bool(gist)
 
 
+@pytest.mark.parametrize(
+    ("more", "gist"),
+    [
+        ("includedir /etc//xinetd.d/.\ninclude /etc/more", ""),
+        (defaults("cps = 1 1"), ""),
+        (defaults("only_from ="), "the defaults entry of /etc/more sets only_from"),
+        ("service a\n{\nnonsense\nincludedir /etc/xinetd.d\n}\n", "has no line"),
+    ],
+)
+def test_configuration_in_a_file_that_is_included(more: str, gist: str) -> None:
+    problem = config_problem(t.cast(Host, Configured("include etc/more\n", more=more)))
+    assert gist in problem
+    assert bool(problem) == bool(gist)
+
+
+def test_an_assignment_that_does_not_count_changes_nothing() -> None:
+    text = defaults("only_from= 192.0.2.1") + defaults("banner = a b")
+    assert "sets" not in config_problem(t.cast(Host, Configured(text)))
+
+
+class Folders:
+    """This machine with a configuration of its own."""
+
+    def __init__(self, **files: str) -> None:
+        self.files = files
+
+    def read(self, path: str) -> str | None:
+        return self.files.get(path.rpartition("/")[2] if path != CONFIG else "main")
+
+    def run(self, argv: Sequence[str], check: bool = True, environment: Mapping[str, str] | None = None) -> Result:
+        return machine().run(argv, check)
+
+
+def test_services_of_others_wherever_they_are(tmp_path: Path) -> None:
+    for name in ("one", "two.rpmsave", "three~", "superserver-own", "off"):
+        disabled = "yes" if name == "off" else "no"
+        (tmp_path / name).write_text(f"service {name}\n{{\ndisable = {disabled}\n}}")
+    (tmp_path / "directory").mkdir()
+    main = f"include /etc/more\nincludedir {tmp_path}/\nincludedir /nonexistent\n"
+    host = Folders(main=main, more="service more\n{\n}\n")
+    assert other_services(t.cast(Host, host)) == ["more", "one"]
+
+
 class Searched:
     """A host where a search finds these files."""
 
     def __init__(self, *found: str) -> None:
         self.found = found
+
+    def read(self, path: str) -> str | None:
+        return defaults() if path == CONFIG else None
 
     def run(self, argv: Sequence[str], check: bool = True, environment: Mapping[str, str] | None = None) -> Result:
         return Result(0 if self.found else 1, "".join(f"{path}\n" for path in self.found), "")
@@ -222,10 +268,11 @@ def test_what_is_checked(tmp_path: Path) -> None:
         assert kept in text
 
 
-class Noting:
+class Noting(Folders):
     """Takes commands and does nothing about them."""
 
-    def __init__(self) -> None:
+    def __init__(self, **files: str) -> None:
+        super().__init__(**files)
         self.commands: list[Sequence[str]] = []
 
     def run(self, argv: Sequence[str], check: bool = True, environment: Mapping[str, str] | None = None) -> Result:
@@ -240,3 +287,10 @@ def test_check_is_one_command_for_any_number_of_services() -> None:
         found = check_entries("/stage", XINETD.render(every, Platform()), Platform(), t.cast(Host, host))
         assert len(host.commands) == 1
         assert bool(found) == bool(count)
+
+
+def test_defaults_of_the_host_are_judged_with_the_entries() -> None:
+    main = defaults("cps =1 1", "# no", include="include /etc/more")
+    host = Noting(main=main, more=defaults("umask = 9"))
+    check_entries("/stage", [], Platform(), t.cast(Host, host))
+    assert host.commands[0][-1] == "defaults\n{\n\tcps = 1 1\n\tumask = 9\n}\n"

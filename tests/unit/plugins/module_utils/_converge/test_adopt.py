@@ -160,7 +160,8 @@ def test_names_that_are_repeated_or_programs(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_two_services_in_one_file_that_is_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    body = "{\n\ttype = UNLISTED\n\tsocket_type = stream\n\tport = %d\n}\n"
+    needed = "\twait = no\n\tuser = root\n\tserver = /bin/sh\n"
+    body = f"{{\n\ttype = UNLISTED\n\tsocket_type = stream\n\tport = %d\n{needed}}}\n"
     target = tmp_path / "target"
     target.write_text(f"service one\n{body % 7}service two\n{body % 8}")
     config = tmp_path / "xinetd.conf"

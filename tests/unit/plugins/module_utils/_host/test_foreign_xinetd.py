@@ -16,7 +16,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host import 
 
 
 def entry(name: str, port: int, *more: str) -> str:
-    lines = ["type = UNLISTED", "socket_type = stream", f"port = {port}", "disable = no", *more]
+    needed = ("wait = no", "user = root", "server = /bin/sh")
+    lines = ["type = UNLISTED", "socket_type = stream", f"port = {port}", "disable = no", *needed, *more]
     return "".join([f"service {name}\n", "{\n", *(f"\t{line}\n" for line in lines), "}\n"])
 
 
@@ -100,3 +101,15 @@ def test_what_is_not_there_or_not_of_others(tmp_path: Path, config: str, name: s
     assert not found.exists
     assert "is no service of xinetd" in found.problem
     assert [service.id for service in foreign.foreign_services(own, config)] == ["alone", "echo-stream", "echo-other"]
+
+
+def test_own_files_by_another_path(tmp_path: Path, config: str) -> None:
+    (tmp_path / "other").symlink_to("d")
+    Path(config).write_text(f"includedir {tmp_path}/other\n")
+    own = {f"{tmp_path}/d/superserver-ours"}
+    assert [entry.id for entry in foreign.foreign_entries(own, config)[0]] == ["echo-stream", "echo-other", "off"]
+
+
+def test_what_cannot_be_started_now_is_switched_off_too(config: str) -> None:
+    Path(config).write_text(entry("echo", 7).replace("/bin/sh", "/nonexistent"))
+    assert foreign.look_at_services(["echo"], (), config)["echo"].entries == (config,)

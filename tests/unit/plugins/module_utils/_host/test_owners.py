@@ -97,12 +97,16 @@ def test_nobody_can_tell_for_which_service_a_keeper_keeps_something(start: Start
     assert (owner.kind, owner.name, owner.program) == ("s6", "", "s6-fdholderd")
 
 
+# What each of the services here has besides.
+REST = "type = UNLISTED\nbind = 127.0.0.1\nwait = yes\nuser = root\nserver = /bin/sh"
+
+
 def test_an_xinetd_service_by_its_configuration(start: Start, tmp_path: Path) -> None:
     config = tmp_path / "xinetd.conf"
     pid, port = start("xinetd", SERVER, "-stayalive", "-f", str(config))
     config.write_text(
-        f"service first\n{{\ntype = UNLISTED\nprotocol = tcp\nport = {port}\nbind = 127.0.0.1\nid = mine\n}}\n"
-        f"service other\n{{\ntype = UNLISTED\nprotocol = udp\nport = {port}\nbind = 127.0.0.1\n}}\n"
+        f"service first\n{{\nid = mine\nprotocol = tcp\nport = {port}\n{REST}\n}}\n"
+        f"service other\n{{\nprotocol = udp\nport = {port}\n{REST}\n}}\n"
     )
     assert owner_at(port) == Owner("xinetd", "mine", pid, "xinetd")
     config.write_text("")
@@ -112,7 +116,7 @@ def test_an_xinetd_service_by_its_configuration(start: Start, tmp_path: Path) ->
 def test_xinetd_comes_before_the_server_that_it_started(start: Start, tmp_path: Path) -> None:
     config = tmp_path / "xinetd.conf"
     pid, port = start("xinetd", PARENT, "-f", str(config))
-    config.write_text(f"service wait\n{{\ntype = UNLISTED\nprotocol = tcp\nport = {port}\nbind = 127.0.0.1\n}}\n")
+    config.write_text(f"service wait\n{{\nprotocol = tcp\nport = {port}\n{REST}\n}}\n")
     assert owner_at(port) == Owner("xinetd", "wait", pid, "xinetd")
 
 

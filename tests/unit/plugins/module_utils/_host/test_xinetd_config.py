@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,9 @@ def service(body: str, name: str = "echo") -> str:
     return f"service {name}\n{{\n{body}\n}}\n"
 
 
-STREAM = "type = UNLISTED\nsocket_type = stream\nport = 7"
+# What every service needs besides.
+REST = "wait = no\nuser = root\nserver = /bin/sh"
+STREAM = f"type = UNLISTED\nsocket_type = stream\nport = 7\n{REST}"
 
 
 def read(tmp_path: Path, text: str) -> list[XinetdService]:
@@ -32,19 +35,32 @@ def read(tmp_path: Path, text: str) -> list[XinetdService]:
     [
         (STREAM, ("echo", "tcp", 7, "", "any")),
         (f"{STREAM}\nid = echo-stream", ("echo-stream", "tcp", 7, "", "any")),
-        ("socket_type = dgram\nport = 69", ("echo", "udp", 69, "", "any")),
-        ("protocol = udp\nport = 69", ("echo", "udp", 69, "", "any")),
+        (f"type = UNLISTED\nsocket_type = dgram\nport = 69\n{REST}", ("echo", "udp", 69, "", "any")),
+        (f"type = UNLISTED\nprotocol = udp\nport = 69\n{REST}", ("echo", "udp", 69, "", "any")),
         (f"{STREAM}\nbind = 127.0.0.1", ("echo", "tcp", 7, "127.0.0.1", "any")),
         (f"{STREAM}\ninterface = ::1", ("echo", "tcp", 7, "::1", "any")),
         (f"{STREAM}\nflags = IPv4 NODELAY", ("echo", "tcp", 7, "", "ipv4")),
-        (f"{STREAM}\nflags = IPv6", ("echo", "tcp", 7, "", "ipv6")),
-        (f"{STREAM}\nFLAGS = ipv4 IPV6", ("echo", "tcp", 7, "", "ipv6")),
+        (f"{STREAM}\nflags = IPv6", ("echo", "tcp", 7, "", "any")),
+        (f"{STREAM}\nFLAGS = ipv4 IPV6", ("echo", "tcp", 7, "", "any")),
+        (f"{STREAM}\nflags = IPv6\nv6only = no", ("echo", "tcp", 7, "", "ipv6")),
+        (f"{STREAM}\nflags = IPv4\nbind = ::1", ("echo", "tcp", 7, "", "ipv4")),
+        (f"{STREAM}\nbind = 127.0.0.9\ninterface = ::1", ("echo", "tcp", 7, "127.0.0.9", "any")),
+        (f"{STREAM}\nbind = name.example\nbind = ::1", ("echo", "tcp", 7, "name.example", "any")),
+        (f"nice = high\n{STREAM}\ndisable = no", ("echo", "tcp", 7, "", "any")),
+        (f"{STREAM}\ndisable += yes", ("echo", "tcp", 7, "", "any")),
+        (f"{STREAM}\ndisable = no\ndisable = yes", ("echo", "tcp", 7, "", "any")),
+        (
+            f"type = UNLISTED WRONG\n{STREAM.replace('type = UNLISTED', '')}\ndisable = no",
+            ("echo", "tcp", 7, "", "any"),
+        ),
+        ("type = INTERNAL\nsocket_type = stream\nwait = no", ("echo", "tcp", 7, "", "any")),
+        (f"protocol = mptcp\n{STREAM}", ("echo", "tcp", 7, "", "any")),
         (f"# port = 8\n{STREAM}\nport = 9", ("echo", "tcp", 7, "", "any")),
         (f"{STREAM}\nserver_args = x # y\ndisable = no", ("echo", "tcp", 7, "", "any")),
         (f"{STREAM}\nid = one\u2028word", ("one\u2028word", "tcp", 7, "", "any")),
         (f"{STREAM}\nid = two words", ("echo", "tcp", 7, "", "any")),
-        ("socket_type = stream\nprotocol = tcp", ("echo", "tcp", 7, "", "any")),
-        ("type =UNLISTED\nsocket_type =stream\nport =7\ndisable =no", ("echo", "tcp", 7, "", "any")),
+        (f"socket_type = stream\nprotocol = tcp\n{REST}", ("echo", "tcp", 7, "", "any")),
+        (STREAM.replace("= ", "=") + "\ndisable =no", ("echo", "tcp", 7, "", "any")),
         (f"port =\nport = 1 2\nport += 9\n{STREAM}", ("echo", "tcp", 7, "", "any")),
         ("\v" + STREAM.replace(" =", "\f="), ("echo", "tcp", 7, "", "any")),
     ],
@@ -61,11 +77,24 @@ def test_one_service(tmp_path: Path, body: str, expected: tuple[object, ...]) ->
         service(f"{STREAM}\ndisable = yes"),
         service(f"{STREAM}\nDISABLE = YES"),
         service(f"{STREAM}\nwait= no"),
-        service("type = UNLISTED\nsocket_type = stream\nport = 7 # seven"),
-        service("type = TCPMUX UNLISTED\nsocket_type = stream\nport = 7"),
-        service("type = RPC UNLISTED\nsocket_type = stream\nport = 7"),
-        service("type = UNLISTED\nport = 7"),
-        service("socket_type = stream", name="no-such-name"),
+        service(f"nice\n = 5\n{STREAM}"),
+        service(STREAM.replace("= 7", "= 7 # seven")),
+        service(STREAM.replace("UNLISTED", "TCPMUX UNLISTED")),
+        service(STREAM.replace("UNLISTED", "RPC UNLISTED")),
+        service(f"type = UNLISTED\nport = 7\n{REST}"),
+        service(f"socket_type = stream\n{REST}", name="no-such-name"),
+        *(service(STREAM.replace(f"{line}\n", "") + "\n") for line in REST.split("\n")[:2]),
+        service(f"socket_type = stream\nport = 8\n{REST}"),
+        service(f"{STREAM}\nnice = high"),
+        service(f"{STREAM}\ndisable = no\nnice = high\ndisable = no"),
+        service(f"{STREAM}\nuser = no-such-user\ndisable = perhaps"),
+        service(STREAM.replace("/bin/sh", "/nonexistent")),
+        service(f"{STREAM}\nredirect = 127.0.0.1 80\nflags = NAMEINARGS"),
+        service(STREAM.replace("stream", "seqpacket")),
+        f"defaults\n{{\ndisabled = ECHO\n}}\n{service(STREAM)}",
+        f"defaults\n{{\ninstances = many\n}}\n{service(STREAM)}",
+        f"{service(STREAM)}defaults\n{{\nlog_on_success = TRAFFIC\n}}\n",
+        f"defaults\n{{\nenabled =\n}}\n{service(STREAM)}",
         f"service echo {{\n{STREAM}\n}}\n",
         f"service echo\n{STREAM}\n{{\n}}\n",
         f"service echo\n{{\n{STREAM}\n",
@@ -79,21 +108,79 @@ def test_what_does_not_listen(tmp_path: Path, text: str) -> None:
 
 
 def test_defaults_bind_what_is_not_bound_itself(tmp_path: Path) -> None:
-    defaults = "defaults\n{\nbind = 127.0.0.9\ndisabled = a b\ndisabled -= b\n}\n"
+    defaults = "defaults\n{\nbind = 127.0.0.9\ninterface = 127.0.0.10\n}\n"
     found = read(tmp_path, service(STREAM, "b") + service(f"{STREAM}\nbind = ::1", "c") + defaults)
     assert [(entry.id, entry.bind) for entry in found] == [("b", "127.0.0.9"), ("c", "::1")]
+
+
+def at(port: int, name: str) -> str:
+    return service(STREAM.replace("= 7", f"= {port}"), name)
 
 
 def test_included_files(tmp_path: Path) -> None:
     folder = tmp_path / "xinetd.d"
     folder.mkdir()
-    for name in ("b", "a", "saved~", "a.rpmsave"):
-        (folder / name).write_text(service(STREAM, name.strip("~").replace(".", "-")))
+    for port, name in enumerate(("b", "a", "B", "saved~", "a.rpmsave"), 1):
+        (folder / name).write_text(at(port, name.strip("~").replace(".", "-")))
     (folder / "directory").mkdir()
     single = tmp_path / "single.conf"
-    single.write_text(service(STREAM, "single") + f"include {tmp_path}/xinetd.conf\n")
+    single.write_text(at(9, "single") + f"include {tmp_path}/xinetd.conf\n")
     found = read(tmp_path, f"includedir {folder}\nINCLUDE {single}\ninclude {tmp_path}/none\nincludedir /no/such\n")
-    assert [entry.id for entry in found] == ["a", "b", "single"]
+    assert [entry.id for entry in found] == ["B", "a", "b", "single"]
+
+
+def test_a_file_that_is_included_twice_is_read_twice(tmp_path: Path) -> None:
+    (tmp_path / "more").write_text(service(STREAM, "more"))
+    (tmp_path / "xinetd.conf").write_text(f"include {tmp_path}/more\n" * 2)
+    assert [entry.name for entry in xinetd.read_entries(str(tmp_path / "xinetd.conf"))[0]] == ["more", "more"]
+
+
+def test_a_fifo_keeps_nobody_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    assert [entry.id for entry in read(tmp_path, f"include {tmp_path}/fifo\n{service(STREAM)}")] == ["echo"]
+
+
+def test_defaults_grow_from_file_to_file(tmp_path: Path) -> None:
+    """Only one entry of each file counts, lists grow with every operator, and the first of other values stays."""
+    (tmp_path / "more").write_text("defaults\n{\ndisabled = two\nbind = 127.0.0.2\n}\n")
+    first = "defaults\n{\ndisabled = one\nbind = 127.0.0.1\n}\n"
+    second = "defaults\n{\ndisabled = three\n}\ndefaults\n{\ndisabled -= four\n}\n"
+    names = ("one", "two", "three", "four")
+    services = "".join(at(port, name) for port, name in enumerate(names, 1))
+    found = read(tmp_path, f"{first}include {tmp_path}/more\n{second}{services}")
+    assert [(entry.id, entry.bind) for entry in found] == [("three", "127.0.0.1"), ("four", "127.0.0.1")]
+    found = read(tmp_path, f"defaults\n{{\ndisabled = one two\ndisabled -= two four\n}}\n{services}")
+    assert [entry.id for entry in found] == ["three"]
+
+
+def test_entries_have_copies_of_what_stands_before_them(tmp_path: Path) -> None:
+    defaults = "defaults\n{\nonly_from = 192.0.2.1\n}\n"
+    added = service(f"{STREAM}\nonly_from += 192.0.2.2", "added")
+    (tmp_path / "xinetd.conf").write_text(service(STREAM, "before") + defaults + service(STREAM, "after") + added)
+    entries, _defaults = xinetd.read_entries(str(tmp_path / "xinetd.conf"))
+    assert [sorted(entry.many("only_from")) for entry in entries] == [[], ["192.0.2.1"], ["192.0.2.1", "192.0.2.2"]]
+
+
+def test_a_list_of_those_that_are_enabled_takes_wrong_values_too(tmp_path: Path) -> None:
+    text = f"defaults\n{{\nenabled = ECHO\n}}\n{service(STREAM + chr(10) + 'nice = high')}{at(8, 'other')}"
+    assert [entry.id for entry in read(tmp_path, text)] == ["echo"]
+
+
+def test_nothing_is_read_behind_what_disables_an_entry(tmp_path: Path) -> None:
+    """Neither a list of those that are enabled makes it one, nor does a mistake behind it reach beyond it."""
+    off = service(f"disable = yes\n{STREAM}\n-b", "off")
+    text = f"defaults\n{{\nenabled = off echo\n}}\n{off}{service(STREAM)}"
+    assert [entry.id for entry in read(tmp_path, text)] == ["echo"]
+
+
+def test_two_at_one_address(tmp_path: Path) -> None:
+    """Of what is bound, the duplicate of an earlier one goes; else the kernel says who is first. UDP may be shared."""
+    bound = [service(f"{STREAM}\nbind = {address}", name) for address, name in (("127.1", "a"), ("127.0.0.1", "b"))]
+    assert [entry.id for entry in read(tmp_path, "".join([*bound, service(STREAM, "c")]))] == ["a"]
+    assert [entry.id for entry in read(tmp_path, "".join([service(STREAM, "c"), *bound]))] == ["c"]
+    datagrams = STREAM.replace("stream", "dgram")
+    found = read(tmp_path, service(STREAM) + service(datagrams, "a") + service(datagrams, "b"))
+    assert [entry.id for entry in found] == ["echo", "a", "b"]
 
 
 def test_no_configuration_at_all(tmp_path: Path) -> None:
@@ -162,3 +249,9 @@ def test_a_directory_with_a_slash_at_its_end_gives_the_same_paths(tmp_path: Path
     config.write_text(f"includedir {tmp_path}//d/\n")
     entries, _ = xinetd.read_entries(str(config))
     assert [entry.path for entry in entries] == [str(tmp_path / "d" / "echo")]
+
+
+def test_a_word_alone_takes_the_end_of_the_next_line_with_it(tmp_path: Path) -> None:
+    """As in the second line of arguments after a backslash: the entry goes, and the head of the one behind it."""
+    text = service(f"{STREAM}\n-b") + service(STREAM, "second") + service(STREAM, "third")
+    assert [found.id for found in read(tmp_path, text)] == ["third"]
