@@ -38,11 +38,11 @@ def objections(held_by: Mapping[Owner, Sequence[Holder]], own: Container[str], h
 
 def _objection(owner: Owner, held_by: Sequence[Holder], found: Foreign | None) -> str:
     if owner.program in _INETD:
-        return f"comment its line out in {INETD_CONFIG} and have {owner.program} read that again"
+        return f"comment its line in {INETD_CONFIG} out and have {owner.program} read that again"
     if not owner.name:
         return _GENERAL
     if owner.kind == "s6":
-        return f"bring that down by hand (s6-svc -d {owner.name})"
+        return f"{_GENERAL} by hand (s6-svc -d {owner.name})"
     if found is None:
         return _of_program(owner)
     if owner.kind == "xinetd":
@@ -71,4 +71,4 @@ def _of_unit(owner: Owner, held_by: Sequence[Holder], found: Foreign) -> str:
 def _of_program(owner: Owner) -> str:
     """What nothing that can be named has started."""
     words = str(origin(owner.pid)) if owner.pid else ""
-    return f"it is {words}; {remedy(owner.pid)}" if words else _GENERAL
+    return f"{_GENERAL}: it is {words}, so {remedy(owner.pid)}" if words else _GENERAL

@@ -145,6 +145,7 @@ class _Bounds:
         for unit in self._members:
             starting = self._outside(unit, STARTING)
             starting += [_BUS] if self._survey.state(unit).one("BusName") else []
+            starting = [] if self._survey.state(unit).one("LoadState") == "masked" else starting
             if starting and not self._unmaskable(unit):
                 masked.append(unit)
             elif starting:

@@ -159,8 +159,8 @@ def test_programs_of_a_users_manager(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("owner", "words"),
     [
-        (Owner("systemd", "inetd.service", 5, "inetd"), "comment its line out in /etc/inetd.conf"),
-        (Owner("s6", "/run/service/a", 5, "s6-tcpserverd"), "bring that down by hand (s6-svc -d /run/service/a)"),
+        (Owner("systemd", "inetd.service", 5, "inetd"), "comment its line in /etc/inetd.conf out"),
+        (Owner("s6", "/run/service/a", 5, "s6-tcpserverd"), "stop and disable that by hand (s6-svc -d /run/service/a)"),
         (Owner("xinetd", "", 5, "xinetd"), "stop and disable that"),
         (Owner("program", "nc", 0, "nc"), "stop and disable that"),
     ],

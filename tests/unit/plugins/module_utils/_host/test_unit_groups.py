@@ -128,6 +128,17 @@ def test_what_starts_it_without_a_link_finds_it_masked(folder: Path, kind: str) 
     )
 
 
+def test_a_mask_that_is_there_is_enough(folder: Path) -> None:
+    (folder / "a.service").symlink_to("/dev/null")
+    states = (
+        shown("a.socket", listen=[SEVEN], Triggers="a.service"),
+        shown("a.service", "inactive", "masked", LoadState="masked", WantedBy="web.service", TriggeredBy="a.socket"),
+        shown("web.service"),
+    )
+    found = look(["a.socket"], *states)["a.socket"]
+    assert (found.masks, found.obstacles) == ((), ())
+
+
 def test_a_bus_name_starts_it_as_well(folder: Path) -> None:
     state = shown("a.service", BusName="org.example.A")
     assert look(["a.service"], state)["a.service"].masks == (f"{folder}/a.service",)
