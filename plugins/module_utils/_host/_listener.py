@@ -38,11 +38,12 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoi
 )
 
 Row = t.Dict[str, t.Any]
-Objections = t.Callable[[t.Mapping[Owner, t.Sequence[Holder]]], t.Mapping[Owner, str]]
 
 _LOOPBACK = {"ipv4": ("127.0.0.1",), "ipv6": ("::1",), "dual": ("127.0.0.1", "::1")}
 _CLIENT_OPTIONS = ("connect", "send", "expect", "refuse")
 _ANYTHING = re.compile(b"")
+# Why owners cannot be taken over, by what holds their sockets.
+Objections = t.Callable[[t.Mapping[Owner, t.Sequence[Holder]]], t.Mapping[Owner, str]]
 
 
 @dataclass(frozen=True)
