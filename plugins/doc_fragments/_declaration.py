@@ -74,11 +74,17 @@ options:
       - Services that others made and whose listeners are taken over, each by the id of an xinetd service (its name
         where it has no id), or by the name of a systemd unit that ends in C(.socket) or C(.service).
       - What is named is switched off while a declared service, in whatever O(services) state, wants one of its
-        listeners. It is switched on again, exactly as it was, when none does any more.
+        listeners. It is switched on again, exactly as it was, when none does any more. Units that a unit starts, and
+        sockets, paths and timers that start it, go with it; other units that are tied to it have to be named as well.
       - A name that the host does not know, or that holds no listener of a declared service, is refused,
         and so is to leave out the name while a declared service still wants what was taken over.
+      - Where the declared service would let in clients that the other one keeps out, the name is refused, unless the
+        entry is a mapping of C(name) and C(without), a list of what may get lost. That is what the configuration calls
+        it, as C(only_from), C(no_access), C(access_times), C(instances), C(per_source), C(cps), C(max_load) and
+        C(libwrap) of xinetd, C(IPAddressDeny), C(MaxConnections), C(MaxConnectionsPerSource), C(BindToDevice),
+        C(SocketMode) and C(libwrap) of units, and C(address), C(family) and C(interface) of what it listens on.
     type: list
-    elements: str
+    elements: raw
     default: []
   s6_bin_dir:
     description:

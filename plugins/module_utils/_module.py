@@ -81,7 +81,7 @@ def declaration_options() -> dict[str, t.Any]:
         "on_unsupported": {"type": "str", "choices": ["fail", "warn"], "default": "fail"},
         "guard": {"type": "str", "choices": ["auto", "always", "never"], "default": "auto"},
         "policy": {"type": "raw"},
-        "adopt": {"type": "list", "elements": "str", "default": []},
+        "adopt": {"type": "list", "elements": "raw", "default": []},
         "s6_bin_dir": {"type": "str", "default": ""},
         "s6_rc": {
             "type": "dict",

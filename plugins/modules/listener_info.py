@@ -126,13 +126,21 @@ listeners:
           description: Unit, xinetd service, service directory or program. Empty where it is not known.
           type: str
           sample: echo.socket
+        objection:
+          description:
+            - Why the owner cannot be named in O(ondemand.superserver.services#module:adopt), and what can be done
+              instead. Empty where it can. A service of systemd can where its main process holds the socket.
+          type: str
+          sample: ""
 """
 
 import os
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._adoptable import objections
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._listener import inventory
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 
 
 def main() -> None:
@@ -149,8 +157,12 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    host = LocalHost(module)
     listeners = inventory(
-        lambda argv: module.run_command(list(argv)), module.params["transport"], module.params["owner"]
+        host.run_plain,
+        module.params["transport"],
+        module.params["owner"],
+        lambda owners: objections(owners, (), host),
     )
     module.exit_json(changed=False, listeners=listeners)
 

@@ -142,6 +142,18 @@ EXAMPLES = r"""
         user: root
     adopt: [check_mk, check-mk-agent.socket]
 
+- name: Take it over from an entry that lets in one monitoring server only, and have everybody let in
+  ondemand.superserver.services:
+    services:
+      - name: agent
+        listen:
+          - tcp: "6556"
+        exec: [/usr/bin/check_mk_agent]
+        user: root
+    adopt:
+      - name: check_mk
+        without: [only_from]
+
 - name: Remove every service that this collection made
   ondemand.superserver.services:
     services: []
@@ -220,6 +232,11 @@ adopted:
       description: Why.
       type: str
       sample: /etc/xinetd.d/check_mk enables it
+    units:
+      description: Further units that go with it, because they start it or are started by it.
+      type: list
+      elements: str
+      sample: [check-mk-agent.service]
 confirm:
   description: Set where the change had to be confirmed.
   returned: when it had to be confirmed

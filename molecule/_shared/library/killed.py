@@ -226,7 +226,7 @@ def main() -> None:
             "first": {"type": "int", "default": 0},
             "stride": {"type": "int", "default": 1},
             "s6_bin_dir": {"type": "str", "default": ""},
-            "adopt": {"type": "list", "elements": "str", "default": []},
+            "adopt": {"type": "list", "elements": "raw", "default": []},
             # As when the power fails, at this step; and only the look at what answers after the next boot.
             "power_failure": {"type": "int"},
             "boot": {"type": "int"},

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import os
 import typing as t
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._adoption import (
@@ -23,7 +23,13 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._ad
     adoption_from_json,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import Live
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._loosening import losses
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._others import Others
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._wishes import (
+    VARIABLE,
+    Wish,
+    wishes_of,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files, _foreign_xinetd
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._files import Seen
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._foreign import Foreign
@@ -38,43 +44,49 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host._foreig
     look_at_services,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._owners import owners
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._origin import not_its_own, serves
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._owners import Holder, holders, owners
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import listening
+from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener, collide
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import Problem
 
-VARIABLE = "superserver_adopt"
 _NO_UNITS = "is a unit, and systemd does not run on this host"
 _NOTHING_WANTED = "no declared service wants its listeners any more"
 
 
 def plan_takeover(
-    names: Sequence[str],
+    adopt: Sequence[t.Any],
     recorded: Mapping[str, Mapping[str, t.Any]],
     own: Collection[str],
     declared: Sequence[Listener],
     live: Live,
     init: str,
     host: LocalHost,
+    services: Sequence[Service] = (),
 ) -> Takeover:
     """Decide about everything that is named, or was. ``own`` are the files of this collection, ``declared`` what its
     services are to listen on."""
     records = {name: adoption_from_json(value) for name, value in recorded.items()}
+    wishes, wrong = wishes_of(adopt)
     strangers = foreign_services(own)
-    if not (names or records):
+    if not (wishes or records or wrong):
         return Takeover(strangers=strangers)
-    found = _look([*dict.fromkeys((*names, *records))], own, init, host)
-    holdings = _holdings(found.values(), host) if any(each.in_force for each in found.values()) else {}
-    takeover = _Draft(declared, holdings, records.values())
+    wished = {wish.name: wish for wish in wishes}
+    found = _look([*dict.fromkeys((*wished, *records))], own, init, host)
+    holdings = _holdings(found.values(), host) if any(each.in_force for each in found.values()) else Holdings()
+    takeover = _Draft(found, declared, services, holdings, records)
     for name, foreign in sorted(found.items()):
-        takeover.decide(foreign, records.get(name), name in names)
-    takeover.warn_of(rivals(own, host) if init == "systemd" else {}, names)
-    takeover.warn_of({each.id: (_foreign_xinetd.claim_of(each),) for each in strangers}, names)
+        takeover.decide(foreign, wished.get(name))
+    known = {*wished, *(unit for each in found.values() for unit in each.members)}
+    takeover.warn_of(rivals(own, host) if init == "systemd" else {}, known)
+    takeover.warn_of({each.id: (_foreign_xinetd.claim_of(each),) for each in strangers}, known)
     problems = [
-        *_repeated(names),
+        *wrong,
         *(
-            Problem(_place(name, names), f'"{name}" {_kind_problem(name, live) or text}')
-            for name, text in takeover.problems.items()
+            Problem(wished[name].path if name in wished else VARIABLE, f'"{name}" {text}')
+            for name, texts in takeover.problems.items()
+            for text in ([_kind_problem(name, live)] if _kind_problem(name, live) else texts)
         ),
     ]
     return replace(takeover.finished(problems), strangers=strangers)
@@ -88,29 +100,28 @@ def _look(names: Sequence[str], own: Collection[str], init: str, host: LocalHost
     return {**services, **{name: Foreign(name, "systemd", problem=_NO_UNITS) for name in units}}
 
 
-def _holdings(found: Iterable[Foreign], host: LocalHost) -> dict[tuple[str, str], list[Listener]]:
-    """What each owner has open now, by one look at every socket."""
+@dataclass(frozen=True)
+class Holdings:
+    """What each owner has open now, and the processes that it has it by."""
+
+    listeners: Mapping[tuple[str, str], Sequence[Listener]] = field(default_factory=dict)
+    holders: Mapping[tuple[str, str], Sequence[Holder]] = field(default_factory=dict)
+
+
+def _holdings(found: Iterable[Foreign], host: LocalHost) -> Holdings:
+    """By one look at every socket."""
     wanted = {owner for foreign in found for owner in foreign.owners}
     sockets = listening()
-    known = owners(sockets, host.run_plain)
-    holdings: dict[tuple[str, str], list[Listener]] = {}
+    held = holders(socket.inode for socket in sockets)
+    known = owners(sockets, host.run_plain, held)
+    listeners: dict[tuple[str, str], list[Listener]] = {}
+    processes: dict[tuple[str, str], list[Holder]] = {}
     for socket in sockets:
         owner = known.get(socket.inode)
         if owner and (owner.kind, owner.name) in wanted:
-            holdings.setdefault((owner.kind, owner.name), []).append(socket.listener)
-    return holdings
-
-
-def _place(name: str, names: Sequence[str]) -> str:
-    return f"{VARIABLE}[{names.index(name)}]" if name in names else VARIABLE
-
-
-def _repeated(names: Sequence[str]) -> list[Problem]:
-    return [
-        Problem(f"{VARIABLE}[{index}]", f'"{name}" is there already; name it once')
-        for index, name in enumerate(names)
-        if name in names[:index]
-    ]
+            listeners.setdefault((owner.kind, owner.name), []).append(socket.listener)
+            processes.setdefault((owner.kind, owner.name), []).extend(held.get(socket.inode, ()))
+    return Holdings(listeners, processes)
 
 
 def _kind_problem(name: str, live: Live) -> str:
@@ -131,14 +142,19 @@ class _Draft:
 
     def __init__(
         self,
+        found: Mapping[str, Foreign],
         declared: Sequence[Listener],
-        holdings: Mapping[tuple[str, str], Sequence[Listener]],
-        records: Iterable[Adoption],
+        services: Sequence[Service],
+        holdings: Holdings,
+        records: Mapping[str, Adoption],
     ) -> None:
+        self._found = found
         self._declared = declared
+        self._services = services
         self._holdings = holdings
+        self._recorded = records
         # Links that files have taken the place of.
-        self._replaced = {path: seen for record in records for path, seen in record.before.items() if seen}
+        self._replaced = {path: seen for record in records.values() for path, seen in record.before.items() if seen}
         self._steps: list[Step] = []
         self._now: dict[str, Seen | None] = {}
         self._then: dict[str, Seen | None] = {}
@@ -146,40 +162,86 @@ class _Draft:
         self._records: dict[str, Adoption] = {}
         self._adopted: set[tuple[str, str]] = set()
         self._warnings: list[str] = []
-        self.problems: dict[str, str] = {}
+        self.problems: dict[str, list[str]] = {}
 
-    def decide(self, foreign: Foreign, record: Adoption | None, named: bool) -> None:
+    def decide(self, foreign: Foreign, wish: Wish | None) -> None:
         """What happens to one of them."""
+        record = self._recorded.get(foreign.name)
         kept = record if record and not record.given_back else None
-        held = [listener for owner in sorted(foreign.owners) for listener in self._holdings.get(owner, ())]
-        wanted = self._wanted([*held, *foreign.claims, *(record.claims if record else ())])
-        if not named:
+        held = self._held(foreign)
+        wanted = self._wanted(self._reasons(foreign))
+        if wish is None:
             if kept and wanted and foreign.exists:
-                self.problems[foreign.name] = (
-                    "has been taken over for a service that is still declared; name it, or remove that service"
+                self._refuse(
+                    foreign, "has been taken over for a service that is still declared; name it, or remove that service"
                 )
             elif kept:
                 self._give_back(foreign, kept, f"not named in {VARIABLE} any more")
             return
         if record is None and foreign.problem:
-            self.problems[foreign.name] = foreign.problem
-        elif wanted and foreign.in_force and not foreign.problem:
-            self._adopt(foreign, kept, held)
+            self._refuse(foreign, foreign.problem)
         elif wanted and foreign.in_force:
-            self.problems[foreign.name] = foreign.problem
+            objections = list(self._objections(foreign, wish, kept, held))
+            if objections:
+                self._refuse(foreign, *objections)
+            else:
+                self._adopt(foreign, kept, held)
         elif kept and not wanted:
             self._give_back(foreign, kept, _NOTHING_WANTED)
             self._records[foreign.name] = replace(kept, before={}, running=(), given_back=True)
         elif foreign.in_force and record is None:
-            self.problems[foreign.name] = (
+            self._refuse(
+                foreign,
                 f"is in nobody's way: it holds no listener of a declared service, but {_list(held) or 'none'}; "
-                "leave it out"
+                "leave it out",
             )
         else:
             self._note(foreign, "none")
             self._adopted |= foreign.owners if kept else set()
             if record:
                 self._records[foreign.name] = record
+
+    def _refuse(self, foreign: Foreign, *texts: str) -> None:
+        self.problems[foreign.name] = list(texts)
+
+    def _held(self, foreign: Foreign) -> list[Listener]:
+        return [each for owner in sorted(foreign.owners) for each in self._holdings.listeners.get(owner, ())]
+
+    def _reasons(self, foreign: Foreign) -> list[Listener]:
+        """The listeners that one is taken over for: its own, and those of the others that it belongs to."""
+        found: list[Listener] = []
+        for name in (foreign.name, *sorted(foreign.companions)):
+            record = self._recorded.get(name)
+            found += [*self._held(self._found[name]), *self._found[name].claims, *(record.claims if record else ())]
+        return found
+
+    def _objections(
+        self, foreign: Foreign, wish: Wish, kept: Adoption | None, held: Sequence[Listener]
+    ) -> Iterator[str]:
+        """What speaks against taking one over."""
+        if foreign.problem:
+            yield foreign.problem
+            return
+        yield from foreign.obstacles
+        yield from self._bystander(foreign)
+        if kept is None:
+            lost = losses(foreign, held, self._services, any(_takes_ipv6(each) for each in self._declared))
+            words = sorted({each.word for each in lost} | wish.without)
+            for each in lost:
+                if each.word not in wish.without:
+                    yield (
+                        f'{each.text} ({each.word}), and "{each.service}" does not: {each.remedy}, or say that this '
+                        f"is wanted: {{name: {foreign.name}, without: [{', '.join(words)}]}}"
+                    )
+
+    def _bystander(self, foreign: Foreign) -> Iterator[str]:
+        """A service may have started programs that are not its own: jobs, sessions, containers."""
+        for owner in sorted(foreign.owners):
+            processes = self._holdings.holders.get(owner, ())
+            wanted = self._wanted(self._holdings.listeners.get(owner, ()))
+            main = foreign.mains.get(owner[1])
+            if wanted and main is not None and not serves(main, [process.pid for process in processes], lenient=True):
+                yield not_its_own(owner[1], main, processes[0])
 
     def finished(self, problems: Sequence[Problem]) -> Takeover:
         """All of it."""
@@ -198,7 +260,7 @@ class _Draft:
         return any(collide(one, other) for one in listeners for other in self._declared)
 
     def _note(self, foreign: Foreign, action: str, reason: str = "") -> None:
-        self._steps.append(Step(foreign.name, foreign.kind, action, reason))
+        self._steps.append(Step(foreign.name, foreign.kind, action, reason, foreign.members))
 
     def _seen(self, path: str) -> Seen | None:
         """What is at a path, with what was decided before."""
@@ -218,12 +280,12 @@ class _Draft:
                 before[path] = self._replaced[path]
         for path, link in foreign.links.items():
             before[path], self._then[path], self._now[path] = link, None, link
-        if foreign.mask:
-            before[foreign.mask], self._now[foreign.mask], self._then[foreign.mask] = None, None, MASK
+        for mask in foreign.masks:
+            before[mask], self._now[mask], self._then[mask] = None, None, MASK
         self._records[foreign.name] = Adoption(
             foreign.kind,
             _union(kept.held if kept else (), held),
-            _union(kept.claims if kept else (), (*held, *foreign.claims)),
+            _union(kept.claims if kept else (), self._reasons(foreign)),
             before,
             _union(kept.running if kept else (), foreign.running),
         )
@@ -231,14 +293,14 @@ class _Draft:
         self._add(
             stop=foreign.running,
             failed=(*foreign.running, *foreign.failed),
-            masks=(foreign.mask,) if foreign.mask else (),
+            masks=foreign.masks,
             owners=foreign.owners,
             closing=tuple(held),
         )
         self._note(foreign, "repair" if kept else "adopt", foreign.in_force)
         self._warn(foreign, bool(kept), held)
 
-    def warn_of(self, rivals: Mapping[str, Sequence[Listener]], names: Sequence[str]) -> None:
+    def warn_of(self, rivals: Mapping[str, Sequence[Listener]], names: Collection[str]) -> None:
         """Services of others that do not hold what this collection wants, but may before it does after a boot."""
         for name, claims in rivals.items():
             wanted = [listener for listener in claims if self._wanted([listener])]
@@ -297,6 +359,10 @@ class _Draft:
 def _behind(path: str, link: Seen) -> Seen | None:
     """What a link that is or was at a path leads to."""
     return _files.look(os.path.realpath(os.path.join(os.path.dirname(path), os.fsdecode(link.content))))
+
+
+def _takes_ipv6(listener: Listener) -> bool:
+    return listener.family in ("dual", "ipv6")
 
 
 def _union(one: Iterable[t.Any], other: Iterable[t.Any]) -> tuple[t.Any, ...]:

@@ -67,12 +67,13 @@ def adoption_from_json(value: Mapping[str, t.Any]) -> Adoption:
 
 @dataclass(frozen=True)
 class Step:
-    """What happens to one of them: ``none``, ``adopt``, ``repair`` or ``give back``, and why."""
+    """What happens to one of them: ``none``, ``adopt``, ``repair`` or ``give back``, and why. ``units`` go with it."""
 
     name: str
     kind: str
     action: str
     reason: str = ""
+    units: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -118,9 +119,9 @@ class Takeover:
             if then is not None and path not in self.others.masks:
                 _files.restore(path, then)
 
-    def rows(self) -> list[dict[str, str]]:
+    def rows(self) -> list[dict[str, t.Any]]:
         """The steps for a result."""
-        return [asdict(step) for step in self.steps]
+        return [{**asdict(step), "units": list(step.units)} for step in self.steps]
 
     def diff(self) -> list[dict[str, str]]:
         """One entry for each file."""

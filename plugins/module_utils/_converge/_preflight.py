@@ -21,6 +21,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._pr
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import Live
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import Manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._paths import path_problems
+from ansible_collections.ondemand.superserver.plugins.module_utils._host import _adoptable
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._certificates import (
     certificates_problem,
     expiry,
@@ -29,6 +30,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host._certif
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._files import Seen
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._foreign_units import is_unit as may_listen
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._owners import Owner, holders
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._paths import objection_to_reading
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._reach import anybody_may_read
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import Socket
@@ -232,6 +234,8 @@ def _ours(text: str | None) -> bool:
 
 
 Standing = t.Callable[[Socket, t.Tuple[str, str]], t.Optional[bool]]
+# Why owners of sockets cannot be taken over, and what can be done then; empty where one can.
+Objections = t.Callable[[t.Mapping[Owner, Socket]], t.Mapping[Owner, str]]
 
 
 def holder_problems(
@@ -241,25 +245,30 @@ def holder_problems(
     backends: Mapping[str, Backend],
     platform: Platform,
     standing: Standing = lambda _socket, _owner: None,
+    objections: Objections = lambda _owners: {},
 ) -> list[Problem]:
     """Endpoints that somebody else holds. What this collection's own services hold, they will let go of. ``standing``
-    knows of some sockets that they will be let go of, or that they will not."""
+    knows of some sockets that they will be let go of, or that they will not; ``objections`` which of their owners
+    should not be offered to be taken over."""
     possession = _Possession(have, live, backends, platform, standing)
-    problems = []
+    taken = []
     for service in services:
         if not service.enabled:
             continue
         for index, listener in enumerate(service.listeners(platform.ipv6)):
             foreign = [socket for socket in live.colliding(listener) if not possession.holds(socket, service)]
             if foreign:
-                problems.append(
-                    Problem(
-                        f"{service.path('listen')}[{index}]",
-                        f"{listener} cannot be bound: {foreign[0]} is held by {live.holder(foreign[0])}, which is not "
-                        f"of this collection; {_way_out(*live.owner(foreign[0]))}",
-                    )
-                )
-    return problems
+                taken.append((f"{service.path('listen')}[{index}]", listener, foreign[0]))
+    owners = {live.owners[socket.inode]: socket for _path, _listener, socket in taken if socket.inode in live.owners}
+    objected = objections(owners)
+    return [
+        Problem(
+            path,
+            f"{listener} cannot be bound: {socket} is held by {live.holder(socket)}, which is not of this collection; "
+            f"{_way_out(live.owners.get(socket.inode), objected)}",
+        )
+        for path, listener, socket in taken
+    ]
 
 
 @dataclass(frozen=True)
@@ -293,8 +302,20 @@ class _Possession:
         return any(collide(listener, socket.listener) for listener in service.listeners(self.platform.ipv6))
 
 
-def _way_out(kind: str, name: str) -> str:
+def _way_out(owner: Owner | None, objected: Mapping[Owner, str]) -> str:
     """What can be done about the owner of a socket."""
-    if name and (kind == "xinetd" or (kind == "systemd" and may_listen(name))):
-        return f'name "{name}" in superserver_adopt to have it taken over, or choose another port'
-    return "stop and disable that, or choose another port"
+    objection = objected.get(owner, "") if owner else ""
+    nameable = owner and (owner.kind == "xinetd" or (owner.kind == "systemd" and may_listen(owner.name)))
+    if owner and owner.name and nameable and not objection:
+        return f'name "{owner.name}" in superserver_adopt to have it taken over, or choose another port'
+    return f"{objection or 'stop and disable that'}, or choose another port"
+
+
+def objections_on(host: LocalHost, own: t.Collection[str]) -> Objections:
+    """What speaks against offering owners on this host. ``own`` are files of this collection."""
+
+    def objections(owners: Mapping[Owner, Socket]) -> Mapping[Owner, str]:
+        held = holders(socket.inode for socket in owners.values())
+        return _adoptable.objections({owner: held[socket.inode] for owner, socket in owners.items()}, own, host)
+
+    return objections

@@ -74,7 +74,7 @@ class Request:
     installed: Sequence[str] = ()
     makes_account: bool = False
     installs_nftables: bool = False
-    adopt: Sequence[str] = ()
+    adopt: Sequence[t.Any] = ()
     check: bool = False
     confirm: str = "never"
     confirm_timeout: int = 0
@@ -173,7 +173,7 @@ def read(request: Request, host: LocalHost) -> Picture:
         {name: reason for name, reason in missing.items() if reason},
         warnings,
         Findings(),
-        plan_takeover(request.adopt, manifest.adopted, paths, listeners, live, platform.init, host),
+        plan_takeover(request.adopt, manifest.adopted, paths, listeners, live, platform.init, host, services),
     )
     # Rules that are not in their file yet are not in the kernel either.
     written = guarded and not missing["guard"] and not any(file.path == RULES for file in picture.dirty)
@@ -232,8 +232,15 @@ def _preflight_all(picture: Picture, request: Request, host: LocalHost) -> list[
     absent += _preflight.daemon_problems(picture.want.values(), picture.platform, host)
     files = [file for file in picture.files if file.service not in taken]
     problems += _preflight.file_problems(picture.want, files, picture.seen, picture.manifest)
+    own = {file.path for file in picture.files} | set(picture.manifest.files)
     problems += _preflight.holder_problems(
-        picture.want.values(), picture.have, picture.live, BACKENDS, picture.platform, picture.takeover.standing
+        picture.want.values(),
+        picture.have,
+        picture.live,
+        BACKENDS,
+        picture.platform,
+        picture.takeover.standing,
+        _preflight.objections_on(host, own),
     )
     problems += picture.takeover.problems
     disturbed, disturbing = _disturbances(picture, host)

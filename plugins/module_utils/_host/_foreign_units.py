@@ -20,6 +20,23 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host._foreig
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._places import placed
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._systemd_sockets import listens_of
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._unit_groups import (
+    NAMEABLE,
+    Group,
+    accepts,
+    companions,
+    explore,
+    groups,
+    handler_of,
+    unmaskable,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._unit_restrictions import restrictions
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._unit_states import (
+    PROPERTIES,
+    State,
+    Survey,
+    states_of,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
 
 UNITS = "/etc/systemd/system"
@@ -27,29 +44,40 @@ UNITS = "/etc/systemd/system"
 FOLDERS = (UNITS, "/run/systemd/system")
 MASK = Seen("link", os.fsencode(os.devnull), 0o777, "root", "root")
 
-_NAME = re.compile(r"[A-Za-z0-9:_.\\@-]+\.(socket|service)")
+_NAME = re.compile(r"[A-Za-z0-9:_.\\@-]+\.(socket|service|path|timer)")
 _PULLS = (".wants", ".requires", ".upholds")
-_PROPERTIES = "Id,LoadState,ActiveState,UnitFileState,FragmentPath,Triggers,Listen"
+_SHOWN = "Id,UnitFileState,FragmentPath,Listen"
 # Not started by links, but by a program, or by another unit whenever that likes.
 _UNLINKED = ("static", "generated", "indirect")
-_RUNS = ("active", "activating", "reloading", "deactivating")
+_RUNTIME = "/run/"
+_BARRED = "cannot be masked, because {} comes before a mask; stop and disable it by hand"
 _TRANSPORTS = {"stream": "tcp", "datagram": "udp"}
 
 
 def is_unit(name: str) -> bool:
-    """Whether a name is that of a unit that may listen."""
-    return name.endswith((".socket", ".service"))
+    """Whether a name is that of a unit that may listen, or have another one listen."""
+    return name.endswith(NAMEABLE)
 
 
 def look_at_units(names: Sequence[str], own: Container[str], host: LocalHost) -> dict[str, Foreign]:
-    """Each of the units; two commands at the most, for any number of them."""
+    """Each of the units, with those that go with it: two commands for any number of them, and one more for each
+    further unit that one leads to over the others."""
     found = {name: _name_problem(name) for name in names}
     asked = [name for name, problem in found.items() if not problem]
-    states = _show(asked, host) if asked else {}
-    links = _links(asked)
-    units = {name: _unit(name, states.get(name, {}), links.get(name, {}), own) for name in asked}
+    survey = Survey(lambda units: show(units, host))
+    explore(asked, survey)
+    roots = {name: survey.name(name) for name in asked}
+    aliases = {alias: unit for unit in survey.units for alias in (unit, *survey.state(unit).names)}
+    links = _links(aliases) if asked else {}
+    joined = groups(set(roots.values()), survey, links, own, UNITS)
+    near = companions(joined)
+    units = {name: _unit(name, joined[root], survey, links, own) for name, root in roots.items()}
+    units = {
+        name: replace(unit, companions=frozenset(each for each in asked if roots[each] in near[roots[name]]))
+        for name, unit in units.items()
+    }
     units.update({name: Foreign(name, "systemd", problem=text) for name, text in found.items() if text})
-    return _with_triggered(units, states, host)
+    return units
 
 
 def _name_problem(name: str) -> str:
@@ -58,39 +86,38 @@ def _name_problem(name: str) -> str:
     return "is a template; name the instance of it that listens" if "@." in name else ""
 
 
-def _show(names: Sequence[str], host: LocalHost) -> dict[str, dict[str, list[str]]]:
+def show(names: Sequence[str], host: LocalHost) -> dict[str, State]:
     """The properties of each unit, by the name asked for: systemd answers in the order of the question."""
-    listing = host.run(["systemctl", "show", f"--property={_PROPERTIES}", "--", *names], check=False)
-    return dict(zip(names, (_properties(block) for block in listing.out.split("\n\n"))))
+    listing = host.run(["systemctl", "show", f"--property={PROPERTIES}", "--", *names], check=False)
+    return dict(zip(names, states_of(listing.out)))
 
 
-def _properties(block: str) -> dict[str, list[str]]:
-    values: dict[str, list[str]] = {}
-    for line in block.strip().splitlines():
-        key, _equals, value = line.partition("=")
-        values.setdefault(key, []).append(value)
-    return values
-
-
-def _one(state: Mapping[str, Sequence[str]], name: str) -> str:
-    return state.get(name, [""])[0]
-
-
-def _unit(name: str, state: Mapping[str, Sequence[str]], links: Mapping[str, Seen], own: Container[str]) -> Foreign:
-    unit, runs = _one(state, "Id") or name, _one(state, "ActiveState") in _RUNS
-    path = f"{UNITS}/{unit}"
-    static = _one(state, "UnitFileState") in _UNLINKED and not os.path.lexists(path)
+def _unit(
+    name: str, group: Group, survey: Survey, links: Mapping[str, Mapping[str, Seen]], own: Container[str]
+) -> Foreign:
+    states = {unit: survey.state(unit) for unit in group.members}
+    root = group.members[0]
+    static = states[root].one("UnitFileState") in _UNLINKED
+    barrier = unmaskable(root, states[root], UNITS) if static else ""
+    masked = dict.fromkeys((*([root] if static and not barrier else []), *group.masked))
+    handlers = {unit: survey.state(handler_of(unit)) for unit, state in states.items() if accepts(state)}
+    problems = {unit: _problem(unit, state, own, survey) for unit, state in states.items()}
+    alone = problems.pop(root)
     return Foreign(
         name,
         "systemd",
-        exists=_one(state, "LoadState") != "not-found",
-        problem=_problem(unit, state, runs, own),
-        owners=frozenset({("systemd", unit)}),
-        claims=_claims(state),
-        links=links,
-        mask=path if static else "",
-        running=(unit,) if runs else (),
-        failed=(unit,) if _one(state, "ActiveState") == "failed" else (),
+        exists=states[root].one("LoadState") != "not-found",
+        problem=alone or next((f"goes with {unit}, which {text}" for unit, text in problems.items() if text), ""),
+        owners=frozenset(("systemd", unit) for unit in states),
+        claims=tuple(listener for state in states.values() for listener in _claims(state.values)),
+        links={path: seen for unit in states for path, seen in links.get(unit, {}).items()},
+        masks=tuple(f"{UNITS}/{unit}" for unit in masked if states[unit].one("LoadState") != "masked"),
+        running=tuple(unit for unit, state in states.items() if state.runs),
+        failed=tuple(unit for unit, state in states.items() if state.one("ActiveState") == "failed"),
+        members=group.members[1:],
+        obstacles=(*group.obstacles, *([_BARRED.format(barrier)] if barrier.startswith(_RUNTIME) else [])),
+        mains={unit: state.main for unit, state in states.items() if unit.endswith(".service")},
+        restrictions=restrictions(states, handlers, {unit: _claims(state.values) for unit, state in states.items()}),
     )
 
 
@@ -107,61 +134,43 @@ def _transport(address: str, kind: str) -> str:
 
 def rivals(own: Container[str], host: LocalHost) -> dict[str, tuple[Listener, ...]]:
     """What socket units of others listen on that systemd starts at boot, by unit; one command."""
-    listing = host.run(["systemctl", "show", f"--property={_PROPERTIES}", "--", "*.socket"], check=False)
-    states = [_properties(block) for block in listing.out.split("\n\n")]
+    listing = host.run(["systemctl", "show", f"--property={_SHOWN}", "--", "*.socket"], check=False)
     return {
-        _one(state, "Id"): _claims(state)
-        for state in states
-        if _one(state, "UnitFileState") == "enabled" and _one(state, "FragmentPath") not in own
+        state.unit: _claims(state.values)
+        for state in states_of(listing.out)
+        if state.one("UnitFileState") == "enabled" and state.one("FragmentPath") not in own
     }
 
 
-def _problem(unit: str, state: Mapping[str, Sequence[str]], runs: bool, own: Container[str]) -> str:
-    load, path = _one(state, "LoadState"), _one(state, "FragmentPath")
+def _problem(unit: str, state: State, own: Container[str], survey: Survey) -> str:
+    load, path = state.one("LoadState"), state.one("FragmentPath")
     if path in own:
         return "is a unit of this collection"
     if load == "not-found" or not load:
         return "is no unit of this host"
-    if runs and load == "masked":
+    sessions = [each for each in state.many("TriggeredBy") if accepts(survey.state(each))]
+    if sessions:
+        return f"serves one connection of {sessions[0]}; name that"
+    if state.runs and load == "masked":
         return "is masked but runs, so that it could not be started again; stop it by hand"
-    if _one(state, "UnitFileState") == "transient" or (runs and not path):
+    if state.one("UnitFileState") == "transient" or (state.runs and not path):
         return "has no unit file, so that it could not be started again; stop it by hand"
     return ""
 
 
-def _with_triggered(
-    units: Mapping[str, Foreign], states: Mapping[str, Mapping[str, Sequence[str]]], host: LocalHost
-) -> dict[str, Foreign]:
-    """A daemon that a socket unit has started holds the socket as well."""
-    triggered = {name: _one(states.get(name, {}), "Triggers").split() for name in units}
-    every = sorted({unit for names in triggered.values() for unit in names if "@" not in unit})
-    running = {
-        name for name, state in (_show(every, host) if every else {}).items() if _one(state, "ActiveState") in _RUNS
-    }
-    return {
-        name: replace(
-            unit,
-            running=(*unit.running, *(each for each in triggered[name] if each in running)),
-            owners=unit.owners | {("systemd", each) for each in triggered[name]},
-        )
-        for name, unit in units.items()
-    }
-
-
-def _links(units: Sequence[str]) -> dict[str, dict[str, Seen]]:
-    """By unit, the links that enable it: those that have it started, and those that give it another name."""
+def _links(aliases: Mapping[str, str]) -> dict[str, dict[str, Seen]]:
+    """By unit, the links that enable it: those that have it started, and those that give it another name. ``aliases``
+    are the units' names, and whose each is."""
     found: dict[str, dict[str, Seen]] = {}
-    for folder in FOLDERS if units else ():
+    for folder in FOLDERS:
         for path in _every_link(folder):
             seen = _files.look(path)
             if seen is None or seen.kind != "link":
                 continue
-            names = {os.path.basename(path), os.path.basename(os.fsdecode(seen.content))}
+            name, target = os.path.basename(path), os.path.basename(os.fsdecode(seen.content))
+            units = {aliases[each] for each in (name, target) if each in aliases}
             # The unit's own file may be a link as well.
-            wanted = (
-                names & {*units} if os.path.dirname(path) != folder else names & {*units} - {os.path.basename(path)}
-            )
-            for unit in wanted:
+            for unit in units if os.path.dirname(path) != folder else units - {name}:
                 found.setdefault(unit, {})[path] = seen
     return found
 

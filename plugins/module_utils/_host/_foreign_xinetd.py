@@ -24,6 +24,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host._xinetd
     started,
     wanted,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._xinetd_restrictions import restrictions
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
 
 CONFIG = "/etc/xinetd.conf"
@@ -60,14 +61,20 @@ def _look(name: str, chosen: list[Entry], defaults: Entry) -> Foreign:
         return Foreign(name, "xinetd", problem=_absent(name))
     # What is wrong with an entry now may be right the next time that xinetd reads it.
     active = [entry for entry in chosen if wanted(entry, defaults)]
-    services = [service for service in (service_from(entry, defaults) for entry in chosen) if service]
+    services = [(entry, service) for entry in chosen for service in (service_from(entry, defaults),) if service]
     return Foreign(
         name,
         "xinetd",
         exists=True,
         owners=frozenset(("xinetd", entry.id) for entry in chosen),
-        claims=tuple(claim_of(service) for service in services),
+        claims=tuple(claim_of(service) for _entry, service in services),
         entries=tuple(dict.fromkeys(entry.path for entry in active)),
+        restrictions=tuple(
+            restriction
+            for entry, service in services
+            if wanted(entry, defaults)
+            for restriction in restrictions(entry, defaults, (claim_of(service),))
+        ),
     )
 
 

@@ -46,6 +46,8 @@ Way = t.Tuple[str, t.Optional[str]]
 LOOPBACK = {"ipv4": ("127.0.0.1",), "ipv6": ("::1",), "dual": ("127.0.0.1", "::1")}
 _CLIENT_OPTIONS = ("connect", "send", "expect", "refuse")
 _ANYTHING = re.compile(b"")
+# Why owners cannot be taken over, by what holds their sockets.
+Objections = t.Callable[[t.Mapping[Owner, t.Sequence[Holder]]], t.Mapping[Owner, str]]
 
 
 @dataclass(frozen=True)
@@ -146,18 +148,25 @@ def examine(assertion: Assertion, run: Run) -> Finding:
     return Finding(problem, rows, answer)
 
 
-def inventory(run: Run, transports: Iterable[str], kinds: Iterable[str]) -> list[Row]:
+def inventory(
+    run: Run, transports: Iterable[str], kinds: Iterable[str], objections: Objections = lambda _owners: {}
+) -> list[Row]:
     """Every socket that waits for clients, with the process that its owner holds it by.
 
-    ``transports`` and ``kinds`` (of owners) select; empty selects all.
+    ``transports`` and ``kinds`` (of owners) select; empty selects all. ``objections`` says why owners cannot be taken
+    over.
     """
     transports, kinds = set(transports) or set(TRANSPORTS), set(kinds)
     held = _survey([entry for entry in _sockets.listening() if entry.transport in transports], run)
+    chosen = [each for each in held if not kinds or (each.owner and each.owner.kind in kinds)]
+    objected = objections({each.owner: each.holders for each in chosen if each.owner})
     found = []
-    for each in held:
-        if not kinds or (each.owner and each.owner.kind in kinds):
-            holding = (holder for holder in each.holders if each.owner and holder.pid == each.owner.pid)
-            found.append(_row(each.entry, next(holding, None), each.owner))
+    for each in chosen:
+        holding = (holder for holder in each.holders if each.owner and holder.pid == each.owner.pid)
+        row = _row(each.entry, next(holding, None), each.owner)
+        if each.owner:
+            row["owner"]["objection"] = _text(os.fsencode(objected.get(each.owner, "")))
+        found.append(row)
     return found
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import typing as t
 from pathlib import Path
@@ -12,7 +13,10 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _adopt
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._adopt import plan_takeover
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._adopt import (
+    Holdings,
+    plan_takeover,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._adoption import (
     Adoption,
     Takeover,
@@ -22,11 +26,15 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._li
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._others import Others, others_from_json
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _foreign_xinetd
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._files import Seen, look
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._foreign import Foreign
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._foreign import Foreign, Restriction
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._foreign_units import MASK
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._owners import Owner
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._owners import Holder, Owner
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._restrictions import Filter
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._xinetd_config import read_entries
+from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
+from ansible_collections.ondemand.superserver.tests.unit.declarations import service
 
 SEVEN = Listener("tcp", "dual", "::", 7)
 EIGHT = Listener("tcp", "dual", "::", 8)
@@ -48,7 +56,9 @@ def plan(monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., Takeover]:
         found: Foreign, record: Adoption | None, named: bool = True, declared: t.Sequence[Listener] = (SEVEN,)
     ) -> Takeover:
         monkeypatch.setattr(_adopt, "_look", lambda *_arguments: {found.name: found})
-        monkeypatch.setattr(_adopt, "_holdings", lambda *_arguments: {OWNER: [SEVEN]} if found.running else {})
+        monkeypatch.setattr(
+            _adopt, "_holdings", lambda *_arguments: Holdings({OWNER: [SEVEN]} if found.running else {})
+        )
         monkeypatch.setattr(_adopt, "rivals", lambda *_arguments: {})
         monkeypatch.setattr(_adopt, "foreign_services", lambda *_arguments: [])
         records = {found.name: json.loads(json.dumps(record.to_json()))} if record else {}
@@ -140,7 +150,7 @@ def test_what_is_not_there_any_more_is_not_put_back(plan: t.Callable[..., Takeov
 def test_what_serves_elsewhere_too_is_told(plan: t.Callable[..., Takeover], monkeypatch: pytest.MonkeyPatch) -> None:
     takeover = plan(ON, KEPT)
     assert ["had been taken over and was in force again" in text for text in takeover.warnings] == [True]
-    monkeypatch.setattr(_adopt, "_holdings", lambda *_arguments: {OWNER: [SEVEN, EIGHT]})
+    monkeypatch.setattr(_adopt, "_holdings", lambda *_arguments: Holdings({OWNER: [SEVEN, EIGHT]}))
     monkeypatch.setattr(_adopt, "_look", lambda *_arguments: {"a.socket": ON})
     monkeypatch.setattr(_adopt, "rivals", lambda *_arguments: {"b.socket": (SEVEN,), "c.socket": (EIGHT,)})
     told = plan_takeover(["a.socket"], {}, (), [SEVEN], Live({}, {}), "systemd", t.cast(LocalHost, None)).warnings
@@ -172,7 +182,7 @@ def test_two_services_in_one_file_that_is_a_link(tmp_path: Path, monkeypatch: py
         return plan_takeover(names, records, (), declared, Live({}, {}), "s6", t.cast(LocalHost, None))
 
     monkeypatch.setattr(_foreign_xinetd, "read_entries", lambda _path: read_entries(path))
-    monkeypatch.setattr(_adopt, "_holdings", lambda *_arguments: {})
+    monkeypatch.setattr(_adopt, "_holdings", lambda *_arguments: Holdings())
     before = look(path)
     assert before is not None
     taken = planned(["one", "two"], {}, [SEVEN, EIGHT])
@@ -198,3 +208,113 @@ def test_the_way_back_is_the_other_way_round() -> None:
     assert (back.stop, back.start, back.closing, back.opening) == (("b.socket",), ("a.service",), (EIGHT,), (SEVEN,))
     assert back.xinetd
     assert not back.masks
+
+
+def planned(
+    monkeypatch: pytest.MonkeyPatch,
+    adopt: t.Sequence[t.Any],
+    found: t.Sequence[Foreign],
+    recorded: t.Mapping[str, Adoption] | None = None,
+    declared: t.Sequence[Listener] = (SEVEN,),
+    **more: t.Any,
+) -> Takeover:
+    """A plan for several; each unit that runs holds port 7 if it claims it."""
+    holdings = {("systemd", each.name): [*each.claims] for each in found if each.running}
+    holders = {owner: [Holder(99, "nc", "nc", "root")] for owner in holdings}
+    monkeypatch.setattr(_adopt, "_look", lambda *_arguments: {each.name: each for each in found})
+    monkeypatch.setattr(_adopt, "_holdings", lambda *_arguments: Holdings(holdings, holders))
+    monkeypatch.setattr(_adopt, "rivals", lambda *_arguments: more.pop("rivals", {}))
+    monkeypatch.setattr(_adopt, "foreign_services", lambda *_arguments: [])
+    records = {name: json.loads(json.dumps(record.to_json())) for name, record in (recorded or {}).items()}
+    host = t.cast(LocalHost, None)
+    services = more.pop("services", ())
+    return plan_takeover(adopt, records, (), declared, Live({}, {}), "systemd", host, services)
+
+
+def unit(name: str, *companions: str, claims: t.Sequence[Listener] = (), **more: t.Any) -> Foreign:
+    fields = {"owners": frozenset({("systemd", name)}), "running": (name,), **more}
+    return Foreign(name, "systemd", True, claims=tuple(claims), companions=frozenset(companions), **fields)
+
+
+def test_what_belongs_to_another_one_is_in_the_way_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when systemd does not show any more that they belong together, because they are masked."""
+    names = ["a.socket", "web.service"]
+    on = [unit("a.socket", "web.service", claims=[SEVEN]), unit("web.service", "a.socket")]
+    taken = planned(monkeypatch, names, on)
+    assert [(step.name, step.action) for step in taken.steps] == [("a.socket", "adopt"), ("web.service", "adopt")]
+    assert not taken.problems
+    records = {name: adoption_from_json(record) for name, record in taken.records.items()}
+    assert records["web.service"].held == ()
+    assert records["web.service"].running == ("web.service",)
+    off = [unit(name, running=()) for name in names]
+    assert planned(monkeypatch, names, off, records).empty
+    back = planned(monkeypatch, names, off, records, declared=[EIGHT])
+    assert [step.action for step in back.steps] == ["give back", "give back"]
+    assert set(back.others.start) == set(names)
+    (problem,) = planned(monkeypatch, ["web.service"], [unit("web.service")]).problems
+    assert "is in nobody's way" in problem.message
+
+
+def test_every_unit_that_goes_along_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    group = unit(
+        "a.socket",
+        claims=[SEVEN],
+        members=("a.service", "a.path"),
+        running=("a.socket", "a.service"),
+        masks=("/etc/systemd/system/a.service",),
+        links={WANTS: LINK},
+    )
+    taken = planned(monkeypatch, ["a.socket"], [group], rivals={"a.path": (SEVEN,)})
+    assert taken.rows()[0]["units"] == ["a.service", "a.path"]
+    assert taken.others.stop == ("a.socket", "a.service")
+    assert taken.files == {WANTS: (LINK, None), "/etc/systemd/system/a.service": (None, MASK)}
+    assert taken.warnings == []
+
+
+def test_what_has_to_be_named_as_well_is_told_where_something_is_to_be_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ('is tied to "web.service": one', 'is tied to "front.service": two')
+    on = unit("a.socket", claims=[SEVEN], obstacles=texts)
+    takeover = planned(monkeypatch, ["a.socket"], [on])
+    assert [(each.path, each.message) for each in takeover.problems] == [
+        ("superserver_adopt[0]", f'"a.socket" {text}') for text in texts
+    ]
+    assert takeover.empty
+    assert not takeover.files
+    off = unit("a.socket", claims=[SEVEN], obstacles=texts, running=())
+    assert not planned(monkeypatch, ["a.socket"], [off]).problems
+
+
+def test_a_service_that_has_only_started_the_holder_is_not_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    cron = unit("cron.service", claims=[SEVEN], mains={"cron.service": 1})
+    (problem,) = planned(monkeypatch, ["cron.service"], [cron]).problems
+    assert problem.message.startswith('"cron.service" is not what holds the port: its main process is ')
+    own = unit("a.service", claims=[SEVEN], mains={"a.service": 99})
+    assert not planned(monkeypatch, ["a.service"], [own]).problems
+
+
+TEN = Restriction("only_from", "lets in 10.0.0.0/8 only", "access", Filter(only=(ipaddress.ip_network("10.0.0.0/8"),)))
+FIVE = Restriction("instances", "serves 5 clients at a time", "max", 5)
+
+
+def test_what_would_be_open_to_more_clients_is_refused_unless_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = unit("a.socket", claims=[SEVEN], restrictions=(TEN, FIVE))
+    echo = service(listen=[{"tcp": "7"}])
+
+    def problems(adopt: t.Any, declared: Service, recorded: t.Mapping[str, Adoption] | None = None) -> list[str]:
+        takeover = planned(monkeypatch, [adopt], [found], recorded, services=[declared])
+        return [problem.message for problem in takeover.problems]
+
+    assert problems("a.socket", echo) == [
+        '"a.socket" lets in 10.0.0.0/8 only (only_from), and "echo" does not: declare access.allow or access.deny, or '
+        "say that this is wanted: {name: a.socket, without: [instances, only_from]}",
+        '"a.socket" serves 5 clients at a time (instances), and "echo" does not: declare connections.max, or say that '
+        "this is wanted: {name: a.socket, without: [instances, only_from]}",
+    ]
+    (left,) = problems({"name": "a.socket", "without": ["only_from"]}, echo)
+    assert "(instances)" in left
+    assert problems({"name": "a.socket", "without": ["only_from", "instances"]}, echo) == []
+    kept = service(listen=[{"tcp": "7"}], access={"allow": ["10.1.0.0/16"]}, connections={"max": 4})
+    assert problems("a.socket", kept) == []
+    # What is in force again after it was taken over is switched off again, whatever it restricts by now.
+    assert problems("a.socket", echo, {"a.socket": KEPT}) == []
+    assert len(problems("a.socket", echo, {"a.socket": RETURNED})) == 2

@@ -119,6 +119,25 @@ def test_the_way_out_is_told(kind: str, name: str, words: str) -> None:
     assert words in problem.message
 
 
+def test_what_must_not_be_taken_over_is_not_offered() -> None:
+    owner = Owner("systemd", "user@1000.service", 99, "nc")
+    live = Live({("tcp", 7): [SOCKET]}, {INODE: owner})
+    asked: list[t.Any] = []
+
+    def objections(owners: t.Mapping[Owner, Socket]) -> dict[Owner, str]:
+        asked.append(owners)
+        return dict.fromkeys(owners, "it is not that; end it")
+
+    declared = service(**ECHO)
+    others = service(name="other", listen=[{"tcp": "7", "family": "ipv4"}])
+    (one, _other) = holder_problems(
+        [declared, others], {}, live, BACKENDS, Platform(), lambda _socket, _owner: None, objections
+    )
+    assert "systemd unit user@1000.service (nc, pid 99)" in one.message
+    assert one.message.endswith("it is not that; end it, or choose another port")
+    assert asked == [{owner: SOCKET}]
+
+
 @pytest.mark.parametrize(
     ("adopted", "stranger", "ours"), [(True, True, True), (False, True, False), (False, False, True)]
 )

@@ -94,13 +94,13 @@ def test_a_daemon_that_a_socket_has_started_goes_with_it() -> None:
 @pytest.mark.parametrize(("file", "masked"), [("static", True), ("generated", True), ("enabled", False)])
 def test_what_no_link_starts_is_masked(folder: Path, file: str, masked: bool) -> None:
     states = {"a.service": state("a.service", "inactive", file)}
-    assert look("a.service", states).mask == (f"{folder}/a.service" if masked else "")
+    assert look("a.service", states).masks == ((f"{folder}/a.service",) if masked else ())
     assert bool(look("a.service", states).in_force) == masked
 
 
 def test_a_unit_file_of_the_administrator_cannot_be_masked(folder: Path) -> None:
     (folder / "a.service").write_text("[Service]\n")
-    assert look("a.service", {"a.service": state("a.service", "inactive", "static")}).mask == ""
+    assert look("a.service", {"a.service": state("a.service", "inactive", "static")}).masks == ()
 
 
 @pytest.mark.parametrize(

@@ -266,3 +266,11 @@ def test_inventory(stack: ExitStack, tmp_path: Path) -> None:
     assert port in found(["tcp"], [])
     assert found(["unix"], []) & {port, f"{path}2"} == {f"{path}2"}
     assert found(["tcp"], ["xinetd", "s6"]) == set()
+
+
+def test_inventory_says_what_cannot_be_taken_over(stack: ExitStack) -> None:
+    port = listen(stack)
+    rows = _listener.inventory(no_command, ["tcp"], [], lambda owners: dict.fromkeys(owners, "no"))
+    assert [row["owner"]["objection"] for row in rows if row["port"] == port] == ["no"]
+    rows = _listener.inventory(no_command, ["tcp"], [])
+    assert [row["owner"]["objection"] for row in rows if row["port"] == port] == [""]
