@@ -32,6 +32,7 @@ NEEDS = {
     "nft": "nftables on the host, and superserver_guard other than never",
     "keeper": "systemd or s6 as PID 1, to load the rules at boot before anything listens",
     "ordered": "systemd as PID 1, to start xinetd after the rules are loaded",
+    "waiter": "systemd as PID 1, which starts it with xinetd",
     "mounts": "permission to mount file systems, which systemd's sandbox is made of",
     "daemons": "systemd or s6 as PID 1, to start the daemon",
     "journal": "systemd as PID 1, whose journal it is",

@@ -32,7 +32,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_schema
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_types import Report, collector
 
 HANDLERS = ("exec", "internal", "proxy")
-_NETWORK_ONLY = ("family", "interface")
+_NETWORK_ONLY = ("family", "interface", "freebind")
 # What a forwarder has open beside its connections and listening sockets, such as its log. An endpoint is two sockets at
 # most.
 FORWARDER_FILES = 22
@@ -96,6 +96,12 @@ def _endpoint(endpoint: Mapping[str, t.Any], path: str, report: Report) -> None:
     if transport == "unix":
         return
     parsed = parse_endpoint(transport, endpoint[transport])
+    if endpoint.get("freebind") and not listener_of(parsed, ipv6=True).mobile:
+        report(
+            f"{path}.freebind",
+            "is for one address that a host may be without, such as 192.0.2.7:80; this one is always there; leave "
+            "freebind out",
+        )
     wanted = endpoint.get("family", "any")
     if parsed.address and wanted not in ("any", parsed.family):
         report(

@@ -38,7 +38,7 @@ DEFAULTS: Mapping[str, t.Any] = {"umask": "026"}
 KEYS = {"case", "field", "what", "service", "services", "later", "client", "refused", "ports", "let"}
 
 # What a step looks at; a step without any of these is a conversation.
-LOCAL_ACTIONS = ("log", "written", "node", "backlog", "pause", "sleeper", "held_by")
+LOCAL_ACTIONS = ("log", "written", "node", "backlog", "pause", "sleeper", "held_by", "address")
 ENDS = ("exact", "expect", "nothing", "less", "environment", "hold", "flood", "rapid")
 
 

@@ -32,6 +32,10 @@ COMMON: dict[str, Fields] = {
         "banner": {"text": "hello\n"},
         "tls": {"certificate": "/etc/a b.pem", "key": "/etc/a.key", "client_ca": "/etc/ca.pem"},
     },
+    "late": {
+        "listen": [{"tcp": "192.0.2.7:1016", "freebind": True}, {"tcp": "[2001:db8::7]:1016", "freebind": True}],
+        "user": "nobody",
+    },
     "encrypted-internal": {
         "listen": [{"tcp": "1015"}],
         "exec": None,
