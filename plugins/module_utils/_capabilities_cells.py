@@ -125,7 +125,7 @@ def waiting(name: str, *transports: str) -> Callable[[Service], bool]:
 
 
 def forwarding(name: str) -> Callable[[Service], bool]:
-    return lambda service: service.uses(name) and service.proxy is not None
+    return lambda service: service.uses(name) and service.proxy is not None and not service.accept
 
 
 def attended(service: Service) -> bool:

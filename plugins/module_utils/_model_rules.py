@@ -22,6 +22,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_meanin
     TRANSPORTS,
     accepts,
     declares,
+    forwards_each,
     kind_of,
     kinds,
     pointless,
@@ -191,7 +192,7 @@ def _proxy(service: Merged, report: Report) -> None:
 def _proxy_files(service: Merged, report: Report) -> None:
     """A forwarder has two files open for each connection, and a few more."""
     files = service.fields.get("resources", {}).get("open_files")
-    if "proxy" not in service.fields or files is None:
+    if "proxy" not in service.fields or files is None or forwards_each(service.fields):
         return
     most = service.fields.get("connections", {}).get("max")
     needed = 2 * ((most or BACKSTOP) + len(service.fields["listen"])) + FORWARDER_FILES

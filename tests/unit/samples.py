@@ -42,6 +42,12 @@ COMMON: dict[str, Fields] = {
         "internal": "time",
         "tls": {"certificate": "/a", "key": "/b", "minimum_version": "1.3"},
     },
+    "encrypted-forwarder": {
+        "exec": None,
+        "proxy": {"to": "unix:/run/behind.sock"},
+        "user": "nobody",
+        "tls": {"certificate": "/a", "key": "/b"},
+    },
     "logged": {
         "exec": ["/opt/a=b", "100%", "$HOME"],
         "user": "nobody",

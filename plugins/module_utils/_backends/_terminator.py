@@ -96,6 +96,7 @@ def in_front(service: Service, platform: Platform) -> Service:
             *_stunnel(service, platform),
         ),
         internal="",
+        proxy=None,
         user="root",
         group=None,
         supplementary_groups=None,

@@ -19,6 +19,7 @@ INTERNAL = {"exec": None, "internal": "echo"}
 ASKED: Fields = {**INTERNAL, "listen": [STREAM, DATAGRAM]}
 LOCAL: Fields = {"access": {"allow": ["127.0.0.0/8", "::1"]}}
 PROXY: Fields = {"exec": None, "proxy": {"to": "localhost:80"}}
+SECURE: Fields = {"tls": {"certificate": "/a", "key": "/b"}}
 
 # Fields that replace those of ECHO (None: no such field), the path of the problem below the service, and its gist.
 REFUSED: tuple[tuple[Fields, str, str], ...] = (
@@ -53,7 +54,7 @@ REFUSED: tuple[tuple[Fields, str, str], ...] = (
     ({**PROXY, "listen": [{"tcp": "127.0.0.1:80"}]}, "proxy.to", "it would never end"),
     ({"exec": None, "proxy": {"to": "/a", "start_timeout": 40}}, "proxy.start_timeout", "name it in proxy.unit"),
     ({"exec": None, "proxy": {"to": "unix:/run/a"}, "listen": [{"unix": "/run/a"}]}, "proxy.to", "never end"),
-    ({**PROXY, "tls": {"certificate": "/a", "key": "/b"}}, "tls", "let the daemon itself do TLS, or have exec"),
+    ({"accept": False, **SECURE}, "tls", "let the daemon itself do TLS, or have two services"),
     (
         {**PROXY, "connections": {"max": 20}, "resources": {"open_files": 63}},
         "resources.open_files",
@@ -65,6 +66,13 @@ REFUSED: tuple[tuple[Fields, str, str], ...] = (
         "must be at least 2024 for this proxy, which has two files open for each connection: it serves 1000 where",
     ),
     ({**PROXY, "accept": False}, "accept", "no meaning for a proxy"),
+    ({**PROXY, **SECURE, "accept": True}, "accept", "no meaning for a proxy"),
+    (
+        {"exec": None, "proxy": {"to": "/a", "idle_timeout": 9}, **SECURE},
+        "proxy.idle_timeout",
+        "each connection has a forwarder",
+    ),
+    ({"exec": None, "proxy": {"to": "/a", "unit": "a"}, **SECURE}, "tls", "not with accept: false, nor with proxy.unit"),
     ({**PROXY, "socket_fd": "stdin"}, "socket_fd", "no meaning for a proxy"),
     ({**PROXY, "stderr": "log"}, "stderr", "no meaning for a proxy"),
     ({**PROXY, "banner": {"text": "a"}}, "banner", "about single connections"),

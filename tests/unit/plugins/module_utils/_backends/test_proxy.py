@@ -399,3 +399,35 @@ def test_it_goes_on_without_its_attendant(front: socket.socket) -> None:
             attendant.mine.close()
             assert echoed(client(front), b"hello") == b"hello"
             assert process.wait(5) == 0
+
+
+@contextmanager
+def each(*targets: str) -> Iterator[tuple[socket.socket, subprocess.Popen[str]]]:
+    """A client, and the forwarder of its connection alone."""
+    mine, theirs = socket.socketpair()
+    argv = [sys.executable, "-IS", "-c", IMPATIENT, "each", *targets]
+    with mine, theirs, subprocess.Popen(
+        argv, stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=subprocess.PIPE, text=True
+    ) as process:
+        theirs.close()
+        mine.settimeout(10)
+        yield mine, process
+
+
+def test_one_connection_alone() -> None:
+    behind = listening()
+    with daemon(behind), each(place(behind)) as (mine, process):
+        assert echoed(mine, LONG) == LONG
+        assert process.communicate(timeout=10) == (None, "")
+
+
+def test_one_connection_alone_goes_to_the_first_that_takes_it() -> None:
+    behind = listening()
+    with daemon(behind), each(f"127.0.0.1:{free_port()}", place(behind)) as (mine, _process):
+        assert echoed(mine, b"hello") == b"hello"
+
+
+def test_one_connection_alone_that_nobody_takes() -> None:
+    with each("/nonexistent/socket") as (mine, process):
+        assert rest(mine) == b""
+        assert process.communicate(timeout=10)[1] == "proxy: nobody took a connection: No such file or directory\n"
