@@ -393,7 +393,7 @@ def room() -> int:
 
 
 def forward_each(targets: list[Target]) -> None:
-    """Forward the connection that this process was started for; nobody must find it open elsewhere when it has ended."""
+    """Forward the connection that this process was started for, and have it open nowhere else."""
     client = socket.socket(fileno=os.dup(0))
     os.dup2(2, 1)
     with open("/dev/null", "rb") as nothing:

@@ -72,7 +72,7 @@ REFUSED: tuple[tuple[Fields, str, str], ...] = (
         "proxy.idle_timeout",
         "each connection has a forwarder",
     ),
-    ({"exec": None, "proxy": {"to": "/a", "unit": "a"}, **SECURE}, "tls", "not with accept: false, nor with proxy.unit"),
+    ({"exec": None, "proxy": {"to": "/a", "unit": "a"}, **SECURE}, "tls", "nor with proxy.unit; let the daemon"),
     ({**PROXY, "socket_fd": "stdin"}, "socket_fd", "no meaning for a proxy"),
     ({**PROXY, "stderr": "log"}, "stderr", "no meaning for a proxy"),
     ({**PROXY, "banner": {"text": "a"}}, "banner", "about single connections"),
