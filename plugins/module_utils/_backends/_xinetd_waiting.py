@@ -80,8 +80,11 @@ WantedBy={XINETD}
 def settle(services: Sequence[Service], platform: Platform, host: Host) -> None:
     """Start the waiter where it is needed, and end it where it is not. Raises SwitchFailed."""
     wanted = needed(services, platform)
-    if wanted != runs(host):
-        host.run(["systemctl", "start" if wanted else "stop", UNIT])
+    if wanted and not runs(host):
+        host.run(["systemctl", "start", UNIT])
+    elif not wanted and runs(host):
+        # It also ends by itself when its list is gone, as it may be where a run is undone, together with the unit.
+        host.run(["systemctl", "stop", UNIT], check=False)
 
 
 def runs(host: Host) -> bool:
