@@ -38,9 +38,11 @@ def link():
 
 def until(look, seconds=10):
     deadline = time.monotonic() + seconds
-    while not look() and time.monotonic() < deadline:
+    found = look()
+    while not found and time.monotonic() < deadline:
         time.sleep(0.01)
-    return look()
+        found = look()
+    return found
 
 def ask(address, port):
     with contextlib.suppress(OSError), socket.create_connection((address, port), timeout=2) as client:

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
+import sys
 import typing as t
 from dataclasses import replace
 from pathlib import Path
@@ -296,3 +298,34 @@ def test_a_host_whose_waiter_does_not_run_is_told_of() -> None:
     said = "superserver-addresses.service does not run, which waits for addresses"
     assert Xinetd().health([LATE, ALWAYS], UNDER_SYSTEMD, host) == {"late": said, "always": said}
     assert Xinetd().health([ALWAYS], UNDER_SYSTEMD, host) == {}
+
+
+SUPERVISED = """
+supervisor, folder, address, port = sys.argv[1:5]
+process = subprocess.Popen([supervisor, folder], stderr=subprocess.DEVNULL, start_new_session=True)
+time.sleep(1.5)
+before = ask(address, int(port))
+come(address)
+began = time.monotonic()
+answer = until(lambda: ask(address, int(port)))
+took = time.monotonic() - began
+os.killpg(process.pid, signal.SIGTERM)
+process.wait(10)
+print(json.dumps([before, answer, took]))
+"""
+
+
+@with_addresses
+@pytest.mark.skipif(not shutil.which("s6-supervise"), reason="takes s6")
+def test_a_server_of_s6_that_does_not_bind_ahead_tries_again(tmp_path: Path) -> None:
+    """What is not declared to come later may do so at boot."""
+    folder = tmp_path / "late"
+    folder.mkdir()
+    run = folder / "run"
+    code = "import socket; s = socket.socket(fileno=0); s.setblocking(True); c, _p = s.accept(); c.sendall(c.recv(9))"
+    words = [sys.executable, "-IS", installed(_helper_binder), "bind", "tcp", "ipv4", "192.0.2.7", "22480", "5", "--"]
+    run.write_text(f"#!/bin/sh\nexec {shlex.join([*words, sys.executable, '-c', code])} 2>/dev/null\n")
+    run.chmod(0o755)
+    before, answer, took = story(SUPERVISED, shutil.which("s6-supervise") or "", str(folder), "192.0.2.7", "22480")
+    assert (before, answer) == ("", "hello")
+    assert took < 4
