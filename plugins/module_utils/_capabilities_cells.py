@@ -32,6 +32,7 @@ NEEDS = {
     "nft": "nftables on the host, and superserver_guard other than never",
     "keeper": "systemd or s6 as PID 1, to load the rules at boot before anything listens",
     "ordered": "systemd as PID 1, to start xinetd after the rules are loaded",
+    "waiter": "systemd as PID 1, which starts it with xinetd",
     "mounts": "permission to mount file systems, which systemd's sandbox is made of",
     "daemons": "systemd or s6 as PID 1, to start the daemon",
     "journal": "systemd as PID 1, whose journal it is",
@@ -124,7 +125,7 @@ def waiting(name: str, *transports: str) -> Callable[[Service], bool]:
 
 
 def forwarding(name: str) -> Callable[[Service], bool]:
-    return lambda service: service.uses(name) and service.proxy is not None
+    return lambda service: service.uses(name) and service.proxy is not None and not service.accept
 
 
 def attended(service: Service) -> bool:

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities_cells import (
+    EMULATED,
     NO_UNIX,
+    Cell,
     Row,
     any_endpoint,
     declared,
@@ -21,6 +23,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities
 
 _BUILTIN = native("done by the collection itself")
 _BINDER = emulated("the collection's waiting binder, which starts the program when something arrives")
+_FREEBIND = emulated("the collection's binder, with IP_FREEBIND")
 _OPTIONS = emulated("set on the listening socket, which its connections inherit")
 _WAIT = emulated("the server waits for the others, as `s6-svstat` tells of them")
 _NO_UNITS = impossible("s6 knows no units; have the unit started at boot, and leave it out here")
@@ -113,6 +116,20 @@ LISTENERS: tuple[Row, ...] = (
         "listen.interface",
         any_endpoint(lambda endpoint: endpoint.interface is not None),
         everywhere(guard("nftables rule on the interface that a packet came in through")),
+    ),
+    Row(
+        "listen.freebind",
+        any_endpoint(lambda endpoint: endpoint.freebind),
+        (
+            native("`FreeBind=`"),
+            Cell(
+                EMULATED,
+                "the collection's waiter, which has xinetd read its configuration when the address comes",
+                needs=("waiter",),
+            ),
+            _FREEBIND,
+            _FREEBIND,
+        ),
     ),
     Row(
         "listen.backlog",

@@ -9,7 +9,7 @@ import ipaddress
 import re
 import typing as t
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_paths import is_folder, plain_path
 
@@ -38,6 +38,7 @@ class Endpoint:
     path: str = ""
     family: str = "any"
     interface: str | None = None
+    freebind: bool = False
     backlog: int | None = None
     owner: str = "root"
     group: str = "root"
@@ -63,7 +64,7 @@ class Listener:
     """One socket that must be bound: what the kernel's table is compared with.
 
     ``family`` is ``ipv4``, ``ipv6`` (IPv6 only), ``dual`` (IPv4 and IPv6 on one port) or ``unix``; ``address`` is
-    always literal (``0.0.0.0`` and ``::`` for every address).
+    always literal (``0.0.0.0`` and ``::`` for every address). ``freebind``: the host may be without the address.
     """
 
     transport: str
@@ -73,6 +74,8 @@ class Listener:
     path: str = ""
     type: str = "stream"
     interface: str | None = None
+    # A socket of the same address is the same, whatever was said of it.
+    freebind: bool = field(default=False, compare=False)
 
     @property
     def wildcard(self) -> bool:
@@ -83,6 +86,11 @@ class Listener:
     def loopback(self) -> bool:
         """Whether nothing but the host itself can reach the socket."""
         return self.transport != "unix" and ipaddress.ip_address(self.address).is_loopback
+
+    @property
+    def mobile(self) -> bool:
+        """Whether it is of one address, which the host may be without."""
+        return self.transport != "unix" and not (self.wildcard or self.loopback)
 
     def __str__(self) -> str:
         if self.transport == "unix":
@@ -154,11 +162,17 @@ def _unix_path(text: str) -> str:
 
 def _address(text: str, version: int) -> str:
     example = "127.0.0.1:7" if version == 4 else "[::1]:7"
+    plain, zone, _name = text.partition("%")
     try:
-        address = ipaddress.ip_address(text)
+        address = ipaddress.ip_address(plain)
     except ValueError:
         raise ValueError(f'"{text}" is not an IPv{version} address; write a literal one, such as "{example}"') from None
-    if address.version != version or "%" in text:
+    if isinstance(address, ipaddress.IPv6Address) and address.is_link_local:
+        raise ValueError(
+            f'"{text}" is a link-local IPv6 address, which says nothing without an interface; write one that is not, '
+            "or, to listen on a link, the port alone with family: ipv6 and interface: NAME"
+        )
+    if address.version != version or zone:
         raise ValueError(f'"{text}" is not a plain IPv{version} address; write one such as "{example}"')
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         raise ValueError(f'"{text}" is an IPv4 address in IPv6 clothes; write "{address.ipv4_mapped}"')
@@ -203,9 +217,8 @@ def listener_of(endpoint: Endpoint, ipv6: bool) -> Listener:
     if family == "any":
         family = "dual" if ipv6 else "ipv4"
     address = endpoint.address or ANY["ipv4" if family == "ipv4" else "ipv6"]
-    return Listener(
-        endpoint.transport, family, address, t.cast(int, endpoint.port), "", endpoint.type, endpoint.interface
-    )
+    port = t.cast(int, endpoint.port)
+    return Listener(endpoint.transport, family, address, port, "", endpoint.type, endpoint.interface, endpoint.freebind)
 
 
 def collide(one: Listener, other: Listener) -> bool:

@@ -36,8 +36,8 @@ _PROCESS = (
 )
 # What to do where there is no TLS to be had.
 _TLS = (
-    "let the daemon itself do TLS, or have exec with accept: true in its place, "
-    "such as [/usr/bin/nc, -N, 127.0.0.1, '80']"
+    "let the daemon itself do TLS, or have two services: one with listen: [{unix: /run/NAME.sock}] for the daemon, and "
+    "one with tls and proxy: {to: /run/NAME.sock}"
 )
 # The forwarder looks at no variable.
 _READ = ("environment_file", "secrets")
@@ -56,7 +56,14 @@ def kinds(fields: Mapping[str, t.Any]) -> set[str]:
 
 def accepts(fields: Mapping[str, t.Any]) -> bool:
     """Whether a service has one handler process for each connection."""
-    return "proxy" not in fields and bool(fields.get("accept", "datagram" not in kinds(fields)))
+    if "proxy" in fields:
+        return forwards_each(fields)
+    return bool(fields.get("accept", "datagram" not in kinds(fields)))
+
+
+def forwards_each(fields: Mapping[str, t.Any]) -> bool:
+    """Whether a proxy has one forwarder for each connection, behind TLS. What starts a daemon stays for all of them."""
+    return "proxy" in fields and "tls" in fields and "unit" not in fields["proxy"]
 
 
 def has(fields: Mapping[str, t.Any], *transports: str) -> bool:
@@ -85,6 +92,8 @@ def _pointless_by_handler(fields: Mapping[str, t.Any]) -> Iterator[tuple[str, st
         yield from ((name, "has no meaning for an internal service") for name in _PROCESS)
     elif "proxy" in fields:
         yield from ((name, "has no meaning for a proxy") for name in _FORWARDERS)
+        if forwards_each(fields):
+            yield "proxy.idle_timeout", "has no meaning with tls: each connection has a forwarder, which ends with it"
     elif accepts(fields):
         yield "socket_fd", "has a meaning with accept: false only; a handler gets its connection as fd 0"
     elif fields.get("stderr") == "client":
@@ -92,11 +101,8 @@ def _pointless_by_handler(fields: Mapping[str, t.Any]) -> Iterator[tuple[str, st
     if not _serves_connections(fields):
         about = "is about single connections, which the process with accept: false takes by itself"
         yield from ((name, about) for name in ("resources.connection_time", "connections.max_load", "banner", "log"))
-    if "proxy" in fields or not _serves_connections(fields):
-        yield (
-            "tls",
-            f"is for a handler of its own for each connection: neither for a proxy nor with accept: false; {_TLS}",
-        )
+    if not _serves_connections(fields):
+        yield "tls", f"has a process for each connection: not with accept: false, nor with proxy.unit; {_TLS}"
     elif "tls" in fields:
         yield "probe", "is said in plain text, which a service with tls does not understand"
 

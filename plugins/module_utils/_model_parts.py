@@ -63,6 +63,14 @@ ENDPOINT = Record(
             "take connections that come in through this interface only",
         ),
         Field(
+            "freebind",
+            Flag(),
+            "the host may be without the address, which comes some time after the boot, say, or is another host's just "
+            "now. The endpoint waits for it, and takes connections as soon as it is there; that it waits is told. "
+            "Without this, an address that the host does not have is refused",
+            False,
+        ),
+        Field(
             "backlog", Number(1, 65535), "how many connections may wait to be accepted; omitted: the kernel's maximum"
         ),
         Field("owner", ACCOUNT, "owner of a unix socket", "root"),

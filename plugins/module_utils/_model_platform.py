@@ -75,8 +75,8 @@ class Platform:
         return self.programs.get(name, f"/usr/bin/{name}")
 
     def able(self, need: str) -> bool:
-        """Whether a need of a capability is met: ``nft``, ``keeper``, ``ordered``, ``bpf``, ``mounts``, ``daemons``,
-        ``journal``, ``syslog`` or ``<program>>=<version>``."""
+        """Whether a need of a capability is met: ``nft``, ``keeper``, ``ordered``, ``waiter``, ``bpf``, ``mounts``,
+        ``daemons``, ``journal``, ``syslog`` or ``<program>>=<version>``."""
         if need == "nft":
             return self.nft and self.policy != "never"
         if need == "bpf":
@@ -85,7 +85,7 @@ class Platform:
             return self.mounts
         if need == "syslog":
             return self.syslog
-        if need in ("journal", "ordered"):
+        if need in ("journal", "ordered", "waiter"):
             return self.init == "systemd"
         if need in ("daemons", "keeper"):
             return self.init != "other"

@@ -22,6 +22,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_meanin
     TRANSPORTS,
     accepts,
     declares,
+    forwards_each,
     kind_of,
     kinds,
     pointless,
@@ -36,7 +37,7 @@ OWN_ADDRESS = (
     "is an address of the service itself, by {}; it would never end. Have the daemon listen on another port, or on a "
     "unix socket, which leads to another network namespace as well"
 )
-_NETWORK_ONLY = ("family", "interface")
+_NETWORK_ONLY = ("family", "interface", "freebind")
 # What a forwarder has open beside its connections and listening sockets, such as its log. An endpoint is two sockets at
 # most.
 FORWARDER_FILES = 22
@@ -101,6 +102,12 @@ def _endpoint(endpoint: Mapping[str, t.Any], path: str, report: Report) -> None:
     if transport == "unix":
         return
     parsed = parse_endpoint(transport, endpoint[transport])
+    if endpoint.get("freebind") and not listener_of(parsed, ipv6=True).mobile:
+        report(
+            f"{path}.freebind",
+            "is for one address that a host may be without, such as 192.0.2.7:80; this one is always there; leave "
+            "freebind out",
+        )
     wanted = endpoint.get("family", "any")
     if parsed.address and wanted not in ("any", parsed.family):
         report(
@@ -186,7 +193,7 @@ def _proxy(service: Merged, report: Report) -> None:
 def _proxy_files(service: Merged, report: Report) -> None:
     """A forwarder has two files open for each connection, and a few more."""
     files = service.fields.get("resources", {}).get("open_files")
-    if "proxy" not in service.fields or files is None:
+    if "proxy" not in service.fields or files is None or forwards_each(service.fields):
         return
     most = service.fields.get("connections", {}).get("max")
     needed = 2 * ((most or BACKSTOP) + len(service.fields["listen"])) + FORWARDER_FILES

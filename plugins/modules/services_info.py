@@ -86,6 +86,10 @@ endpoints:
       type: list
       elements: int
       sample: [20871]
+    waits_for:
+      description: The address that the host does not have just now, so that nobody can reach it. Empty when it does.
+      type: str
+      sample: ""
     problem:
       description: What is wrong with it. Empty when all is right.
       type: str

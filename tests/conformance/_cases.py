@@ -54,7 +54,7 @@ HANDLED = frozenset(
 )
 
 # What a step looks at; a step without any of these is a conversation.
-LOCAL_ACTIONS = ("log", "written", "node", "backlog", "pause", "sleeper", "held_by")
+LOCAL_ACTIONS = ("log", "written", "node", "backlog", "pause", "sleeper", "held_by", "address")
 ENDS = ("exact", "expect", "nothing", "less", "environment", "hold", "flood", "rapid")
 
 

@@ -32,11 +32,21 @@ COMMON: dict[str, Fields] = {
         "banner": {"text": "hello\n"},
         "tls": {"certificate": "/etc/a b.pem", "key": "/etc/a.key", "client_ca": "/etc/ca.pem"},
     },
+    "late": {
+        "listen": [{"tcp": "192.0.2.7:1016", "freebind": True}, {"tcp": "[2001:db8::7]:1016", "freebind": True}],
+        "user": "nobody",
+    },
     "encrypted-internal": {
         "listen": [{"tcp": "1015"}],
         "exec": None,
         "internal": "time",
         "tls": {"certificate": "/a", "key": "/b", "minimum_version": "1.3"},
+    },
+    "encrypted-forwarder": {
+        "exec": None,
+        "proxy": {"to": "unix:/run/behind.sock"},
+        "user": "nobody",
+        "tls": {"certificate": "/a", "key": "/b"},
     },
     "logged": {
         "exec": ["/opt/a=b", "100%", "$HOME"],

@@ -158,6 +158,8 @@ class Backend(t.Protocol):
     name: str
     # Whether one reload closes and opens listeners together, so that it runs between the others' release and activate.
     atomic: bool
+    # Whether it binds to an address that the host does not have, where that is declared.
+    binds_ahead: bool
     # Of an atomic one, where it reads its services: obsolete files of that directory must be gone before it activates.
     # The rest is what handlers of clients that have just come need. Empty for the others.
     entries: str

@@ -6,8 +6,8 @@
 
 ``binder bind SOCKET -- PROGRAM [ARGUMENT...]`` is replaced by PROGRAM, which has the socket as fd 0. SOCKET is one of::
 
-    tcp FAMILY ADDRESS PORT BACKLOG                     FAMILY: ipv4, ipv6 (IPv6 only) or dual
-    udp FAMILY ADDRESS PORT
+    tcp FAMILY ADDRESS PORT BACKLOG [freebind]          FAMILY: ipv4, ipv6 (IPv6 only) or dual
+    udp FAMILY ADDRESS PORT [freebind]                  freebind: the host may not have the address
     unix TYPE PATH OWNER GROUP MODE BACKLOG             TYPE: stream, datagram or seqpacket
 
 ``binder set KEEPALIVE NO_DELAY DEFER_ACCEPT -- PROGRAM [ARGUMENT...]`` gives the listening TCP socket that is fd 0
@@ -49,6 +49,9 @@ PAUSE = 1.0
 PATIENCE = 5.0
 # How many connections are served at a time.
 MOST = 1000
+# The word for a socket of an address that the host may not have, and the kernel's number for it, linux/in.h.
+AHEAD = "freebind"
+FREEBIND = 15
 OPTIONS = (
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE),
     (socket.IPPROTO_TCP, socket.TCP_NODELAY),
@@ -60,11 +63,14 @@ ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.S
 
 def bind_one(words: list[str]) -> socket.socket:
     """The socket that the words describe. Raises OSError, and KeyError for an account that is not there."""
-    return bind_unix(*words[1:]) if words[0] == "unix" else bind_network(*words)
+    if words[0] == "unix":
+        return bind_unix(*words[1:])
+    ahead = words[-1] == AHEAD
+    return bind_network(ahead, *(words[:-1] if ahead else words))
 
 
-def bind_network(transport: str, family: str, address: str, port: str, backlog: str = "") -> socket.socket:
-    """A TCP socket that listens, or a UDP socket."""
+def bind_network(ahead: bool, transport: str, family: str, address: str, port: str, backlog: str = "") -> socket.socket:
+    """A TCP socket that listens, or a UDP socket; ``ahead`` of the address, where that is to come later."""
     kind = socket.SOCK_STREAM if transport == "tcp" else socket.SOCK_DGRAM
     bound = socket.socket(socket.AF_INET if family == "ipv4" else socket.AF_INET6, kind)
     if family != "ipv4":
@@ -72,6 +78,9 @@ def bind_network(transport: str, family: str, address: str, port: str, backlog: 
     if transport == "tcp":
         # With UDP this would let others take the same port.
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if ahead:
+        # It holds for both families, and the one that IPv6 has of its own came later, with Linux 4.15.
+        bound.setsockopt(socket.IPPROTO_IP, FREEBIND, 1)
     bound.bind((address, int(port)))
     if transport == "tcp":
         bound.listen(int(backlog))

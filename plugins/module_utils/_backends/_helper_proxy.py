@@ -6,6 +6,8 @@
 
 ``proxy IDLE MOST PER_SOURCE alone|attended[:PATIENCE] TARGET...``
 
+``proxy each TARGET...`` forwards the one connection that descriptor 0 is, and ends with it.
+
 The sockets are the descriptors from 3 on, as many as LISTEN_FDS says. IDLE is in seconds, MOST the number of
 connections at a time, PER_SOURCE that for one client address; 0 is no limit. Each TARGET is ``127.0.0.1:80``,
 ``[::1]:80`` or a path; the first that takes a connection gets it.
@@ -37,6 +39,9 @@ from collections.abc import Callable
 PATIENCE = 10.0
 RETRY = 0.1
 ASK = 1.0
+
+# The word for the forwarder of one connection.
+EACH = "each"
 
 # How long the log is not told again that clients wait, in seconds.
 QUIET = 60.0
@@ -240,11 +245,22 @@ class Proxy:
         if self.attendant:
             self.watch(self.attendant, READ, self.hear)
         while not self.idle():
-            for key, _events in self.selector.select(self.rest()):
-                # What was done for another socket of this round may have closed this one.
-                if self.selector.get_map().get(key.fd) is key:
-                    key.data()
-            self.tend()
+            self.turn()
+
+    def forward(self, client: socket.socket) -> None:
+        """Forward one connection to its end."""
+        self.take(client, "")
+        self.tend()
+        while self.connections:
+            self.turn()
+
+    def turn(self) -> None:
+        """Do what there is to be done."""
+        for key, _events in self.selector.select(self.rest()):
+            # What was done for another socket of this round may have closed this one.
+            if self.selector.get_map().get(key.fd) is key:
+                key.data()
+        self.tend()
 
     def listen(self) -> None:
         """Take connections in."""
@@ -299,7 +315,11 @@ class Proxy:
         source = peer[0] if isinstance(peer, tuple) else ""
         if self.full(source):
             client.close()
-            return
+        else:
+            self.take(client, source)
+
+    def take(self, client: socket.socket, source: str) -> None:
+        """Have a client wait for the daemon to take its connection."""
         connection = Connection(client, source, self)
         self.connections.add(connection)
         self.waiting.add(connection)
@@ -372,7 +392,19 @@ def room() -> int:
     return max(1, (soft - len(os.listdir("/proc/self/fd")) - 2) // 2)
 
 
+def forward_each(targets: list[Target]) -> None:
+    """Forward the connection that this process was started for, and have it open nowhere else."""
+    client = socket.socket(fileno=os.dup(0))
+    os.dup2(2, 1)
+    with open("/dev/null", "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    Proxy(targets, Limits(0, 0, 0, PATIENCE), None).forward(client)
+
+
 def main() -> None:
+    if sys.argv[1] == EACH:
+        forward_each([Target.parse(text) for text in sys.argv[2:]])
+        return
     idle, most, per_source = map(int, sys.argv[1:4])
     way, _colon, patience = sys.argv[4].partition(":")
     attendant = socket.socket(fileno=0) if way == "attended" else None

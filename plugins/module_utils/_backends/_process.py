@@ -130,6 +130,8 @@ def handler(service: Service, platform: Platform, datagram: bool = False) -> tup
 
 
 def _forwarder(service: Service, proxy: Proxy, platform: Platform) -> tuple[str, ...]:
+    if service.accept:
+        return (platform.python, "-IS", PROXY, _helper_proxy.EACH, *map(_address, proxy.to))
     guarded = enforced_by_guard(service, platform)
     most = service.connections.max if "connections.max" not in guarded else None
     source = service.connections.per_source if "connections.per_source" not in guarded else None

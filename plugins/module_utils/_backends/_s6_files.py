@@ -22,6 +22,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._gu
     loaded_first,
     service_directory,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._helper_binder import AHEAD
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import (
     BINDER,
     banners,
@@ -112,7 +113,7 @@ def render_services(services: Sequence[Service], platform: Platform) -> list[Fil
         for words in (_handler(server, platform), _gate(server, platform), _session(server, platform))
     ]
     argvs += [words for service in services for words in (opening(service, platform), ending(service, platform))]
-    argvs += [(BINDER,) for server in every if server.kind != "tcp" or server.service.tcp != Tcp()]
+    argvs += [(BINDER,) for server in every if server.uses_binder]
     holder = holder_files(platform) if any(server.kept for server in every) else []
     keeper = service_directory(platform) if any(_kept_apart(server, platform) for server in every) else []
     shared = bundles(platform.s6_rc) if platform.s6_rc and every else []
@@ -241,9 +242,10 @@ def _server(server: Server, platform: Platform) -> list[str]:
 
 def _kept(server: Server, platform: Platform) -> list[str]:
     """Get hold of every socket, as descriptor 0; the binder may have several, and gets them elsewhere."""
-    binding = _bind_tcp if server.kind == "tcp" else _bind
     lines = []
     for name, (endpoint, listener) in zip(server.kept_names, server.sockets):
+        # s6's own binds to addresses only that are there.
+        binding = _bind_tcp if server.kind == "tcp" and not listener.freebind else _bind
         binding_lines = [*binding(endpoint, listener, platform), *_options(server.service.tcp, listener, platform)]
         lines.append(keeping(name, binding_lines))
     for number, name in enumerate(server.kept_names, FIRST):
@@ -315,7 +317,8 @@ def _bound(endpoint: Endpoint, listener: Listener) -> tuple[str, ...]:
         granted = (endpoint.owner, endpoint.group, endpoint.mode)
         return ("unix", endpoint.type, endpoint.path, *granted, _backlog(endpoint))
     address = (listener.transport, listener.family, listener.address, str(listener.port))
-    return (*address, _backlog(endpoint)) if listener.transport == "tcp" else address
+    backlog = (_backlog(endpoint),) if listener.transport == "tcp" else ()
+    return (*address, *backlog, *((AHEAD,) if listener.freebind else ()))
 
 
 def _backlog(endpoint: Endpoint) -> str:

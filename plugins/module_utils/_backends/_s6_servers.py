@@ -75,6 +75,12 @@ class Server:
         return f"{LOGS}/{self.service.name}" + (f"/{suffix}" if suffix else "")
 
     @property
+    def uses_binder(self) -> bool:
+        """Whether the collection's binder binds its socket, or gives it options."""
+        ahead = any(listener.freebind for _endpoint, listener in self.sockets)
+        return self.kind != "tcp" or self.service.tcp != Tcp() or ahead
+
+    @property
     def kept_names(self) -> list[str]:
         """What the holder calls its sockets; a colon ends the server's own name."""
         return [f"{self.name}:{listener}" for _endpoint, listener in self.sockets if self.kept]
@@ -181,8 +187,9 @@ def _kind(listener: Listener, options: Tcp, platform: Platform) -> str:
         return "unix"
     provider = _provider(platform)
     only_ipv6 = listener.family == "ipv6" and listener.wildcard
-    # A server that binds by itself gives its socket no options.
-    able = (provider.ipv6_only or not only_ipv6) and (provider.inherits or options == Tcp())
+    # A server that binds by itself gives its socket no options, and binds to addresses only that are there.
+    plain = options == Tcp() and not listener.freebind
+    able = (provider.ipv6_only or not only_ipv6) and (provider.inherits or plain)
     return "tcp" if able else "binder"
 
 

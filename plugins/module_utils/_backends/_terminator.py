@@ -97,6 +97,7 @@ def in_front(service: Service, platform: Platform) -> Service:
         ),
         argv0="",
         internal="",
+        proxy=None,
         user="root",
         group=None,
         supplementary_groups=None,

@@ -42,7 +42,7 @@ def find(host: Host) -> Process | None:
     """The xinetd of this host: not one of a container, not one with a configuration of its own, not a child."""
     running = {process.pid: process for process in host.processes() if process.program == "xinetd"}
     for process in running.values():
-        if process.parent not in running and _config(process.argv) == CONFIG and _of_this_host(process, host):
+        if process.parent not in running and _config(process.argv) == CONFIG and of_this_host(process, host):
             return process
     return None
 
@@ -51,7 +51,7 @@ def _config(argv: Sequence[str]) -> str:
     return next((value for option, value in zip(argv, argv[1:]) if option == "-f"), CONFIG)
 
 
-def _of_this_host(process: Process, host: Host) -> bool:
+def of_this_host(process: Process, host: Host) -> bool:
     """A process of a container has an id in each of the nested namespaces; one that is dead is not there any more."""
     status = host.read(f"/proc/{process.pid}/status") or ""
     namespaces = _NAMESPACES.search(status)

@@ -78,6 +78,7 @@ class S6:
 
     name = "s6"
     atomic = False
+    binds_ahead = True
     entries = ""
     stopping: tuple[str, ...] = ()
 

@@ -64,6 +64,7 @@ class Systemd:
 
     name = "systemd"
     atomic = False
+    binds_ahead = True
     entries = ""
     stopping: tuple[str, ...] = ()
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _xinetd_boot as boot
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _xinetd_daemon as daemon
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _xinetd_waiting as waiting
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import (
     Change,
     File,
@@ -47,12 +48,14 @@ class Xinetd:
 
     name = "xinetd"
     atomic = True
+    binds_ahead = False
     entries = ENTRIES
-    stopping: tuple[str, ...] = (DROP_IN,)
+    stopping: tuple[str, ...] = (DROP_IN, waiting.UNIT_FILE, waiting.UNIT_LINK)
 
     def render(self, services: Sequence[Service], platform: Platform) -> list[File]:
         fronts = [in_front(service, platform) for service in services]
-        front, back = render_services(fronts, platform), behind(services, platform)
+        front = [*render_services(fronts, platform), *waiting.waiter_files(services, platform)]
+        back = behind(services, platform)
         return joined(secret_files(services), joined(back, front))
 
     def refuse(self, service: Service, platform: Platform) -> list[Problem]:
@@ -134,6 +137,8 @@ class Xinetd:
     def settle(self, change: Change, platform: Platform, host: Host) -> None:
         if any(service.enabled for service in change.kept):
             boot.enable(platform, host)
+        if platform.init == "systemd":
+            waiting.settle(change.kept, platform, host)
 
     def health(self, services: Sequence[Service], platform: Platform, host: Host) -> dict[str, str]:
         enabled = [service.name for service in services if service.enabled]
@@ -144,6 +149,8 @@ class Xinetd:
             problem = "xinetd does not run"
         elif not problem and not boot.starts(platform, host):
             problem = "xinetd is not enabled at boot"
+        elif not problem and waiting.needed(services, platform) and not waiting.runs(host):
+            problem = f"{waiting.UNIT} does not run, which waits for addresses"
         return dict.fromkeys(enabled, problem) if problem else {}
 
     def log(self, services: Sequence[Service], platform: Platform, host: Host) -> str:

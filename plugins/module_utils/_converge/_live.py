@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Backend, Process
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import runs
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _processes
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._addresses import has_address
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._owners import Owner, owner_words, owners
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._places import placed, same_name
@@ -103,6 +104,25 @@ def _key(listener: Listener) -> tuple[str, int | str]:
     return (listener.transport, same_name(listener.path) or listener.port)
 
 
+def lacks_address(listener: Listener) -> bool:
+    """Whether a listener is of an address that the host does not have just now."""
+    return listener.mobile and not has_address(listener.address)
+
+
+def may_wait(listener: Listener, backend: Backend) -> bool:
+    """Whether a listener need not be open just now, because it waits for its address."""
+    return listener.freebind and not backend.binds_ahead and lacks_address(listener)
+
+
+def to_be_open(service: Service, backend: Backend, platform: Platform) -> list[Listener]:
+    """The listeners that an enabled service has open just now, if all is right."""
+    return [listener for listener in service.listeners(platform.ipv6) if not may_wait(listener, backend)]
+
+
+def _because(listener: Listener) -> str:
+    return ": the host does not have the address" if lacks_address(listener) else ""
+
+
 def listener_problem(service: Service, live: Live, backend: Backend, platform: Platform) -> str:
     """What is wrong with a service's listeners: not bound, bound otherwise, somebody else's; of a disabled service:
     bound by its backend. Empty when all is right."""
@@ -113,8 +133,8 @@ def listener_problem(service: Service, live: Live, backend: Backend, platform: P
         if not service.enabled:
             if len(others) < len(sockets) or any(live.orphans.get(socket.inode) == service.name for socket in others):
                 problems.append(f"{listener} is open though the service is disabled")
-        elif not sockets:
-            problems.append(f"{listener} is not open")
+        elif not sockets and not may_wait(listener, backend):
+            problems.append(f"{listener} is not open{_because(listener)}")
         elif others:
             expected = owner_words(*backend.owner(service, listener, platform))
             problems.append(f"{listener} belongs to {live.holder(others[0])}, not to {expected}")

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import lacks_address
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._addresses import own_addresses
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._clock import load, local_time
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._listener import LOOPBACK, Way
@@ -41,10 +42,14 @@ def this_moment() -> Moment:
 
 
 def ways(service: Service, platform: Platform, own: Sequence[str]) -> dict[Listener, list[Way]]:
-    """How each endpoint can be probed from the host, which has these addresses; nothing where it cannot. What has both
-    families is probed with those that any of these addresses is let in of."""
+    """How each endpoint can be probed from the host, which has these addresses; nothing where it cannot. What waits for
+    its address is not probed. What has both families is probed with those that any of these addresses is let in of."""
     permitted = compile_access(service.access.allow, service.access.deny)
-    return {each: _ways(each, permitted, own) for each in service.listeners(platform.ipv6)}
+    return {
+        each: _ways(each, permitted, own)
+        for each in service.listeners(platform.ipv6)
+        if not (each.freebind and lacks_address(each))
+    }
 
 
 def ways_now(service: Service, platform: Platform) -> dict[Listener, list[Way]]:

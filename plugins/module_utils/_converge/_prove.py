@@ -15,8 +15,10 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import (
     Live,
     bound,
+    lacks_address,
     listener_problem,
     look,
+    to_be_open,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._probing import (
     obstacle,
@@ -51,7 +53,12 @@ def prove_listeners(
 ) -> list[Failure]:
     """Wait until every service's listeners are as they should be; what still is not."""
 
-    wanted = [listener for service in services if service.enabled for listener in service.listeners(platform.ipv6)]
+    wanted = [
+        listener
+        for service in services
+        if service.enabled
+        for listener in to_be_open(service, backends[service.backend], platform)
+    ]
     host.wait(lambda: all(bound(wanted).values()), PATIENCE)
     live = look(services, [], platform, host)
     found = [
@@ -111,6 +118,7 @@ def status_rows(
                     "endpoint": str(listener),
                     "owner": " ".join(live.owner(sockets[0])) if sockets else "",
                     "inodes": sorted(socket.inode for socket in sockets),
+                    "waits_for": listener.address if service.enabled and lacks_address(listener) else "",
                     "problem": problem,
                 }
             )

@@ -38,6 +38,11 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._pr
     this_moment,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._sandbox import sandbox_problems
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._waiting import (
+    address_problems,
+    unreachable,
+    waiting,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files, _platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._files import Seen
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
@@ -247,15 +252,20 @@ def _preflight_all(picture: Picture, request: Request, host: LocalHost) -> list[
     problems += disturbed
     uncounted, some_uncounted = counting_problems(picture.want.values(), picture.platform, host)
     problems += uncounted
+    changed = _changing(picture)
+    absent += address_problems(changed, picture.platform, host)
     if request.verify:
         problems += lasting_problems(picture.want.values(), picture.platform)
-        absent += passing_problems(_changing(picture), this_moment())
+        absent += passing_problems(changed, this_moment())
     if problems or (absent and not request.check):
         raise InvalidDeclaration([*absent, *problems])
     now = datetime.datetime.now(datetime.timezone.utc)
     expired = [text for service in picture.want.values() for text in _preflight.expiry_warnings(service, now)]
     would_be = [f"would be refused as things are: {problem}" for problem in absent]
-    return [*would_be, *some_uncounted, *disturbing, *expired]
+    changing_names = {service.name for service in changed}
+    others = [service for name, service in picture.want.items() if name not in changing_names]
+    away = [*waiting(picture.want.values(), picture.platform), *unreachable(others, picture.platform)]
+    return [*would_be, *some_uncounted, *disturbing, *expired, *away]
 
 
 def _changing(picture: Picture) -> list[Service]:

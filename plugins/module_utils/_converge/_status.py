@@ -36,6 +36,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._re
     read,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._run import make_plan
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._waiting import unreachable, waiting
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files, _platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
@@ -70,12 +71,17 @@ def status(request: Request, declared: bool, probe: bool, host: LocalHost) -> di
             *(f"{row['path']}: {row['problem']}" for row in files if row["problem"]),
             *_health(services, platform, host),
             *map(str, uncounted),
+            *unreachable(services, platform),
             *(str(problem) for service in services for problem in exposure_problems(service)),
             *_guard(manifest, files, platform, processes, host),
             *_unfinished(),
             *_state.problems(),
         ],
-        "warnings": [*some_uncounted, *(text for service in services for text in expiry_warnings(service, now))],
+        "warnings": [
+            *some_uncounted,
+            *(text for service in services for text in expiry_warnings(service, now)),
+            *waiting(services, platform),
+        ],
     }
     if declared:
         # What would be made first is told like everything else that is not as declared.

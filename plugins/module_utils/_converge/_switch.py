@@ -23,7 +23,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import GUARD, apply_guard
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._hold import holding
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._inheriting import Inheriting
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import bound
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import bound, to_be_open
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._others import (
     Others,
     come_back,
@@ -218,7 +218,7 @@ def _open_rest(backend: Backend, transition: Transition, platform: Platform, hos
     """A process that xinetd has just made for a client has all of its sockets until the handler is there: a port that
     goes from one entry to another in one reload may still be taken then, and xinetd gives it up."""
     change = transition.change(backend)
-    wanted = [listener for service in change.start for listener in service.listeners(platform.ipv6)]
+    wanted = [listener for service in change.start for listener in to_be_open(service, backend, platform)]
     wanted += opened_by_xinetd(transition.others)
     for _again in range(AGAIN):
         if host.wait(lambda: all(bound(wanted).values()), OPENING):

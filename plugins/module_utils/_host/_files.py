@@ -28,7 +28,10 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _paths
 
 # Directories that hold nothing but the collection's files, so that an empty one is removed with its last file.
-OWN_DIRECTORIES = (CONFIG, LIBRARY, "/etc/systemd/system/xinetd.service.d")
+OWN_DIRECTORIES = (
+    *(CONFIG, LIBRARY),
+    *(f"/etc/systemd/system/xinetd.service.{kind}" for kind in ("d", "wants")),
+)
 
 # Whoever runs a handler finds its programs, and an administrator the logs.
 OPEN = 0o755

@@ -56,6 +56,7 @@ SAMPLES: dict[tuple[str, str], Fields] = {
     ("listen.mode", ""): {"listen": [{**UNIX, "mode": "0600"}]},
     ("listen.family", ""): {"listen": [{**TCP, "family": "ipv4"}]},
     ("listen.interface", ""): {"listen": [{**TCP, "interface": "lo"}]},
+    ("listen.freebind", ""): {"listen": [{"tcp": "192.0.2.7:7", "freebind": True}]},
     ("listen.backlog", ""): {"listen": [{**TCP, "backlog": 5}]},
     ("accept", "true"): {},
     ("accept", "false, one endpoint"): WAITING,

@@ -19,6 +19,7 @@ INTERNAL = {"exec": None, "internal": "echo"}
 ASKED: Fields = {**INTERNAL, "listen": [STREAM, DATAGRAM]}
 LOCAL: Fields = {"access": {"allow": ["127.0.0.0/8", "::1"]}}
 PROXY: Fields = {"exec": None, "proxy": {"to": "localhost:80"}}
+SECURE: Fields = {"tls": {"certificate": "/a", "key": "/b"}}
 
 # Fields that replace those of ECHO (None: no such field), the path of the problem below the service, and its gist.
 REFUSED: tuple[tuple[Fields, str, str], ...] = (
@@ -33,6 +34,10 @@ REFUSED: tuple[tuple[Fields, str, str], ...] = (
     ({"listen": [{**DATAGRAM, "type": "datagram"}]}, "listen[0].type", "no meaning for a udp endpoint"),
     ({"listen": [{**SOCKET, "family": "any"}]}, "listen[0].family", "no meaning for a unix endpoint"),
     ({"listen": [{**SOCKET, "interface": "lo"}]}, "listen[0].interface", "no meaning for a unix endpoint"),
+    ({"listen": [{**SOCKET, "freebind": True}]}, "listen[0].freebind", "no meaning for a unix endpoint"),
+    ({"listen": [{"tcp": "7", "freebind": True}]}, "listen[0].freebind", "leave freebind out"),
+    ({"listen": [{"tcp": "[::]:7", "freebind": True}]}, "listen[0].freebind", "leave freebind out"),
+    ({"listen": [{"tcp": "127.0.0.9:7", "freebind": True}]}, "listen[0].freebind", "leave freebind out"),
     ({"listen": [{**DATAGRAM, "backlog": 5}]}, "listen[0].backlog", "no meaning for datagrams"),
     ({"listen": [{**SOCKET, "type": "datagram", "backlog": 5}]}, "listen[0].backlog", "no meaning for datagrams"),
     ({"listen": [{"tcp": "[::1]:7", "family": "ipv4"}]}, "listen[0].family", '"::1" is ipv6; leave family out'),
@@ -49,7 +54,7 @@ REFUSED: tuple[tuple[Fields, str, str], ...] = (
     ({**PROXY, "listen": [{"tcp": "127.0.0.1:80"}]}, "proxy.to", "it would never end"),
     ({"exec": None, "proxy": {"to": "/a", "start_timeout": 40}}, "proxy.start_timeout", "name it in proxy.unit"),
     ({"exec": None, "proxy": {"to": "unix:/run/a"}, "listen": [{"unix": "/run/a"}]}, "proxy.to", "never end"),
-    ({**PROXY, "tls": {"certificate": "/a", "key": "/b"}}, "tls", "let the daemon itself do TLS, or have exec"),
+    ({"accept": False, **SECURE}, "tls", "let the daemon itself do TLS, or have two services"),
     (
         {**PROXY, "connections": {"max": 20}, "resources": {"open_files": 63}},
         "resources.open_files",
@@ -61,6 +66,13 @@ REFUSED: tuple[tuple[Fields, str, str], ...] = (
         "must be at least 2024 for this proxy, which has two files open for each connection: it serves 1000 where",
     ),
     ({**PROXY, "accept": False}, "accept", "no meaning for a proxy"),
+    ({**PROXY, **SECURE, "accept": True}, "accept", "no meaning for a proxy"),
+    (
+        {"exec": None, "proxy": {"to": "/a", "idle_timeout": 9}, **SECURE},
+        "proxy.idle_timeout",
+        "each connection has a forwarder",
+    ),
+    ({"exec": None, "proxy": {"to": "/a", "unit": "a"}, **SECURE}, "tls", "nor with proxy.unit; let the daemon"),
     ({**PROXY, "socket_fd": "stdin"}, "socket_fd", "no meaning for a proxy"),
     ({**PROXY, "stderr": "log"}, "stderr", "no meaning for a proxy"),
     ({**PROXY, "argv0": "x"}, "argv0", "no meaning for a proxy"),

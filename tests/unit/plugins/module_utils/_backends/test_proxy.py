@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _helper_proxy
+from ansible_collections.ondemand.superserver.tests.unit.guard_network import NAMESPACE
 
 PROXY = str(Path(_helper_proxy.__file__).resolve())
 # The same, with less patience than on hosts.
@@ -399,3 +400,51 @@ def test_it_goes_on_without_its_attendant(front: socket.socket) -> None:
             attendant.mine.close()
             assert echoed(client(front), b"hello") == b"hello"
             assert process.wait(5) == 0
+
+
+@contextmanager
+def each(*targets: str) -> Iterator[tuple[socket.socket, subprocess.Popen[str]]]:
+    """A client, and the forwarder of its connection alone."""
+    mine, theirs = socket.socketpair()
+    argv = [sys.executable, "-IS", "-c", IMPATIENT, "each", *targets]
+    with mine, theirs, subprocess.Popen(
+        argv, stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=subprocess.PIPE, text=True
+    ) as process:
+        theirs.close()
+        mine.settimeout(10)
+        yield mine, process
+
+
+def test_one_connection_alone() -> None:
+    behind = listening()
+    with daemon(behind), each(place(behind)) as (mine, process):
+        assert echoed(mine, LONG) == LONG
+        assert process.communicate(timeout=10)[1] == ""
+
+
+def test_one_connection_alone_goes_to_the_first_that_takes_it() -> None:
+    behind = listening()
+    with daemon(behind), each(f"127.0.0.1:{free_port()}", place(behind)) as (mine, _process):
+        assert echoed(mine, b"hello") == b"hello"
+
+
+def test_one_connection_alone_that_nobody_takes() -> None:
+    with each("/nonexistent/socket") as (mine, process):
+        assert rest(mine) == b""
+        assert process.communicate(timeout=10)[1] == "proxy: nobody took a connection: No such file or directory\n"
+
+
+def test_a_unix_socket_leads_to_another_network_namespace(tmp_path: Path) -> None:
+    """Addresses do not."""
+    path, port = str(tmp_path / "behind"), free_port()
+    code = "import socket, sys; b = socket.socket(socket.AF_UNIX); b.bind(sys.argv[1]); b.listen(); "
+    code += "n = socket.create_server(('0.0.0.0', int(sys.argv[2]))); print('listens', flush=True); "
+    code += "c, _peer = b.accept(); c.sendall(c.recv(9).upper())"
+    argv = [*NAMESPACE, sys.executable, "-c", code, path, str(port)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as behind:
+        if not (behind.stdout and behind.stdout.readline()):
+            pytest.skip("takes a network namespace")
+        with each(f"127.0.0.1:{port}", path) as (mine, _process):
+            mine.sendall(b"hello")
+            mine.shutdown(socket.SHUT_WR)
+            assert rest(mine) == b"HELLO"

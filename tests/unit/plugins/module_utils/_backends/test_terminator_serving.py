@@ -11,6 +11,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import threading
 import time
 import typing as t
 from pathlib import Path
@@ -49,7 +50,7 @@ def installed(folder: Path, **fields: t.Any) -> Path:
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *subject], check=True, stderr=subprocess.DEVNULL
     )
     tls = {"certificate": names["cert"], "key": names["key"]}
-    made = service(tls=tls, user="nobody", stderr="client", backend="xinetd", **fields)
+    made = service(**{"tls": tls, "user": "nobody", "stderr": "client", "backend": "xinetd", **fields})
     moved = {LIBRARY: f"{folder}/lib", CONFIG: f"{folder}/etc", f" = {OWN_ACCOUNT}\n": " = nobody\n"}
     for file in BACKENDS["xinetd"].render([made], HOST):
         path, content = file.path, file.content
@@ -119,3 +120,53 @@ def test_a_client_that_agrees_on_a_key_for_ever_has_a_time_for_that(
             if time.monotonic() - begin > 10:
                 process.terminate()
                 pytest.fail("it goes on and on")
+
+
+def served_by(daemon: socket.socket) -> None:
+    """Answers one client in capitals, after its name, and hangs up."""
+    with daemon, daemon.accept()[0] as connection:
+        connection.sendall(b"capitals\n")
+        connection.sendall(connection.recv(99).upper())
+
+
+@pytest.mark.parametrize("kind", ["tcp", "unix"])
+def test_a_forwarder_behind_tls(kind: str, folder: Path) -> None:
+    """The daemon's first word comes before the client's, and its end is the client's."""
+    if kind == "unix":
+        daemon = socket.socket(socket.AF_UNIX)
+        daemon.bind(f"{folder}/daemon")
+        os.chmod(f"{folder}/daemon", 0o666)
+        daemon.listen(5)
+        target = f"{folder}/daemon"
+    else:
+        daemon = socket.create_server(("127.0.0.1", 0))
+        target = f"127.0.0.1:{daemon.getsockname()[1]}"
+    threading.Thread(target=served_by, args=[daemon], daemon=True).start()
+    handler = installed(folder, exec=None, stderr=None, proxy={"to": target})
+    listening = socket.create_server(("127.0.0.1", 0))
+    client = socket.create_connection(listening.getsockname(), timeout=10)
+    connection, _peer = listening.accept()
+    with listening, client, subprocess.Popen(
+        [handler], stdin=connection.fileno(), stdout=connection.fileno()
+    ) as process:
+        connection.close()
+        with agreed(client) as held:
+            assert held.recv(99) == b"capitals\n"
+            held.sendall(b"hello\n")
+            assert held.recv(99) == b"HELLO\n"
+            assert held.recv(99) == b""
+        process.wait(10)
+
+
+def test_a_forwarder_behind_tls_without_a_daemon(folder: Path) -> None:
+    handler = installed(folder, exec=None, stderr=None, proxy={"to": f"{folder}/nobody"})
+    listening = socket.create_server(("127.0.0.1", 0))
+    client = socket.create_connection(listening.getsockname(), timeout=10)
+    connection, _peer = listening.accept()
+    with listening, client, subprocess.Popen(
+        [handler], stdin=connection.fileno(), stdout=connection.fileno()
+    ) as process:
+        connection.close()
+        with agreed(client) as held:
+            assert held.recv(99) == b""
+        process.wait(10)

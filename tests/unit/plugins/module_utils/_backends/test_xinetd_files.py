@@ -115,7 +115,11 @@ def test_golden_of_what_is_shared() -> None:
 
 def test_every_golden_file_is_compared() -> None:
     assert goldens.names("xinetd") == {f"{name}.txt" for name in SERVICES} | {"host"}
-    assert goldens.names("xinetd/host") == {"families-without-ipv6.txt", "shared-under-systemd.txt"}
+    assert goldens.names("xinetd/host") == {
+        "families-without-ipv6.txt",
+        "shared-under-systemd.txt",
+        "waiting.txt",
+    }
 
 
 def test_rendering_is_the_sum_of_its_services() -> None:
