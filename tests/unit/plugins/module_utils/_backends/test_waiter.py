@@ -105,6 +105,8 @@ with socket.create_connection(("127.0.0.1", 22482)) as session:
     session.sendall(b"still")
     still = session.recv(9).decode()
 after = [ask(address, port) for address, port in (("192.0.2.7", 22480), ("2001:db8::7", 22481))]
+# A client may be served before the waiter has seen that it is open.
+time.sleep(1)
 print(json.dumps([before, after, still, times, end(waiter, server)]))
 """
     before, after, still, times, said = told(text, tmp_path)
