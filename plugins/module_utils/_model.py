@@ -190,10 +190,10 @@ def _check_held(services: Sequence[Service], problems: list[Problem]) -> None:
     check_collisions(held, collector(problems))
 
 
-def resolve_paths(services: Sequence[Service], lookup: Callable[[str], str]) -> list[Service]:
+def resolve_paths(services: Sequence[Service], lookup: Callable[[str], str]) -> tuple[list[Service], list[Problem]]:
     """Have unix sockets where their paths lead to on the host, which ``lookup`` tells: by another name systemd and the
-    kernel would not know them. Raises InvalidDeclaration for collisions that only this shows. Where forwarders connect
-    to stays as it is written: links there may be meant to change."""
+    kernel would not know them. The problems are collisions that only this shows. Where forwarders connect to stays as
+    it is written: links there may be meant to change."""
     problems: list[Problem] = []
     resolved = [
         replace(service, listen=tuple(_placed(endpoint, lookup) for endpoint in service.listen)) for service in services
@@ -205,9 +205,7 @@ def resolve_paths(services: Sequence[Service], lookup: Callable[[str], str]) -> 
             if endpoint.path in targets:
                 path = f"{service.path('listen')}[{index}]"
                 problems.append(Problem(service.path("proxy.to"), OWN_ADDRESS.format(path)))
-    if problems:
-        raise InvalidDeclaration(problems)
-    return resolved
+    return resolved, problems
 
 
 def _placed(endpoint: Endpoint, lookup: Callable[[str], str]) -> Endpoint:

@@ -15,19 +15,16 @@ from dataclasses import replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Endpoint
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import InvalidDeclaration, Problem
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import Problem
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_types import Report, collector
 
 Lookup = t.Callable[[int], t.Optional[str]]
 
 
-def resolve_accounts(services: Sequence[Service], user: Lookup, group: Lookup) -> list[Service]:
-    """Replace numbers by names; ``user`` and ``group`` know them or return None. Raises InvalidDeclaration."""
+def resolve_accounts(services: Sequence[Service], user: Lookup, group: Lookup) -> tuple[list[Service], list[Problem]]:
+    """Replace numbers by names; ``user`` and ``group`` know them or return None, which is a problem."""
     problems: list[Problem] = []
-    resolved = [_resolve(service, user, group, collector(problems)) for service in services]
-    if problems:
-        raise InvalidDeclaration(problems)
-    return resolved
+    return [_resolve(service, user, group, collector(problems)) for service in services], problems
 
 
 def _resolve(service: Service, user: Lookup, group: Lookup, report: Report) -> Service:

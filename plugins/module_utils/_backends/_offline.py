@@ -63,6 +63,8 @@ def render_offline(
     """The files of a list of services on a host with these properties. Raises InvalidDeclaration."""
     services, _absent = load_services([Layer(BASE, declaration)], defaults, backend)
     services = resolve_ports(services, lambda name, _transport: ports.get(name))
-    services = resolve_accounts(services, _ROOT.get, _ROOT.get)
+    services, unknown = resolve_accounts(services, _ROOT.get, _ROOT.get)
+    if unknown:
+        raise InvalidDeclaration(unknown)
     services, _warnings = honourable(services, platform, "fail")
     return render_all(services, platform)

@@ -43,17 +43,17 @@ def group_name(number: int) -> str | None:
 
 
 def account_problems(service: Service) -> list[Problem]:
-    """Users and groups that the host does not have, but for the collection's own."""
+    """Users and groups that the host does not have, but for the collection's own. Numbers are resolved before."""
     own = {OWN_ACCOUNT} if needs_own_account(service) else set()
     problems = [
         Problem(path, f'the host has no user "{name}"; create it first')
         for path, name in _users(service)
-        if name not in own and not _is_user(name)
+        if name not in own and not (name.isdigit() or _is_user(name))
     ]
     return problems + [
         Problem(path, f'the host has no group "{name}"; create it first')
         for path, name in _groups(service)
-        if name not in own and not _is_group(name)
+        if name not in own and not (name.isdigit() or _is_group(name))
     ]
 
 

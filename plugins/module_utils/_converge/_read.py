@@ -89,7 +89,8 @@ class Request:
 @dataclass(frozen=True)
 class Picture:
     """Declaration and host side by side. ``want`` and ``have`` are services by name; ``files`` what is wanted on the
-    host and ``seen`` what is there; ``missing`` what of each needed runtime is not installed."""
+    host and ``seen`` what is there; ``missing`` what of each needed runtime is not installed. ``unknown`` are numbers
+    of accounts that the host has not, ``collisions`` those that only its links show."""
 
     want: Mapping[str, Service]
     have: Mapping[str, Service]
@@ -103,6 +104,8 @@ class Picture:
     warnings: Sequence[str]
     guard: Findings = field(default_factory=Findings)
     takeover: Takeover = field(default_factory=Takeover)
+    unknown: Sequence[Problem] = ()
+    collisions: Sequence[Problem] = ()
 
     @property
     def dirty(self) -> list[File]:
@@ -148,9 +151,9 @@ def read(request: Request, host: LocalHost) -> Picture:
     services, _absent = load_services(request.layers, request.defaults, chosen, key)
     services = _secrets.recalled(services, key)
     services = resolve_ports(services, port_number)
-    services = resolve_accounts(services, _accounts.user_name, _accounts.group_name)
+    services, unknown = resolve_accounts(services, _accounts.user_name, _accounts.group_name)
     check_policy(services, policy)
-    services = resolve_paths(services, resolved)
+    services, collisions = resolve_paths(services, resolved)
     every = [*services, *have.values()]
     platform = _platform.detect(every, processes, request.guard, request.bin_directory, request.s6_rc, host)
     services, warnings = honourable(services, platform, request.on_unsupported)
@@ -179,6 +182,8 @@ def read(request: Request, host: LocalHost) -> Picture:
         warnings,
         Findings(),
         plan_takeover(request.adopt, manifest.adopted, paths, listeners, live, platform.init, host, services),
+        unknown,
+        collisions,
     )
     # Rules that are not in their file yet are not in the kernel either.
     written = guarded and not missing["guard"] and not any(file.path == RULES for file in picture.dirty)
@@ -218,8 +223,8 @@ def _health(
 
 def _preflight_all(picture: Picture, request: Request, host: LocalHost) -> list[str]:
     """Raise what speaks against the declaration; in check mode, what may be there by then is only a warning."""
-    problems = _preflight.manager_problems(picture.manifest, picture.platform)
-    absent: list[Problem] = []
+    problems = [*picture.collisions, *_preflight.manager_problems(picture.manifest, picture.platform)]
+    absent = [*picture.unknown]
     taken = set()
     for service in picture.want.values():
         backend = BACKENDS[service.backend]
