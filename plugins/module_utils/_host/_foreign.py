@@ -72,4 +72,6 @@ def claim(transport: str, family: str, address: str, port: int, kind: str) -> Li
         return Listener("unix", "unix", address, 0, address, kind)
     wanted = "ipv6" if ":" in address else "ipv4" if address else {"any": "dual"}.get(family, family)
     everywhere = ANY["ipv4" if wanted == "ipv4" else "ipv6"]
-    return Listener(transport, "dual" if address == ANY["ipv6"] else wanted, address or everywhere, port, "", kind)
+    if address == ANY["ipv6"] and family != "ipv6":
+        wanted = "dual"
+    return Listener(transport, wanted, address or everywhere, port, "", kind)

@@ -183,6 +183,12 @@ def test_two_at_one_address(tmp_path: Path) -> None:
     assert [entry.id for entry in found] == ["echo", "a", "b"]
 
 
+def test_both_families_side_by_side(tmp_path: Path) -> None:
+    four = service(f"{STREAM}\nbind = 0.0.0.0\nflags = IPv4", "four")
+    six = service(f"{STREAM}\nbind = ::\nflags = IPv6\nv6only = yes", "six")
+    assert [entry.listener.family for entry in read(tmp_path, four + six)] == ["ipv4", "ipv6"]
+
+
 def test_no_configuration_at_all(tmp_path: Path) -> None:
     assert xinetd.read_services(str(tmp_path / "none")) == []
 
