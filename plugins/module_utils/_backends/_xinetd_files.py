@@ -257,5 +257,7 @@ def _apart(networks: Sequence[Network]) -> list[Network]:
 
 
 def _address(network: Network) -> str:
-    """xinetd never matches an IPv6 address with a prefix of 128."""
-    return str(network.network_address) if network.prefixlen == network.max_prefixlen else str(network)
+    """xinetd never matches an IPv6 address with a prefix of 128. It takes zeros at the end of an IPv4 address without a
+    prefix for every number."""
+    alone = network.prefixlen == network.max_prefixlen and not str(network.network_address).endswith(".0")
+    return str(network.network_address) if alone else str(network)

@@ -260,6 +260,9 @@ def test_another_socket_is_another_entry(ipv6: bool) -> None:
         (["::/0"], ["2001:db8::1"]),
         (["::1", "2001:db8::1/128"], []),
         ([], ["::/1"]),
+        (["10.0.0.0/8"], ["10.0.0.1"]),
+        (["10.0.0.0"], []),
+        ([], ["10.0.0.0", "0.0.0.0"]),
     ],
 )
 def test_access(allow: list[str], deny: list[str]) -> None:
@@ -267,6 +270,8 @@ def test_access(allow: list[str], deny: list[str]) -> None:
     assert not {"only_from", "no_access"} <= entry.attributes.keys()
     compiled = compile_access(allow, deny)
     for client in ("192.0.2.1", "192.0.2.129", "198.51.100.7", "2001:db8::1", "2001:db8::2", "::1", "fd00::1"):
+        assert admitted(entry, client) == compiled.permits(client)
+    for client in ("0.0.0.0", "10.0.0.0", "10.0.0.1", "10.0.0.2", "10.1.0.1"):
         assert admitted(entry, client) == compiled.permits(client)
 
 
@@ -276,8 +281,14 @@ def admitted(entry: Entry, client: str) -> bool:
     seen = ipaddress.ip_address(f"::ffff:{client}") if address.version == 4 else address
 
     def matches(text: str) -> bool:
-        if "/" not in text:
+        if "/" not in text and ":" in text:
             return ipaddress.ip_address(text) in (address, seen)
+        if "/" not in text:
+            # Zeros at its end stand for every number.
+            octets = text.split(".")
+            while octets and octets[-1] == "0":
+                octets.pop()
+            text = f"{text}/{8 * len(octets)}"
         network = ipaddress.ip_network(text)
         # It compares such a one with the client's name.
         return network.prefixlen != 128 and (address in network or seen in network)
