@@ -229,11 +229,12 @@ def plan(cases: Iterable[Case], host: Host) -> Plan:
 
 
 def sample(planned: Plan) -> Plan:
-    """Of the cases that are tried the first one of each field and those in HANDLED, and all that are refused."""
+    """Of the cases that are tried the first one of each field, those of named backends and those in HANDLED; and all
+    that are refused."""
     seen: set[str] = set()
     tried: list[Case] = []
     for case in planned.tried:
-        if case.name in HANDLED or not seen.issuperset(case.fields):
+        if case.name in HANDLED or "backend" in case.fields or not seen.issuperset(case.fields):
             tried.append(case)
             seen.update(case.fields)
     return replace(planned, tried=tuple(tried))

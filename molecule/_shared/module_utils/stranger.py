@@ -15,6 +15,7 @@ import socket
 import stat
 import subprocess
 import time
+import traceback
 import typing as t
 from collections.abc import Callable, Iterable, Iterator
 
@@ -65,13 +66,13 @@ class Stranger:
     def does(self, work: Callable[..., t.Any], *arguments: t.Any) -> t.Any:
         """What a function gives back that runs with these rights."""
         reader, writer = os.pipe()
-        child = self._fork(lambda: os.write(writer, json.dumps(work(*arguments)).encode()))
+        child = self._fork(lambda: os.write(writer, json.dumps(outcome(work, *arguments)).encode()))
         os.close(writer)
         with os.fdopen(reader, encoding="utf-8") as pipe:
-            said = pipe.read()
+            said = json.loads(pipe.read() or '{"failed": "it said nothing"}')
         os.waitpid(child, 0)
-        require(bool(said), f"{work.__name__} came to no end")
-        return json.loads(said)
+        require("failed" not in said, f"{work.__name__} failed: {said.get('failed')}")
+        return said["result"]
 
     @contextlib.contextmanager
     def beside(self, work: Callable[..., t.Any], *arguments: t.Any) -> Iterator[None]:
@@ -102,6 +103,22 @@ class Stranger:
         return child
 
 
+def outcome(work: Callable[..., t.Any], *arguments: t.Any) -> dict[str, t.Any]:
+    """What a function gives back, or how it failed, for another process to read."""
+    try:
+        return {"result": work(*arguments)}
+    except Exception:
+        return {"failed": traceback.format_exc()}
+
+
+def status_of(path: str) -> os.stat_result | None:
+    """That of what is at a path, where a look sees it: files and processes come and go between two looks."""
+    try:
+        return os.lstat(path)
+    except OSError:
+        return None
+
+
 def entries(tops: Iterable[str]) -> Iterator[str]:
     for top in tops:
         yield top
@@ -113,7 +130,7 @@ def trespass() -> list[str]:
     """What works of everything that might be done to the collection's files, directories, FIFOs and sockets."""
     won = []
     for path in entries((*TOPS, LOG, STICKY_LOG, STICKY_SOCKET)):
-        status = os.lstat(path) if os.path.lexists(path) else None
+        status = status_of(path)
         if status is None or status.st_uid == os.getuid() or stat.S_ISLNK(status.st_mode):
             continue
         won += [f"{what} {path}" for what, act in acts(path, status.st_mode).items() if quietly(act)]
@@ -140,7 +157,7 @@ def acts(path: str, mode: int) -> dict[str, Callable[[], object]]:
 def lock_everything(begun: Callable[[], object]) -> None:
     """Hold the lock of whatever can be opened, of directories, too."""
     for path in entries((*TOPS, "/run", "/tmp", "/var/log", "/var/lib", "/srv", LOG, STICKY_LOG)):
-        status = os.lstat(path) if os.path.lexists(path) else None
+        status = status_of(path)
         if status is None or not (stat.S_ISDIR(status.st_mode) or stat.S_ISREG(status.st_mode)):
             continue
         with contextlib.suppress(OSError):
@@ -192,9 +209,9 @@ def kill_own() -> int:
 
 def kill_others() -> list[int]:
     """Processes of others that a signal can be sent to."""
-    pids = map(int, filter(str.isdigit, os.listdir("/proc")))
-    others = [pid for pid in pids if quietly(os.stat, f"/proc/{pid}")]
-    return [pid for pid in others if os.stat(f"/proc/{pid}").st_uid == 0 and quietly(os.kill, pid, 0)]
+    status = {pid: status_of(f"/proc/{pid}") for pid in map(int, filter(str.isdigit, os.listdir("/proc")))}
+    others = [pid for pid, found in status.items() if found and found.st_uid == 0]
+    return [pid for pid in others if quietly(os.kill, pid, 0)]
 
 
 def squat(kind: str, path: str) -> None:
