@@ -149,6 +149,7 @@ class Tree:
 
     def remove_tree(self, path: str) -> None:
         self.removed.append(path)
+        self.files = {file: text for file, text in self.files.items() if not file.startswith(f"{path}/")}
 
     def wait(self, happened: Callable[[], bool], seconds: float) -> bool:
         return happened()

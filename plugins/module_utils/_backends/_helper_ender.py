@@ -81,7 +81,8 @@ def wait_for(child: int) -> int:
     """The status of a child, as a shell tells it. Others that end meanwhile are waited for, too."""
     while True:
         ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
-        assert ended
+        if not ended:
+            continue
         if ended.si_pid == child:
             signal.pthread_sigmask(signal.SIG_BLOCK, PASSED)
         os.waitpid(ended.si_pid, 0)

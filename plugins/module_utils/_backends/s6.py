@@ -52,6 +52,8 @@ PATIENCE = 8.0
 START = 0.1  # what one more server may add to that
 LOGGER_PATIENCE = 1.0
 LOG_LINES = 20
+# What s6-supervise makes in the directories of a server and its logger, and what keeps one from starting.
+_MADE_LATER = frozenset({"down", "event", "log", "supervise"})
 
 # execlineb reads a whole script before it runs its first program, which "true" replaces here: nothing else is run.
 PARSE = 'for script do said=$({ echo true; cat "$script"; } | "$0" -P /dev/stdin 2>&1) || echo "$script: $said"; done'
@@ -160,15 +162,15 @@ class S6:
             for name, owned in control.supervised(platform, host).items()
             if not host.exists(f"{home(name, platform)}/run")
         }
+        left = [] if platform.s6_rc else _abandoned(host)
         if platform.s6_rc:
             _s6_rc.update(platform.s6_rc, PATIENCE + START * len(gone), platform, host)
-        elif gone:
+        elif gone or left:
             _drop(gone, platform, host)
         if gone:
             # Without its files a server cannot take its sockets back by itself.
             control.forget(gone.__contains__, PATIENCE, platform, host)
-        for name in gone:
-            host.remove_tree(f"{SERVICES}/{name}")
+        _remove_directories([f"{SERVICES}/{name}" for name in dict.fromkeys([*gone, *left])], host)
 
     def prepare(self, change: Change, platform: Platform, host: Host) -> None:
         """Supervisors and loggers of new servers start, which are two processes of three; s6-rc has its supervisors
@@ -329,6 +331,27 @@ def _drop(gone: Mapping[str, bool], platform: Platform, host: Host) -> None:
     _wait_until_unsupervised([name for name in gone if not is_logger(name)], PATIENCE, platform, host)
     # Sessions keep their logger; it ends with the last of them, and needs no directory for that.
     _wait_until_unsupervised([name for name in gone if is_logger(name)], LOGGER_PATIENCE, platform, host)
+
+
+def _abandoned(host: Host) -> list[str]:
+    """Names of service directories that have nothing but what is made after a server's files: s6-svscan may have been
+    told of one just before a run died, and its supervisor need not have begun yet."""
+    return [
+        name
+        for name in host.names(SERVICES)
+        if _MADE_LATER.issuperset((*host.names(f"{SERVICES}/{name}"), *host.names(f"{SERVICES}/{name}/log")))
+    ]
+
+
+def _remove_directories(paths: Sequence[str], host: Host) -> None:
+    """Remove directories that a supervisor may be making something in for the last time."""
+
+    def are_gone() -> bool:
+        for path in paths:
+            host.remove_tree(path)
+        return not any(map(host.exists, paths))
+
+    host.wait(are_gone, PATIENCE)
 
 
 def _bring_down(names: Sequence[str], platform: Platform, host: Host) -> None:

@@ -112,11 +112,16 @@ def groups(
 
 
 def _closure(root: str, taken: Collection[str], survey: Survey) -> tuple[str, ...]:
-    members = [root]
-    for unit in members:
-        for each in _followers(unit, survey):
-            if each not in members and each not in taken and survey.state(each).exists:
-                members.append(each)
+    members: dict[str, None] = {}
+    waiting = [root]
+    while waiting:
+        unit = waiting.pop(0)
+        members[unit] = None
+        waiting += [
+            each
+            for each in dict.fromkeys(_followers(unit, survey))
+            if each not in members and each not in waiting and each not in taken and survey.state(each).exists
+        ]
     return tuple(members)
 
 

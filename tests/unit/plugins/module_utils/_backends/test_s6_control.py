@@ -217,6 +217,23 @@ def test_reload_forgets_what_is_gone_and_starts_nothing() -> None:
     assert {"a", "a/log"} & tree.pids.keys() == set()
 
 
+@pytest.mark.parametrize("left", ["down", "supervise/lock", "event/a"])
+def test_reload_removes_what_a_run_that_died_had_made_for_a_server(left: str) -> None:
+    """Its files are gone, and its supervisor has not begun yet, or has ended."""
+    tree = Tree("b")
+    tree.files[f"{DIRECTORIES}/a/{left}"] = ""
+    BACKEND.reload(HOST, host(tree))
+    assert told(tree, b"an") == [""]
+    assert tree.removed == [f"{DIRECTORIES}/a"]
+
+
+def test_reload_leaves_what_others_have_among_its_directories() -> None:
+    tree = Tree("b")
+    tree.files[f"{DIRECTORIES}/a/notes"] = ""
+    BACKEND.reload(HOST, host(tree))
+    assert tree.removed == []
+
+
 def test_supervisor_that_has_outlived_its_scanner_is_told_itself() -> None:
     tree = Tree("a", "b")
     tree.orphan()

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _helper_watcher, _hold
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _helper_watcher, _hold, _run
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._handover import Choice, Move
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import Live
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._passage import (
@@ -24,7 +24,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._pa
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._plan import Action
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._read import Request
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._run import Plan, _lacks_hold
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._owners import Owner
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import listening
@@ -98,7 +97,7 @@ def test_nftables_is_asked_for_where_it_spares_clients_a_refusal(
     picture = SimpleNamespace(platform=platform, missing={}, live=Live({}, {}))
     plan = SimpleNamespace(picture=picture, empty=False, actions=[action], changes={}, guard=None)
     request = Request([], installs_nftables=installs)
-    assert _lacks_hold(t.cast("Plan", plan), request, LocalHost(_helper_watcher.Commands())) == lacks
+    assert _run._lacks_hold(t.cast("_run.Plan", plan), request, LocalHost(_helper_watcher.Commands())) == lacks
 
 
 @pytest.mark.parametrize(("ports", "grows"), [(["7"], False), (["7", "8"], True)])

@@ -253,7 +253,7 @@ def test_a_directory_with_a_slash_at_its_end_gives_the_same_paths(tmp_path: Path
     (tmp_path / "d" / "echo").write_text(service(STREAM))
     config = tmp_path / "xinetd.conf"
     config.write_text(f"includedir {tmp_path}//d/\n")
-    entries, _ = xinetd.read_entries(str(config))
+    entries = xinetd.read_entries(str(config))[0]
     assert [entry.path for entry in entries] == [str(tmp_path / "d" / "echo")]
 
 
