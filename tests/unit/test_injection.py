@@ -16,6 +16,9 @@ from hypothesis import given, settings
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import File
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._offline import render_offline
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import BANNERS
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_directives import DIRECTIVES
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xinetd_attributes import VALUES
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import NATIVE
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._xinetd_config import Include, parse
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers import BASE
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
@@ -41,6 +44,9 @@ COLUMNS = {
     "ucspi": ("s6", Platform()),
     "s6-networking": ("s6", Platform(s6="s6-networking")),
 }
+
+# What a key of native means is for the super-server.
+NATIVE_NAMES = frozenset().union(VALUES, NATIVE, *DIRECTIVES.values())
 
 # By the path of each field that takes text: places for it, each with texts that mean nothing but what is meant there.
 # Beside the text stands what makes it reach as many files as can be.
@@ -195,7 +201,7 @@ def outcome(fields: Fields, column: str) -> tuple[list[str], list[t.Any]]:
 
 @pytest.mark.parametrize("column", COLUMNS)
 @pytest.mark.parametrize("path", PLACES)
-@given(text=TEXT)
+@given(text=TEXT.filter(lambda text: text not in NATIVE_NAMES))
 @settings(max_examples=20)
 def test_text_adds_nothing(path: str, column: str, text: str) -> None:
     field = path.split(".", maxsplit=1)[0]
