@@ -161,6 +161,7 @@ class _Draft:
         self._others = Others()
         self._records: dict[str, Adoption] = {}
         self._adopted: set[tuple[str, str]] = set()
+        self._refused: set[tuple[str, str]] = set()
         self._warnings: list[str] = []
         self.problems: dict[str, list[str]] = {}
 
@@ -203,6 +204,7 @@ class _Draft:
 
     def _refuse(self, foreign: Foreign, *texts: str) -> None:
         self.problems[foreign.name] = list(texts)
+        self._refused |= foreign.owners
 
     def _held(self, foreign: Foreign) -> list[Listener]:
         return [each for owner in sorted(foreign.owners) for each in self._holdings.listeners.get(owner, ())]
@@ -254,6 +256,7 @@ class _Draft:
             problems,
             self._warnings,
             frozenset(self._adopted),
+            frozenset(self._refused),
         )
 
     def _wanted(self, listeners: Iterable[Listener]) -> bool:

@@ -79,8 +79,8 @@ class Step:
 @dataclass(frozen=True)
 class Takeover:
     """All of them: one step each; ``files``, what is at each path and what shall be; ``records``, what the manifest
-    keeps; ``problems``, what speaks against it. ``adopted`` are owners that let go of their sockets, ``strangers`` what
-    xinetd serves for others."""
+    keeps; ``problems``, what speaks against it. ``adopted`` are owners that let go of their sockets, ``refused`` those
+    that were named and that a problem tells of, ``strangers`` what xinetd serves for others."""
 
     steps: Sequence[Step] = ()
     files: Mapping[str, tuple[Seen | None, Seen | None]] = field(default_factory=dict)
@@ -89,12 +89,13 @@ class Takeover:
     problems: Sequence[Problem] = ()
     warnings: Sequence[str] = ()
     adopted: frozenset[tuple[str, str]] = frozenset()
+    refused: frozenset[tuple[str, str]] = frozenset()
     strangers: Sequence[XinetdService] = ()
 
     def standing(self, socket: Socket, owner: tuple[str, str]) -> bool | None:
-        """Whether somebody else's socket is let go of; None where that is not known to be somebody else's. An entry of
-        xinetd may have the same id as one of this collection."""
-        if owner in self.adopted:
+        """Whether somebody else's socket is let go of, or would be but for a problem; None where that is not known to
+        be somebody else's. An entry of xinetd may have the same id as one of this collection."""
+        if owner in self.adopted or owner in self.refused:
             return True
         stranger = owner[0] == "xinetd" and owner[1] and service_of(socket, self.strangers) == owner[1]
         return False if stranger else None

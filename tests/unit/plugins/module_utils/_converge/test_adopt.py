@@ -280,6 +280,7 @@ def test_what_has_to_be_named_as_well_is_told_where_something_is_to_be_done(monk
     ]
     assert takeover.empty
     assert not takeover.files
+    assert takeover.refused == {("systemd", "a.socket")}
     off = unit("a.socket", claims=[SEVEN], obstacles=texts, running=())
     assert not planned(monkeypatch, ["a.socket"], [off]).problems
 

@@ -150,6 +150,15 @@ def test_an_entry_of_others_may_have_the_same_id(adopted: bool, stranger: bool, 
     assert bool(problems) != ours
 
 
+def test_a_name_that_is_refused_is_told_once() -> None:
+    """Not with the advice to name what is named."""
+    live = Live({("tcp", 7): [SOCKET]}, {INODE: Owner("systemd", "a.socket", 1, "systemd")})
+    for refused, problems in ((frozenset({("systemd", "a.socket")}), 0), (frozenset({("systemd", "b.socket")}), 1)):
+        takeover = Takeover(refused=refused)
+        found = holder_problems([service(**ECHO)], {}, live, BACKENDS, Platform(), takeover.standing)
+        assert len(found) == problems
+
+
 class Systemctl:
     """A host with these units; it answers in systemctl's words."""
 
