@@ -74,7 +74,7 @@ PLACES: dict[str, tuple[tuple[Callable[[str], Fields], str | tuple[str, ...]], .
     "argv0": ((lambda text: {"exec": ["/bin/echo", "end"], "argv0": text}, "x"),),
     "proxy.to": ((lambda text: {"exec": None, "proxy": {"to": text}}, "127.0.0.1:80"),),
     "proxy.unit": ((lambda text: {"exec": None, "proxy": {"to": "127.0.0.1:80", "unit": text}}, "x"),),
-    "user": ((lambda text: {"user": text}, "x"), (lambda text: {"user": text, "nice": -1}, "x")),
+    "user": ((lambda text: {"user": text}, "x"), (lambda text: {"user": text, "nice": -1}, ("x", "root"))),
     "group": ((lambda text: {"group": text}, "x"),),
     "supplementary_groups": ((lambda text: {"supplementary_groups": ["adm", text]}, "x"),),
     "umask": ((lambda text: {"umask": text}, "022"),),
