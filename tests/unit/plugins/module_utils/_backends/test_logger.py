@@ -54,9 +54,12 @@ def happens(what: Callable[[], t.Any]) -> bool:
 
 
 def logged(folder: Path) -> str:
-    """All that stands in the log, the oldest first."""
+    """All that stands in the log, the oldest first; nothing while a file is put aside."""
     found = {int(path.suffix[1:].replace("log", "0")): path for path in (folder / "logs").iterdir()}
-    return "".join(found[number].read_text() for number in sorted(found, reverse=True))
+    try:
+        return "".join(found[number].read_text() for number in sorted(found, reverse=True))
+    except FileNotFoundError:
+        return ""
 
 
 def writers(folder: Path) -> list[int]:

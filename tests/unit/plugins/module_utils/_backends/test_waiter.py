@@ -176,6 +176,8 @@ waiter = start()
 time.sleep(0.5)
 come("2001:db8::7", "late0")
 answer = until(lambda: ask("2001:db8::7", 22481))
+# It says so after that.
+time.sleep(0.5)
 print(json.dumps([answer, end(waiter, server)]))
 """
     answer, said = told(text, tmp_path)
