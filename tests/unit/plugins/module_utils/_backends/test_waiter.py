@@ -188,11 +188,13 @@ print(json.dumps([answer, end(waiter, server)]))
 @with_addresses
 def test_without_xinetd_it_says_so_and_goes_on(tmp_path: Path) -> None:
     text = """
+import select
+
 CODE = CODE.replace("LOOK=", "PATIENCE=0.3, LOOK=")
 waiter = start()
 time.sleep(0.5)
 come("192.0.2.7")
-time.sleep(1)
+select.select([waiter.stderr], [], [], 10)
 running = waiter.poll() is None
 waiter.terminate()
 print(json.dumps([running, waiter.communicate()[1]]))
