@@ -16,12 +16,15 @@ import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import LIBRARY, File
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import render_guard
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard_rules import render_rules
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._helper_rules import RULES
+from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities import enforced_by_guard
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_access import compile_access
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 from ansible_collections.ondemand.superserver.tests.unit import goldens
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, load
+from ansible_collections.ondemand.superserver.tests.unit.guard_network import install, story, with_nftables
 
 # The guard does everything that it can do.
 HOST = Platform(bpf=False, programs={"nft": "/usr/sbin/nft"})
@@ -221,3 +224,33 @@ def test_kernel_counts_as_declared(
     connections: Fields, sources: list[str], answers: list[bool], tmp_path: Path
 ) -> None:
     assert connect({"name": "x", "connections": connections}, sources, tmp_path) == answers
+
+
+LATE = """
+sh("nft -f rules")
+before = connect(7007) is not None
+far = subprocess.Popen(["unshare", "--net", "sleep", "60"])
+while os.readlink(f"/proc/{far.pid}/ns/net") == os.readlink("/proc/self/ns/net"):
+    time.sleep(0.01)
+for command in (
+    "ip link add late0 type veth peer name far0 netns " + str(far.pid),
+    "ip address add 192.0.2.1/24 dev late0",
+    "ip link set late0 up",
+    f"nsenter --net --target {far.pid} ip address add 192.0.2.2/24 dev far0",
+    f"nsenter --net --target {far.pid} ip link set far0 up",
+):
+    sh(command)
+ask = "import socket; socket.create_connection(('192.0.2.1', 7007), 5)"
+asked = subprocess.run(["nsenter", "--net", "--target", str(far.pid), PYTHON, "-c", ask], check=False)
+far.kill()
+far.wait()
+print(json.dumps([before, asked.returncode, connect(7007) is not None]))
+"""
+
+
+@with_nftables
+def test_an_interface_may_come_later(tmp_path: Path) -> None:
+    """Rules go by its name: who comes in by another one is refused before and after."""
+    (made,) = load({"name": "a", "listen": [{"tcp": "7007", "interface": "late0"}], "exec": ["/bin/cat"]})
+    install(render_rules([(made, enforced_by_guard(made, HOST))], HOST), tmp_path)
+    assert story(LATE, tmp_path) == [False, 0, False]
