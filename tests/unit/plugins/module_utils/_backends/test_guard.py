@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -24,7 +22,13 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_access
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 from ansible_collections.ondemand.superserver.tests.unit import goldens
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, load
-from ansible_collections.ondemand.superserver.tests.unit.guard_network import install, story, with_nftables
+from ansible_collections.ondemand.superserver.tests.unit.guard_network import (
+    NAMESPACE,
+    inside,
+    install,
+    story,
+    with_nftables,
+)
 
 # The guard does everything that it can do.
 HOST = Platform(bpf=False, programs={"nft": "/usr/sbin/nft"})
@@ -105,22 +109,6 @@ def test_each_rule_that_refuses_counts() -> None:
     refusing = [line for line in text.splitlines() if "reject" in line or "drop" in line]
     assert refusing
     assert all(" counter " in line for line in refusing)
-
-
-# A network namespace of its own, so that nothing of this machine is looked at or changed.
-NAMESPACE = ["unshare", "--net", *([] if os.geteuid() == 0 else ["--map-root-user"])]
-
-
-def inside(*argv: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*NAMESPACE, *argv], text=True, capture_output=True, check=False)
-
-
-def nftables_usable() -> bool:
-    have = all(shutil.which(program) for program in ("nft", "unshare", "ip"))
-    return have and inside("nft", "list", "tables").returncode == 0
-
-
-with_nftables = pytest.mark.skipif(not nftables_usable(), reason="nft does not work in a network namespace here")
 
 
 @with_nftables
