@@ -38,6 +38,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._pr
     this_moment,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._sandbox import sandbox_problems
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._vrf import interface_problems
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._waiting import (
     address_problems,
     unreachable,
@@ -233,6 +234,7 @@ def _preflight_all(picture: Picture, request: Request, host: LocalHost) -> list[
         absent += _preflight.program_problems(service, host)
         absent += _preflight.certificate_problems(service)
         absent += _preflight.environment_problems(service)
+        absent += interface_problems(service)
         problems += _secrets.problems_of(service)
         problems += sandbox_problems(service, backend.hides(service, picture.platform))
         names = _preflight.name_problems(service, picture.manifest, backend, picture.platform, host)
