@@ -132,6 +132,12 @@ def check(root: str, rc: Rc, platform: Platform, host: Host) -> list[str]:
     return [line.replace(root, "") for line in done] if done else []
 
 
+def unknown(rc: Rc, host: Host) -> list[str]:
+    """Names of definitions that s6-rc does not know yet, with the bundle's."""
+    known = {*host.names(f"{rc.live}/servicedirs")}
+    return [name for name in host.names(SOURCES) if name not in known]
+
+
 def update(rc: Rc, seconds: float, platform: Platform, host: Host) -> None:
     """Have s6-rc know the definitions as they are now. Servers that are gone are ended by that."""
     ours = [SOURCES] if host.exists(f"{BUNDLE}/type") else []

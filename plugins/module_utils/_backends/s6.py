@@ -164,7 +164,8 @@ class S6:
         }
         left = [] if platform.s6_rc else _abandoned(host)
         if platform.s6_rc:
-            _s6_rc.update(platform.s6_rc, PATIENCE + START * len(gone), platform, host)
+            changed = [*gone, *_s6_rc.unknown(platform.s6_rc, host)]
+            _s6_rc.update(platform.s6_rc, PATIENCE + START * len(changed), platform, host)
         elif gone or left:
             _drop(gone, platform, host)
         if gone:

@@ -22,7 +22,11 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_servers import (
     SERVICES as DIRECTORIES,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import S6, UNIT_LINK
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_servers import (
+    SOURCES,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import PATIENCE, S6, START, UNIT_LINK
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Rc
 from ansible_collections.ondemand.superserver.tests.unit.s6_tree import (
     AS_PID_1,
     HOST,
@@ -232,6 +236,22 @@ def test_reload_leaves_what_others_have_among_its_directories() -> None:
     tree.files[f"{DIRECTORIES}/a/notes"] = ""
     BACKEND.reload(HOST, host(tree))
     assert tree.removed == []
+
+
+def test_s6_rc_has_time_for_what_is_new() -> None:
+    """A host that gets hundreds of services at once waits for as many supervisors."""
+    rc = Rc(("/etc/s6-rc/source",), "/etc/s6-rc/source/default")
+    platform = replace(AS_PID_1, s6_rc=rc)
+    seconds = []
+    for number in (2, 302):
+        tree = Tree()
+        tree.files[f"{rc.live}/servicedirs/superserver-known"] = ""
+        names = ["known", *(f"new{each}" for each in range(number - 1))]
+        tree.files.update({f"{SOURCES}/superserver-{name}/run": "#!" for name in names})
+        BACKEND.reload(platform, host(tree))
+        (command,) = tree.commands
+        seconds.append(int(command[command.index(rc.compiled) + 1]) / 1000)
+    assert seconds == [PATIENCE + START, PATIENCE + 301 * START]
 
 
 def test_supervisor_that_has_outlived_its_scanner_is_told_itself() -> None:
