@@ -47,9 +47,9 @@ mount --make-rprivate /
 mount -t tmpfs -o mode=0755 tmpfs "$new/own"
 for place in etc run usr/local var/log; do
     upper=$new/own/upper/$place
-    mkdir -p "$upper" "$new/own/work/$place"
+    mkdir -p "$upper" "$new/own/overlay/$place"
     [ ! -d "$new/$place" ] || cp -a "$new/$place/." "$upper/"
-    mount -t overlay overlay -o "lowerdir=/$place,upperdir=$upper,workdir=$new/own/work/$place" "/$place"
+    mount -t overlay overlay -o "lowerdir=/$place,upperdir=$upper,workdir=$new/own/overlay/$place" "/$place"
 done
 grep -v '^{OWN_ACCOUNT}:' /etc/passwd >"$new/own/passwd"
 grep -v '^{OWN_ACCOUNT}:' /etc/group >"$new/own/group"

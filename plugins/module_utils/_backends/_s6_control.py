@@ -19,6 +19,9 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 
+# How long a server may take until it listens or has ended, in seconds.
+PATIENCE = 8.0
+
 SCANNER, SUPERVISOR = "s6-svscan", "s6-supervise"
 
 # What s6-supervise does on each letter (s6-svc): bring down, bring up, bring down and up again, end when it is down.

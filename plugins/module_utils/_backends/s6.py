@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _s6_closing as closing
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _s6_control as control
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _s6_opening as opening
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _s6_rc, _systemd_boot
@@ -19,6 +20,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._ba
     SwitchFailed,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._delivery import secret_files
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_control import PATIENCE
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_files import (
     process_lines,
     render_services,
@@ -29,7 +31,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6
     SERVICES,
     Server,
     home,
-    is_logger,
     logger_of,
     scanned_at,
     server_at,
@@ -47,13 +48,8 @@ UNIT = "superserver-s6.service"
 UNIT_FILE = f"/etc/systemd/system/{UNIT}"
 UNIT_LINK = f"/etc/systemd/system/multi-user.target.wants/{UNIT}"
 
-# How long something may take, in seconds: a server until it listens or has ended, a logger until its last line.
-PATIENCE = 8.0
-START = 0.1  # what one more server may add to that
-LOGGER_PATIENCE = 1.0
+START = 0.1  # what one more server may add to PATIENCE
 LOG_LINES = 20
-# What s6-supervise makes in the directories of a server and its logger, and what keeps one from starting.
-_MADE_LATER = frozenset({"down", "event", "log", "supervise"})
 
 # execlineb reads a whole script before it runs its first program, which "true" replaces here: nothing else is run.
 PARSE = 'for script do said=$({ echo true; cat "$script"; } | "$0" -P /dev/stdin 2>&1) || echo "$script: $said"; done'
@@ -162,16 +158,16 @@ class S6:
             for name, owned in control.supervised(platform, host).items()
             if not host.exists(f"{home(name, platform)}/run")
         }
-        left = [] if platform.s6_rc else _abandoned(host)
+        left = [] if platform.s6_rc else closing.abandoned(host)
         if platform.s6_rc:
             changed = [*gone, *_s6_rc.unknown(platform.s6_rc, host)]
             _s6_rc.update(platform.s6_rc, PATIENCE + START * len(changed), platform, host)
         elif gone or left:
-            _drop(gone, platform, host)
+            closing.drop(gone, platform, host)
         if gone:
             # Without its files a server cannot take its sockets back by itself.
             control.forget(gone.__contains__, PATIENCE, platform, host)
-        _remove_directories([f"{SERVICES}/{name}" for name in dict.fromkeys([*gone, *left])], host)
+        closing.remove_directories([f"{SERVICES}/{name}" for name in dict.fromkeys([*gone, *left])], host)
 
     def prepare(self, change: Change, platform: Platform, host: Host) -> None:
         """Supervisors and loggers of new servers start, which are two processes of three; s6-rc has its supervisors
@@ -196,7 +192,7 @@ class S6:
     def release(self, change: Change, platform: Platform, host: Host) -> None:
         """Sessions live on: a server that is told to end leaves them alone."""
         stopped = {service.name for service in change.stop}
-        _bring_down(control.servers_of(stopped, platform, host), platform, host)
+        closing.bring_down(control.servers_of(stopped, platform, host), platform, host)
 
         def is_down(server: str) -> bool:
             # A tree that has just been started may start one meanwhile, which goes on with what is kept for it.
@@ -249,7 +245,7 @@ class S6:
         wanted = {server.name for service in services for server in servers(service, platform)}
         names = {service.name for service in services}
         strays = [name for name in control.servers_of(names, platform, host) if name not in wanted]
-        _bring_down(strays, platform, host)
+        closing.bring_down(strays, platform, host)
 
         def stray(server: str) -> bool:
             return control.service_name(server) in names and server not in wanted
@@ -323,48 +319,6 @@ def _running(server: Server, platform: Platform) -> tuple[object, ...]:
     return (process_lines(server, platform), () if server.accept else server.service.secrets)
 
 
-def _drop(gone: Mapping[str, bool], platform: Platform, host: Host) -> None:
-    """Have supervisors end: those of an s6-svscan by its word, others by their own."""
-    control.tell_scanner(platform, control.DROP, host)
-    for name, owned in gone.items():
-        if not owned:
-            control.tell(supervised_at(name, platform), control.EXIT, host)
-    _wait_until_unsupervised([name for name in gone if not is_logger(name)], PATIENCE, platform, host)
-    # Sessions keep their logger; it ends with the last of them, and needs no directory for that.
-    _wait_until_unsupervised([name for name in gone if is_logger(name)], LOGGER_PATIENCE, platform, host)
-
-
-def _abandoned(host: Host) -> list[str]:
-    """Names of service directories that have nothing but what is made after a server's files: s6-svscan may have been
-    told of one just before a run died, and its supervisor need not have begun yet."""
-    return [
-        name
-        for name in host.names(SERVICES)
-        if _MADE_LATER.issuperset((*host.names(f"{SERVICES}/{name}"), *host.names(f"{SERVICES}/{name}/log")))
-    ]
-
-
-def _remove_directories(paths: Sequence[str], host: Host) -> None:
-    """Remove directories that a supervisor may be making something in for the last time."""
-
-    def are_gone() -> bool:
-        for path in paths:
-            host.remove_tree(path)
-        return not any(map(host.exists, paths))
-
-    host.wait(are_gone, PATIENCE)
-
-
-def _bring_down(names: Sequence[str], platform: Platform, host: Host) -> None:
-    """Stop servers for good."""
-    directories = [supervised_at(name, platform) for name in names]
-    for directory in directories:
-        control.tell(directory, control.DOWN, host)
-    if platform.s6_rc:
-        _s6_rc.change("-d", names, platform.s6_rc, PATIENCE, platform, host)
-    host.wait(lambda: not any(control.status(directory, host).pid for directory in directories), PATIENCE)
-
-
 def _ailments(server: Server, platform: Platform, host: Host) -> str:
     if platform.s6_rc and not _s6_rc.known_at_boot(server, platform.s6_rc, host):
         return f"{platform.s6_rc.compiled}, the database of the boot, does not have {server.name} as it is declared"
@@ -394,8 +348,3 @@ def _ensure_running(platform: Platform, host: Host) -> None:
         host.run(["systemctl", "start", UNIT])
     if not host.wait(scanned, PATIENCE):
         raise SwitchFailed(f"no s6-svscan runs on {platform.scan_directory}")
-
-
-def _wait_until_unsupervised(names: Sequence[str], seconds: float, platform: Platform, host: Host) -> None:
-    directories = [supervised_at(name, platform) for name in names]
-    host.wait(lambda: not any(control.tell(directory, control.NOTHING, host) for directory in directories), seconds)

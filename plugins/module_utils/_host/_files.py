@@ -234,6 +234,15 @@ def remove(path: str, own: tuple[str, ...] = OWN_DIRECTORIES) -> None:
     prune(os.path.dirname(path), own)
 
 
+def text(path: str) -> str:
+    """The text of a file, empty where it cannot be read."""
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
 def prune(folder: str, own: tuple[str, ...] = OWN_DIRECTORIES) -> None:
     """Remove empty directories from ``folder`` upwards, as far as they are below or among ``own``."""
     while _is_below(folder, own):

@@ -13,6 +13,8 @@ import os
 import re
 from collections.abc import Collection, Iterator
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
+
 ALLOW, DENY = "/etc/hosts.allow", "/etc/hosts.deny"
 TCPD = "tcpd"
 _LIBRARY = b"libwrap.so"
@@ -46,7 +48,7 @@ def rules(daemons: Collection[str]) -> list[str]:
 
 def _rules(path: str) -> Iterator[tuple[list[str], list[str], list[str], str]]:
     """Daemons, clients, options and the whole of each rule."""
-    for line in _text(path).replace("\\\n", " ").splitlines():
+    for line in _files.text(path).replace("\\\n", " ").splitlines():
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         names, *rest = (part.strip() for part in _FIELDS.split(line))
@@ -66,11 +68,3 @@ def _about(names: list[str], daemons: Collection[str]) -> bool:
 
 def _has(names: list[str], daemons: Collection[str]) -> bool:
     return any(name == "ALL" or name.partition("@")[0] in daemons for name in names)
-
-
-def _text(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            return file.read()
-    except OSError:
-        return ""

@@ -10,6 +10,8 @@ import typing as t
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
+
 # What starts a unit without being a link, what does not start without it, and what is stopped with it.
 STARTING = ("WantedBy", "UpheldBy", "OnFailureOf", "OnSuccessOf")
 REQUIRING = ("RequiredBy", "RequisiteOf", "BoundBy")
@@ -77,7 +79,7 @@ class State:
         """The values of a directive in the unit's files, in their order; an empty one makes those before it void."""
         found: list[str] = []
         for path in (self.one("FragmentPath"), *self.many("DropInPaths")):
-            for value in _directives(_text(path), section, name):
+            for value in _directives(_files.text(path), section, name):
                 found = [*found, value] if value else []
         return found
 
@@ -107,14 +109,6 @@ def _directives(text: str, section: str, name: str) -> Iterator[str]:
             key, equals, value = stripped.partition("=")
             if equals and key.rstrip() == name:
                 yield value.strip()
-
-
-def _text(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            return file.read()
-    except OSError:
-        return ""
 
 
 class Survey:
