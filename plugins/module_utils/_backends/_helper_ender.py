@@ -81,7 +81,7 @@ def wait_for(child: int) -> int:
     """The status of a child, as a shell tells it. Others that end meanwhile are waited for, too."""
     while True:
         ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
-        if not ended:
+        if not ended:  # only with WNOHANG
             continue
         if ended.si_pid == child:
             signal.pthread_sigmask(signal.SIG_BLOCK, PASSED)

@@ -41,7 +41,7 @@ def abandoned(host: Host) -> list[str]:
     return [
         name
         for name in host.names(SERVICES)
-        if _MADE_LATER.issuperset((*host.names(f"{SERVICES}/{name}"), *host.names(f"{SERVICES}/{name}/log")))
+        if all(_MADE_LATER.issuperset(host.names(path)) for path in (f"{SERVICES}/{name}", f"{SERVICES}/{name}/log"))
     ]
 
 
