@@ -19,7 +19,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._pa
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._preflight import holder_problems
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _foreign_units
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._listener import assertion_of, examine
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._places import resolved, same_name
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import listening, realising
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import resolve_paths
@@ -27,6 +26,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoi
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, load, service
 from ansible_collections.ondemand.superserver.tests.unit.hostile import STRANGER, as_root, place
+from ansible_collections.ondemand.superserver.tests.unit.machine import machine
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def test_a_socket_is_found_by_each_of_its_names(top: Path, bound: str, asked: st
         assert _live.bound([listener])[listener]
         # Somebody else's, so that it cannot be had.
         declared = service(listen=[{"unix": str(top / asked)}])
-        host = LocalHost(t.cast("t.Any", None))
+        host = machine()
         live = _live.look([declared], [], Platform(), host)
         (problem,) = holder_problems([declared], {}, live, BACKENDS, Platform())
         assert "cannot be bound" in problem.message
