@@ -12,13 +12,13 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Callable, Mapping, Sequence
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import (
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import (
     Host,
     Process,
     Result,
     SwitchFailed,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 
 
 class NoCommands:

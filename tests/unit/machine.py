@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _helper_watcher
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs import watcher as _helper_watcher
 
 
 def machine() -> LocalHost:

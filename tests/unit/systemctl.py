@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Result
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Result
 from ansible_collections.ondemand.superserver.tests.unit.fake_host import FakeHost
 
 LIB = "/usr/lib/systemd/system"

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import (
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import (
     Host,
     Process,
     Result,
     SwitchFailed,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.tests.unit.fake_host import FakeHost
 
 METHODS = sorted(name for kind in (Host, LocalHost) for name, value in vars(kind).items() if callable(value))

@@ -23,9 +23,9 @@ from types import ModuleType
 import pytest
 from _cases import Host, load_cases, plan, sample
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._helper_stderr import PROGRAM as PART
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._offline import render_all
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import STDERR
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.offline import render_all
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.process import STDERR
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs.handlers.stderr import PROGRAM as PART
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = ROOT / "plugins"

@@ -9,9 +9,9 @@ import typing as t
 from collections.abc import Callable
 from dataclasses import replace
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Process, Result
-from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Process, Result
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 from ansible_collections.ondemand.superserver.tests.unit.declarations import service
 from ansible_collections.ondemand.superserver.tests.unit.fake_host import FakeHost
 
