@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import parse_targets
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Endpoint, parse_targets
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.forms import (
     duration,
     endpoint,
@@ -46,6 +46,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema
 # Where root writes, or shows what it reads. Who can write a directory can lead root elsewhere.
 ONLY_ROOT = "Nobody but root may be able to write the directories on the way to it, sticky ones like `/tmp` aside"
 
+# What an endpoint is made of is read before there is a schema, and so its defaults are those of its type.
 ENDPOINT = Record(
     (
         Field("tcp", Text("TCP endpoint", numbers=True, checker=tcp_endpoint), "TCP port, or address and port"),
@@ -55,7 +56,7 @@ ENDPOINT = Record(
             "family",
             Choice(("any", "ipv4", "ipv6")),
             "which addresses a bare port takes: both families (`any`), IPv4 only or IPv6 only",
-            "any",
+            Endpoint.family,
         ),
         Field(
             "interface",
@@ -68,19 +69,19 @@ ENDPOINT = Record(
             "the host may be without the address, which comes some time after the boot, say, or is another host's just "
             "now. The endpoint waits for it, and takes connections as soon as it is there; that it waits is told. "
             "Without this, an address that the host does not have is refused",
-            False,
+            Endpoint.freebind,
         ),
         Field(
             "backlog", Number(1, 65535), "how many connections may wait to be accepted; omitted: the kernel's maximum"
         ),
-        Field("owner", ACCOUNT, "owner of a unix socket", "root"),
-        Field("group", ACCOUNT, "group of a unix socket", "root"),
-        Field("mode", OCTAL, "mode of a unix socket", "0660"),
+        Field("owner", ACCOUNT, "owner of a unix socket", Endpoint.owner),
+        Field("group", ACCOUNT, "group of a unix socket", Endpoint.group),
+        Field("mode", OCTAL, "mode of a unix socket", Endpoint.mode),
         Field(
             "type",
             Choice(("stream", "datagram", "seqpacket")),
             "type of a unix socket",
-            "stream",
+            Endpoint.type,
         ),
     ),
     "endpoint",

@@ -313,6 +313,10 @@ class Record(Kind):
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_name", {entry.name: entry for entry in self.fields})
 
+    def default(self, name: str) -> t.Any:
+        """What a field means that is omitted; the only place that says so is the table."""
+        return self.by_name[name].default
+
     def check(self, value: t.Any, path: str, report: Report, partial: bool = False) -> dict[str, t.Any]:
         """Check a mapping; ``partial`` lets required fields be absent."""
         if self.short and not isinstance(value, Mapping):
