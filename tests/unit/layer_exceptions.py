@@ -50,7 +50,7 @@ _READERS = {
     "_backends/xinetd/foreign.py": "os.path.realpath",
     "_backends/xinetd/reader/config.py": "open os.listdir os.stat",
     "_backends/xinetd/reader/values.py": (
-        "grp.getgrnam os.access pwd.getpwnam socket.getaddrinfo socket.getprotobyname socket.getservbyname"
+        "grp.getgrnam os.access pwd.getpwnam socket.getaddrinfo"
     ),
 }
 _HANDOVER = {
@@ -65,8 +65,7 @@ _CHECKS = {
     "_converge/preflight/paths.py": "os.lstat os.path.isdir os.path.isfile os.path.lexists",
     "_converge/preflight/problems.py": "os.path.isdir os.path.isfile os.path.lexists os.path.realpath os.statvfs",
     "_converge/preflight/sandbox.py": "os.close os.open os.path.realpath os.read",
-    "_converge/proof/listener.py": "os.path.lexists os.path.realpath socket.getservbyname",
-    "_converge/snapshot.py": "socket.getservbyname",
+    "_converge/proof/listener.py": "os.path.lexists os.path.realpath",
 }
 _STATE = {
     "_converge/state/generations.py": "os.listdir os.unlink",
