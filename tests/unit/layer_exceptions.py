@@ -49,9 +49,7 @@ _READERS = {
     "_backends/systemd/sockets.py": "os.path.exists os.path.isdir os.scandir",
     "_backends/xinetd/foreign.py": "os.path.realpath",
     "_backends/xinetd/reader/config.py": "open os.listdir os.stat",
-    "_backends/xinetd/reader/values.py": (
-        "grp.getgrnam os.access pwd.getpwnam socket.getaddrinfo"
-    ),
+    "_backends/xinetd/reader/values.py": ("grp.getgrnam os.access pwd.getpwnam socket.getaddrinfo"),
 }
 _HANDOVER = {
     "_handover/fdholder.py": "os.fstat socket.socket",

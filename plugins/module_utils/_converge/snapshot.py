@@ -150,7 +150,7 @@ def read(request: Request, host: LocalHost) -> Picture:
     processes = host.processes()
     chosen = _platform.choose_backend(processes) if request.backend == "auto" else request.backend
     key = _secrets.load_key()
-    services, _absent = load_services(request.layers, request.defaults, chosen, key)
+    services = load_services(request.layers, request.defaults, chosen, key)
     services = _secrets.recalled(services, key)
     services = resolve_ports(services, port_number)
     services, unknown = resolve_accounts(services, _accounts.user_name, _accounts.group_name)

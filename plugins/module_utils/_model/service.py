@@ -118,7 +118,7 @@ class Service:
         return any(endpoint.transport in transports for endpoint in self.listen)
 
     def to_json(self) -> dict[str, t.Any]:
-        """What :func:`service_from_json` needs to make this service again, byte for byte. Whether the account was
+        """What :func:`stored.stored_service` needs to make this service again, byte for byte. Whether the account was
         declared or is the one of a forwarder without any makes no difference."""
         declared = dict(self.declared) if self.internal else {**self.declared, "user": self.user}
         declared["listen"] = [
@@ -128,10 +128,8 @@ class Service:
         return {**declared, "backend": self.backend}
 
 
-def load_services(
-    layers: Sequence[Layer], defaults: t.Any, backend: str, key: bytes = b""
-) -> tuple[list[Service], list[str]]:
-    """Turn the layers of a declaration into services, sorted by name, and the names declared ``absent``.
+def load_services(layers: Sequence[Layer], defaults: t.Any, backend: str, key: bytes = b"") -> list[Service]:
+    """Turn the layers of a declaration into services, sorted by name, without those that are declared ``absent``.
 
     ``backend`` is the host's; a service may name its own. ``key`` is what digests of secrets are made with. Raises
     InvalidDeclaration with every problem found.
@@ -142,25 +140,13 @@ def load_services(
     return _services(merged, backend, problems, key)
 
 
-def service_from_json(value: Mapping[str, t.Any]) -> Service:
-    """Make a service again from what :meth:`Service.to_json` gave, whatever other services it wants to have. Of secrets
-    nothing but their digests is known."""
-    problems: list[Problem] = []
-    merged = merge([Layer("manifest", [dict(value)])], None, problems)
-    services, _absent = _services(merged, str(value["backend"]), problems)
-    return services[0]
-
-
-def _services(
-    merged: Sequence[Merged], backend: str, problems: list[Problem], key: bytes = b""
-) -> tuple[list[Service], list[str]]:
-    absent = [entry.fields["name"] for entry in merged if entry.fields.get("state") == "absent"]
+def _services(merged: Sequence[Merged], backend: str, problems: list[Problem], key: bytes = b"") -> list[Service]:
     present = [entry for entry in merged if entry.fields.get("state") != "absent"]
     check_services(present, problems)
     if problems:
         raise InvalidDeclaration(problems)
     services = [build(entry.fields, backend, entry.origins, key) for entry in present]
-    return sorted(services, key=lambda service: service.name), absent
+    return sorted(services, key=lambda service: service.name)
 
 
 def resolve_ports(services: Sequence[Service], lookup: Callable[[str, str], int | None]) -> list[Service]:

@@ -22,7 +22,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.proble
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.words import Guide
 
 Report = t.Callable[[str, str], None]
-Checker = t.Callable[[t.Any], None]
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _PLANES = range(0, 0x110000, 0x10000)
