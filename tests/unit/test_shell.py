@@ -39,11 +39,15 @@ HOSTS = (
 )
 # Scripts that functions make for ``sh -c``, each with what it is called with here.
 MADE: dict[str, Callable[[t.Any], str]] = {"handing_on": lambda function: str(function(("REMOTE_ADDR", "A")))}
+# Functions whose first argument is a script for a shell that another script starts.
+RUNNERS = ("_shell",)
 
 INTERPRETER = re.compile(r"#!\s*(?:/usr/bin/env )?(\S+)")
 OTHERS = ("python", "python3", "execlineb")
 SHELLS = {"sh": "sh", "bash": "bash", "openrc-run": "sh"}
 ARGUMENT = re.compile(r"\bsh -c ")
+QUOTED = re.compile(r"/sh -c '([^']*)'")
+Function = ast.FunctionDef
 # Traps call functions, which shellcheck takes for ones that nobody calls.
 UNREACHABLE = ("SC2317", "SC2329")
 # What a service declares stands in quotes, whatever it looks like.
@@ -108,51 +112,91 @@ def _belongs(path: Path, name: str) -> bool:
 
 
 def arguments() -> Iterator[Script]:
-    """What stands behind ``sh -c`` in lists of arguments."""
+    """What stands behind a shell and ``-c`` in lists of arguments."""
     for path, module in modules():
-        for after in _behind_options(path):
-            yield Script(f"{path.stem}:{after.lineno}", _text(after, module, tree(path)), "sh")
+        for function, after in _behind_options(path):
+            for text in _texts(after, function, module, tree(path)):
+                yield Script(f"{path.stem}:{after.lineno}", text, "sh")
 
 
-def _behind_options(path: Path) -> Iterator[ast.expr]:
-    for node in ast.walk(tree(path)):
-        yield from _after_options(node)
+def _behind_options(path: Path) -> Iterator[tuple[Function, ast.expr]]:
+    """With the function that it stands in."""
+    for function in ast.walk(tree(path)):
+        if isinstance(function, ast.FunctionDef):
+            for node in ast.walk(function):
+                for after in (*_after_options(node, function), *_run_by_others(node)):
+                    yield function, after
 
 
-def _after_options(node: ast.AST) -> Iterator[ast.expr]:
-    """What follows ``sh`` and ``-c`` among the elements of a list or a tuple, or the arguments of a call."""
+def _run_by_others(node: ast.AST) -> Iterator[ast.expr]:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in RUNNERS:
+        yield node.args[0]
+
+
+def _after_options(node: ast.AST, function: Function) -> Iterator[ast.expr]:
+    """What follows a shell and ``-c`` among the elements of a list or a tuple, or the arguments of a call."""
     elements = node.elts if isinstance(node, (ast.List, ast.Tuple)) else node.args if isinstance(node, ast.Call) else []
-    words = [element.value if isinstance(element, ast.Constant) else None for element in elements]
+    words = [_word(element, function) for element in elements]
     for index in range(len(words) - 2):
-        if str(words[index]).rpartition("/")[2] in SHELLS and words[index + 1] == "-c":
+        if words[index].rpartition("/")[2] in SHELLS and words[index + 1] == "-c":
             yield elements[index + 2]
 
 
-def _text(node: ast.expr, module: ModuleType, source: ast.Module) -> str:
-    """The script that an expression is; a word for each part that is known only when it runs."""
+def _word(node: ast.expr, function: Function) -> str:
+    """A constant, also as the name of a program that is looked up; empty for others."""
     if isinstance(node, ast.Name):
-        if hasattr(module, node.id):
-            return str(getattr(module, node.id))
-        maker = _maker(node.id, source)
-        return MADE[maker](getattr(module, maker))
-    if isinstance(node, ast.JoinedStr):
-        return "".join(str(part.value) if isinstance(part, ast.Constant) else "word" for part in node.values)
-    if isinstance(node, ast.Constant):
-        return str(node.value)
-    raise AssertionError(f"line {node.lineno}: cannot tell what script this is")
+        node = next(iter(_assigned(node.id, function)), node)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "program":
+        node = node.args[0]
+    return str(node.value) if isinstance(node, ast.Constant) else ""
 
 
-def _maker(name: str, source: ast.Module) -> str:
-    """The function whose result has that name."""
-    (maker,) = {
-        node.value.func.id
-        for node in ast.walk(source)
+def _assigned(name: str, function: Function) -> list[ast.expr]:
+    """What a name of a function stands for."""
+    return [
+        node.value
+        for node in ast.walk(function)
         if isinstance(node, ast.Assign)
-        and isinstance(node.value, ast.Call)
-        and isinstance(node.value.func, ast.Name)
         and any(isinstance(target, ast.Name) and target.id == name for target in node.targets)
-    }
-    return maker
+    ]
+
+
+def _passed(name: str, function: Function, source: ast.Module) -> list[ast.expr]:
+    """What a function of the same file is called with."""
+    place = [argument.arg for argument in function.args.args].index(name)
+    return [
+        node.args[place]
+        for node in ast.walk(source)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == function.name
+    ]
+
+
+def _texts(node: ast.expr, function: Function, module: ModuleType, source: ast.Module) -> list[str]:
+    """The scripts that an expression may be; a word for each part that is known only when it runs."""
+    if isinstance(node, ast.Constant):
+        return [str(node.value)]
+    if isinstance(node, ast.JoinedStr):
+        return ["".join(_part(part, module) for part in node.values)]
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        return [MADE[node.func.id](getattr(module, node.func.id))]
+    if isinstance(node, ast.IfExp):
+        return [text for each in (node.body, node.orelse) for text in _texts(each, function, module, source)]
+    if isinstance(node, ast.Starred):
+        return _texts(node.value, function, module, source)
+    if isinstance(node, ast.Tuple):
+        return _texts(node.elts[0], function, module, source)
+    assert isinstance(node, ast.Name), f"line {node.lineno}: cannot tell what script this is"
+    if hasattr(module, node.id):
+        return [str(getattr(module, node.id))]
+    found = _assigned(node.id, function) or _passed(node.id, function, source)
+    return [text for each in found for text in _texts(each, function, module, source)]
+
+
+def _part(part: ast.expr, module: ModuleType) -> str:
+    if isinstance(part, ast.Constant):
+        return str(part.value)
+    known = isinstance(part, ast.FormattedValue) and isinstance(part.value, ast.Name) and part.value.id
+    return str(getattr(module, known, "word")) if known else "word"
 
 
 def written() -> Iterator[Script]:
@@ -164,6 +208,11 @@ def written() -> Iterator[Script]:
                 found = script(f"{case.name} on {host.column}: {file.path}", with_part(file.content))
                 if found:
                     yield found
+                # What a service declares is not the collection's.
+                elif not file.service:
+                    yield from (
+                        Script(file.path, text.replace("$$", "$"), "sh") for text in QUOTED.findall(file.content)
+                    )
 
 
 def with_part(text: str) -> str:
@@ -211,17 +260,19 @@ def test_scripts_that_are_written_for_services(tmp_path: Path) -> None:
     found = once(written())
     assert len(found) >= 30
     assert any(PART in each.text for each in found)
+    assert any(not INTERPRETER.match(each.text) for each in found)
     assert complaints(found, tmp_path, (*UNREACHABLE, *DECLARED)) == []
 
 
 def test_every_maker_is_needed() -> None:
-    makers = {
-        _maker(node.id, tree(path))
-        for path, module in modules()
-        for node in _behind_options(path)
-        if isinstance(node, ast.Name) and not hasattr(module, node.id)
+    called = {
+        value.func.id
+        for path, _module in modules()
+        for function, after in _behind_options(path)
+        for value in (_assigned(after.id, function) if isinstance(after, ast.Name) else [after])
+        if isinstance(value, ast.Call) and isinstance(value.func, ast.Name)
     }
-    assert makers == set(MADE)
+    assert called == set(MADE)
 
 
 @pytest.mark.parametrize(
