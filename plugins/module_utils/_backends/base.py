@@ -9,6 +9,7 @@ hands in, so a backend only knows what is to be done, never how.
 
 from __future__ import annotations
 
+import abc
 import typing as t
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -51,34 +52,39 @@ class Change:
         return not (self.stop or self.start or self.refresh)
 
 
-class Backend(t.Protocol):
-    """One super-server."""
+class Backend(abc.ABC):
+    """One super-server. What it must have is abstract; what it does not have it leaves as it is here."""
 
-    name: str
+    name: t.ClassVar[str]
     # Whether one reload closes and opens listeners together, so that it runs between the others' release and activate.
-    atomic: bool
+    atomic: t.ClassVar[bool] = False
     # Whether it binds to an address that the host does not have, where that is declared.
-    binds_ahead: bool
+    binds_ahead: t.ClassVar[bool] = False
     # Of an atomic one, where it reads its services: obsolete files of that directory must be gone before it activates.
     # The rest is what handlers of clients that have just come need. Empty for the others.
-    entries: str
+    entries: t.ClassVar[str] = ""
     # Files that only tell systemd how to stop the runtime, so that it need not read at once that they are gone.
-    stopping: tuple[str, ...]
+    stopping: t.ClassVar[tuple[str, ...]] = ()
 
+    @abc.abstractmethod
     def render(self, services: Sequence[Service], platform: Platform) -> list[File]:
         """Every file for these services (present and disabled), shared ones included once. Pure."""
 
     def refuse(self, service: Service, platform: Platform) -> list[Problem]:
         """What this backend refuses beyond the capability table: raw directives that it does not know or that are the
         schema's own. Pure."""
+        return []
 
+    @abc.abstractmethod
     def rebinds(self, old: Service, new: Service, platform: Platform) -> bool:
         """Whether going from one declaration to the other needs the listeners closed and opened. Pure."""
 
+    @abc.abstractmethod
     def owner(self, service: Service, listener: Listener, platform: Platform) -> tuple[str, str]:
         """Who must hold a listener: kind (``systemd``, ``xinetd``, ``s6``) and name, as ``owners.py`` reports.
         Pure."""
 
+    @abc.abstractmethod
     def service_of(self, owner: tuple[str, str]) -> str:
         """Name of the service that an owner of a socket belongs to; empty where it is not one of this backend's. A
         listener for both families may be two sockets with an owner each. Pure."""
@@ -86,22 +92,27 @@ class Backend(t.Protocol):
     def claims(self, service: Service, platform: Platform) -> list[str]:
         """Paths where nothing of anybody else's may be when the service is new: a unit of a package that the service's
         own would hide, say. Pure."""
+        return []
 
     def hides(self, service: Service, platform: Platform) -> Mapping[str, str]:
         """Directories that the service's handlers will not see, or see something else in the place of, and what hides
         each of them, in words. Pure."""
+        return {}
 
     def disturbed(
         self, services: Sequence[Service], files: Sequence[File], platform: Platform, host: Host
     ) -> tuple[list[Problem], list[str]]:
         """Files of others that the runtime reads along with ``files``, which are to be written for these services:
         problems where theirs go before what is declared, and warnings where they add to it."""
+        return [], []
 
+    @abc.abstractmethod
     def missing(self, platform: Platform, host: Host) -> str:
         """What of the runtime is not installed, in words; empty where all is there."""
 
     def check(self, root: str, files: Sequence[File], platform: Platform, host: Host) -> list[str]:
         """Let the backend's own checker look at files staged below ``root`` (at ``root + file.path``); what it says."""
+        return []
 
     def wake(self, platform: Platform, host: Host) -> None:
         """Start the runtime if it does not run, with its files as they were. No listener should be closed for as long
@@ -116,14 +127,17 @@ class Backend(t.Protocol):
 
     def cuts(self, change: Change, platform: Platform, host: Host) -> list[Service]:
         """Services, as they were, whose established connections the change ends. At most one command."""
+        return change.ended
 
     def reopens(self, change: Change, platform: Platform) -> list[Service]:
         """Services of ``change.refresh``, as they are to be, whose listeners close and open all the same: what has them
         open must be started again. Pure."""
+        return []
 
     def release(self, change: Change, platform: Platform, host: Host) -> None:
         """Close the listeners of ``change.stop``. An atomic backend does this in ``activate`` instead."""
 
+    @abc.abstractmethod
     def activate(self, change: Change, platform: Platform, host: Host) -> None:
         """Open the listeners of ``change.start`` and apply ``change.refresh``, starting the runtime if it does not
         run."""
@@ -134,9 +148,11 @@ class Backend(t.Protocol):
     def health(self, services: Sequence[Service], platform: Platform, host: Host) -> dict[str, str]:
         """By service name, what is wrong though files and socket table are right (a runtime that will not survive a
         reboot, say). At most one command for any number of services."""
+        return {}
 
     def log(self, services: Sequence[Service], platform: Platform, host: Host) -> str:
         """The last lines that were logged for these services, for a failure's message; one command at the most."""
+        return ""
 
     def retire(self, platform: Platform, host: Host) -> None:
         """Stop and disable a runtime that holds nothing any more and that this collection installed."""

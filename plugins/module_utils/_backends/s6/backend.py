@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import boot as _systemd_boot
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Change
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.delivery import secret_files
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import closing, control, limit
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import rc as _s6_rc
@@ -67,14 +67,11 @@ NATIVE: Mapping[str, tuple[str, Callable[[str], bool]]] = {
 }
 
 
-class S6:
+class S6(Backend):
     """The backend ``s6``; see :class:`base.Backend` for what each method must do."""
 
     name = "s6"
-    atomic = False
     binds_ahead = True
-    entries = ""
-    stopping: tuple[str, ...] = ()
 
     def render(self, services: Sequence[Service], platform: Platform) -> list[File]:
         fronts = [in_front(service, platform) for service in services]
@@ -110,9 +107,6 @@ class S6:
 
     def claims(self, service: Service, platform: Platform) -> list[str]:
         return [path for server in servers(service, platform) for path in scanned_at(server.name, platform)]
-
-    def hides(self, service: Service, platform: Platform) -> Mapping[str, str]:
-        return {}
 
     def disturbed(
         self, services: Sequence[Service], files: Sequence[File], platform: Platform, host: Host
@@ -174,9 +168,6 @@ class S6:
         if platform.s6_rc or not new or not control.tell_scanner(platform, control.NOTHING, host):
             return
         opening.supervise(new, PATIENCE + START * len(new), platform, host)
-
-    def cuts(self, change: Change, platform: Platform, host: Host) -> list[Service]:
-        return change.ended
 
     def reopens(self, change: Change, platform: Platform) -> list[Service]:
         """The holder keeps what is started again open, where a server can take that."""
@@ -248,9 +239,6 @@ class S6:
             return control.service_name(server) in names and server not in wanted
 
         control.forget(stray, PATIENCE, platform, host)
-
-    def settle(self, change: Change, platform: Platform, host: Host) -> None:
-        """Nothing remains."""
 
     def health(self, services: Sequence[Service], platform: Platform, host: Host) -> dict[str, str]:
         enabled = [service for service in services if service.enabled]

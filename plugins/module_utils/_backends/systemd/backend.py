@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Change
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.delivery import secret_files
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.collector import collector
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.directives import directed
@@ -55,14 +55,11 @@ _SOCKET_UNIT = re.compile(r"(?P<service>[A-Za-z0-9_-]+)(\.udp)?\.socket")
 _SHARED = ("backlog", "owner", "group", "mode")
 
 
-class Systemd:
+class Systemd(Backend):
     """The backend ``systemd``; see :class:`base.Backend` for what each method must do."""
 
     name = "systemd"
-    atomic = False
     binds_ahead = True
-    entries = ""
-    stopping: tuple[str, ...] = ()
 
     def render(self, services: Sequence[Service], platform: Platform) -> list[File]:
         fronts = [in_front(service, platform) for service in services]
@@ -139,20 +136,8 @@ class Systemd:
             return [f"systemd-analyze verify ended with {result.code}: {result.err.strip() or result.out.strip()}"]
         return list(dict.fromkeys(line.replace(root, "") for line in lines if not _NO_PROGRAM.search(line)))
 
-    def wake(self, platform: Platform, host: Host) -> None:
-        """systemd runs."""
-
     def reload(self, platform: Platform, host: Host) -> None:
         host.run([SYSTEMCTL, "daemon-reload"])
-
-    def prepare(self, change: Change, platform: Platform, host: Host) -> None:
-        """systemd itself is all that runs."""
-
-    def cuts(self, change: Change, platform: Platform, host: Host) -> list[Service]:
-        return change.ended
-
-    def reopens(self, change: Change, platform: Platform) -> list[Service]:
-        return []
 
     def release(self, change: Change, platform: Platform, host: Host) -> None:
         """A socket whose daemon runs would stay bound by the daemon, so both stop; sessions of Accept=yes live on.
@@ -220,9 +205,6 @@ class Systemd:
         ]
         words = [word for pattern in patterns for word in ("-u", pattern)]
         return host.run(["journalctl", "--no-pager", "-q", "-n", "20", "-o", "cat", *words], check=False).out.strip()
-
-    def retire(self, platform: Platform, host: Host) -> None:
-        """systemd stays: it was not installed by anybody."""
 
     def _stop(self, units: Sequence[str], host: Host) -> None:
         if not units:

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Change
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.delivery import secret_files
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.tls import behind, in_front, joined
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd import boot, daemon, waiting
@@ -37,14 +37,13 @@ LINES = 20
 WRITTEN = 0.5
 
 
-class Xinetd:
+class Xinetd(Backend):
     """The backend ``xinetd``; see :class:`base.Backend` for what each method must do."""
 
     name = "xinetd"
     atomic = True
-    binds_ahead = False
     entries = ENTRIES
-    stopping: tuple[str, ...] = (DROP_IN, waiting.UNIT_FILE, waiting.UNIT_LINK)
+    stopping = (DROP_IN, waiting.UNIT_FILE, waiting.UNIT_LINK)
 
     def render(self, services: Sequence[Service], platform: Platform) -> list[File]:
         fronts = [in_front(service, platform) for service in services]
@@ -69,18 +68,6 @@ class Xinetd:
         kind, name = owner
         return name.split(":", 1)[0] if kind == self.name else ""
 
-    def claims(self, service: Service, platform: Platform) -> list[str]:
-        """Files are all that a service of xinetd has, and their names are the collection's own."""
-        return []
-
-    def hides(self, service: Service, platform: Platform) -> Mapping[str, str]:
-        return {}
-
-    def disturbed(
-        self, services: Sequence[Service], files: Sequence[File], platform: Platform, host: Host
-    ) -> tuple[list[Problem], list[str]]:
-        return [], []
-
     def missing(self, platform: Platform, host: Host) -> str:
         return "" if platform.xinetd else "xinetd"
 
@@ -94,23 +81,11 @@ class Xinetd:
         if not config_problem(host) and daemon.find(host) is None:
             daemon.start(platform, host)
 
-    def reload(self, platform: Platform, host: Host) -> None:
-        """Reading its files is what opens and closes xinetd's listeners."""
-
-    def prepare(self, change: Change, platform: Platform, host: Host) -> None:
-        """xinetd itself is all that runs."""
-
     def cuts(self, change: Change, platform: Platform, host: Host) -> list[Service]:
         """When it reads that a service is gone, it kills its handlers."""
         stays = change.stop and (any(service.enabled for service in change.kept) or _serves_others(host))
         gone = change.stop if stays else ()
         return [*gone, *(service for service in change.ended if service not in gone)]
-
-    def reopens(self, change: Change, platform: Platform) -> list[Service]:
-        return []
-
-    def release(self, change: Change, platform: Platform, host: Host) -> None:
-        """Done in ``activate``."""
 
     def activate(self, change: Change, platform: Platform, host: Host) -> None:
         """The reload comes as early as possible: ports that come from another super-server are closed until then."""
