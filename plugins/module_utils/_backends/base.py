@@ -14,6 +14,7 @@ import typing as t
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.columns import Column
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, Host
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
@@ -56,6 +57,8 @@ class Backend(abc.ABC):
     """One super-server. What it must have is abstract; what it does not have it leaves as it is here."""
 
     name: t.ClassVar[str]
+    # What it can do: its part of the capability table.
+    columns: t.ClassVar[tuple[Column, ...]]
     # Whether one reload closes and opens listeners together, so that it runs between the others' release and activate.
     atomic: t.ClassVar[bool] = False
     # Whether it binds to an address that the host does not have, where that is declared.

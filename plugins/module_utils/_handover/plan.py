@@ -11,7 +11,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live
-from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.answers import enforced_by_guard
+from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.answers import (
+    column_of,
+    enforced_by_guard,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import Action
 from ansible_collections.ondemand.superserver.plugins.module_utils._guard.hold import SECONDS, held
 from ansible_collections.ondemand.superserver.plugins.module_utils._handover import hold as _hold
@@ -96,7 +99,7 @@ class Passing:
     def move(self, guard_changes: bool, platform: Platform) -> Move:
         """The same for the choice of a method."""
         return Move(
-            platform.column(self.new.backend),
+            column_of(self.new.backend, platform).name,
             frozenset(listener.transport for listener in self.listeners),
             self.old.backend == self.new.backend,
             guard_changes and bool(enforced_by_guard(self.new, platform)),

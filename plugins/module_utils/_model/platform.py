@@ -99,10 +99,6 @@ class Platform:
         have = str(getattr(self, versioned.group("program")))
         return version_tuple(have) >= version_tuple(versioned.group("version"))
 
-    def column(self, backend: str) -> str:
-        """The column of the capability table that holds for ``backend`` on this host."""
-        return (self.s6 or "ucspi") if backend == "s6" else backend
-
 
 def version_tuple(text: str) -> tuple[int, ...]:
     """``2.3.15.4`` as numbers; anything that is not a number ends it."""

@@ -15,6 +15,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.del
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import closing, control, limit
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import rc as _s6_rc
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import startup as opening
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.columns import COLUMNS
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.control import PATIENCE
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.fdholder import NAME as HOLDER
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.files import (
@@ -71,6 +72,7 @@ class S6(Backend):
     """The backend ``s6``; see :class:`base.Backend` for what each method must do."""
 
     name = "s6"
+    columns = COLUMNS
     binds_ahead = True
 
     def render(self, services: Sequence[Service], platform: Platform) -> list[File]:

@@ -194,7 +194,7 @@ def _kind(listener: Listener, options: Tcp, platform: Platform) -> str:
 
 
 def _provider(platform: Platform) -> Provider:
-    return PROVIDERS[platform.column("s6")]
+    return PROVIDERS[platform.s6 or "ucspi"]
 
 
 def _slug(listener: Listener) -> str:

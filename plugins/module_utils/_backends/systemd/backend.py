@@ -13,6 +13,7 @@ from dataclasses import replace
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.delivery import secret_files
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.collector import collector
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.columns import COLUMNS
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.directives import directed
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.dropins import disturbances
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.native import (
@@ -59,6 +60,7 @@ class Systemd(Backend):
     """The backend ``systemd``; see :class:`base.Backend` for what each method must do."""
 
     name = "systemd"
+    columns = COLUMNS
     binds_ahead = True
 
     def render(self, services: Sequence[Service], platform: Platform) -> list[File]:

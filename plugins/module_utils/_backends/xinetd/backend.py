@@ -18,6 +18,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xin
     defaults_elsewhere,
     other_services,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.columns import COLUMNS
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.files import (
     DROP_IN,
     ENTRIES,
@@ -41,6 +42,7 @@ class Xinetd(Backend):
     """The backend ``xinetd``; see :class:`base.Backend` for what each method must do."""
 
     name = "xinetd"
+    columns = COLUMNS
     atomic = True
     entries = ENTRIES
     stopping = (DROP_IN, waiting.UNIT_FILE, waiting.UNIT_LINK)
