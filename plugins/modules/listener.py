@@ -238,7 +238,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.owners import KINDS
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.owners import kinds
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.proof.listener import (
     assertion_of,
     examine_until,
@@ -259,9 +259,9 @@ def main() -> None:
             "state": {"type": "str", "choices": ["held", "free"], "default": "held"},
             "owner": {
                 "type": "dict",
-                "options": {kind: {"type": "str"} for kind in KINDS},
-                "mutually_exclusive": [KINDS],
-                "required_one_of": [KINDS],
+                "options": {kind: {"type": "str"} for kind in kinds()},
+                "mutually_exclusive": [kinds()],
+                "required_one_of": [kinds()],
             },
             "connect": {"type": "bool", "default": False},
             "send": {"type": "str"},

@@ -22,10 +22,8 @@ OWN = tuple(f"module_utils/_backends/{name}/" for name in BACKENDS)
 NAMED = {
     "filter/render.py": 3,
     "module_utils/_backends/live.py": 1,
-    "module_utils/_backends/owners.py": 11,
     "module_utils/_backends/process.py": 3,
     "module_utils/_converge/preflight/problems.py": 4,
-    "module_utils/_converge/proof/listener.py": 1,
     "module_utils/_converge/recovery/boot.py": 2,
     "module_utils/_converge/recovery/rollback.py": 1,
     "module_utils/_converge/recovery/watch.py": 1,

@@ -14,6 +14,7 @@ import typing as t
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.ownership import Run, Tracing
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.columns import Column
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, Host
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
@@ -57,6 +58,12 @@ class Backend(abc.ABC):
     """One super-server. What it must have is abstract; what it does not have it leaves as it is here."""
 
     name: t.ClassVar[str]
+    # What an owner of its kind is called in a message.
+    owned: t.ClassVar[str]
+    # Where several processes hold a socket, owners of the lowest rank say most about it.
+    owner_rank: t.ClassVar[int] = 0
+    # Programs that keep sockets for others, so that any other holder is the one that serves.
+    keepers: t.ClassVar[frozenset[str]] = frozenset()
     # What it can do: its part of the capability table.
     columns: t.ClassVar[tuple[Column, ...]]
     # Whether one reload closes and opens listeners together, so that it runs between the others' release and activate.
@@ -84,13 +91,20 @@ class Backend(abc.ABC):
 
     @abc.abstractmethod
     def owner(self, service: Service, listener: Listener, platform: Platform) -> tuple[str, str]:
-        """Who must hold a listener: kind (``systemd``, ``xinetd``, ``s6``) and name, as ``owners.py`` reports.
-        Pure."""
+        """Who must hold a listener: kind (this backend's name) and name, as ``owners.py`` reports. Pure."""
 
     @abc.abstractmethod
     def service_of(self, owner: tuple[str, str]) -> str:
         """Name of the service that an owner of a socket belongs to; empty where it is not one of this backend's. A
         listener for both families may be two sockets with an owner each. Pure."""
+
+    def tracing(self, run: Run) -> Tracing:
+        """What finds out, in one pass over sockets, which of them belong to this backend."""
+        return Tracing()
+
+    def is_owner(self, asked: str, found: str) -> bool:
+        """Whether an owner of this backend's is the one that somebody asks for, who may not know its whole name."""
+        return asked == found
 
     def claims(self, service: Service, platform: Platform) -> list[str]:
         """Paths where nothing of anybody else's may be when the service is new: a unit of a package that the service's

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.ownership import WORDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.backend import S6
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.backend import Systemd
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.backend import Xinetd
@@ -20,6 +21,7 @@ BACKENDS: dict[str, Backend] = {}
 def register(backend: Backend) -> None:
     """Add a backend, with what it can do."""
     BACKENDS[backend.name] = backend
+    WORDS[backend.name] = backend.owned
     register_columns(backend.columns)
 
 

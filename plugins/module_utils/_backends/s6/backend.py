@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import boot as _systemd_boot
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.delivery import secret_files
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.ownership import Run, Tracing
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import closing, control, limit
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import rc as _s6_rc
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import startup as opening
@@ -32,6 +33,11 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.
     server_at,
     servers,
     supervised_at,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.tracing import (
+    KEEPER,
+    DirectoryTracing,
+    is_directory,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.tls import behind, in_front, joined
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, Host, SwitchFailed
@@ -72,6 +78,9 @@ class S6(Backend):
     """The backend ``s6``; see :class:`base.Backend` for what each method must do."""
 
     name = "s6"
+    owned = "s6 service directory"
+    owner_rank = 1
+    keepers = frozenset({KEEPER})
     columns = COLUMNS
     binds_ahead = True
 
@@ -115,6 +124,12 @@ class S6(Backend):
     ) -> tuple[list[Problem], list[str]]:
         """Directories of others take some of the places that s6-svscan has."""
         return limit.objections(files, platform, host) if services else [], []
+
+    def tracing(self, run: Run) -> Tracing:
+        return DirectoryTracing()
+
+    def is_owner(self, asked: str, found: str) -> bool:
+        return is_directory(asked, found)
 
     def missing(self, platform: Platform, host: Host) -> str:
         found = platform.programs

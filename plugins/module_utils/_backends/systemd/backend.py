@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.delivery import secret_files
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.ownership import Run, Tracing
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.collector import collector
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.columns import COLUMNS
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.directives import directed
@@ -22,6 +23,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.sys
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.parts import UNITS, parts
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.sandbox import hidden_places
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.tracing import UnitTracing
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.units import (
     listener_settings,
     readers,
@@ -60,6 +62,8 @@ class Systemd(Backend):
     """The backend ``systemd``; see :class:`base.Backend` for what each method must do."""
 
     name = "systemd"
+    owned = "systemd unit"
+    owner_rank = 2
     columns = COLUMNS
     binds_ahead = True
 
@@ -114,6 +118,9 @@ class Systemd(Backend):
         self, services: Sequence[Service], files: Sequence[File], platform: Platform, host: Host
     ) -> tuple[list[Problem], list[str]]:
         return disturbances(services, files, host) if services and platform.init == "systemd" else ([], [])
+
+    def tracing(self, run: Run) -> Tracing:
+        return UnitTracing(run)
 
     def missing(self, platform: Platform, host: Host) -> str:
         return "" if platform.init == "systemd" else "systemd as PID 1"

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.delivery import secret_files
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.ownership import Run, Tracing
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.tls import behind, in_front, joined
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd import boot, daemon, waiting
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.attributes import refuse_native
@@ -27,6 +28,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xin
     log_file,
     render_services,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.tracing import EntryTracing
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, Host, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
@@ -42,6 +44,7 @@ class Xinetd(Backend):
     """The backend ``xinetd``; see :class:`base.Backend` for what each method must do."""
 
     name = "xinetd"
+    owned = "xinetd service"
     columns = COLUMNS
     atomic = True
     entries = ENTRIES
@@ -69,6 +72,9 @@ class Xinetd(Backend):
         """The entries of a service with several have its endpoints in their ids."""
         kind, name = owner
         return name.split(":", 1)[0] if kind == self.name else ""
+
+    def tracing(self, run: Run) -> Tracing:
+        return EntryTracing()
 
     def missing(self, platform: Platform, host: Host) -> str:
         return "" if platform.xinetd else "xinetd"

@@ -22,6 +22,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.own
     owner_words,
     owners,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.expression import TooSlow, matches
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.places import same_name
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets import table as _sockets
@@ -268,10 +269,7 @@ def _owned(held: _Held, kind: str, name: str) -> bool:
         return name in {holder.program for holder in held.holders}
     if held.owner is None or held.owner.kind != kind or not held.owner.name:
         return False
-    if kind == "s6":
-        actual = held.owner.name
-        return os.path.realpath(name) == os.path.realpath(actual) if "/" in name else name == os.path.basename(actual)
-    return name == held.owner.name
+    return BACKENDS[kind].is_owner(name, held.owner.name)
 
 
 def judge(listener: Listener, client: Client, ways: Sequence[Way] = ()) -> tuple[str, Row]:
