@@ -38,7 +38,6 @@ NAMED = {
     "module_utils/_guard/loading.py": 2,
     "module_utils/_handover/methods.py": 3,
     "module_utils/_handover/plan.py": 1,
-    "module_utils/_host/platform.py": 12,
     "module_utils/_model/checks/policy.py": 1,
     "module_utils/_model/platform.py": 2,
     "module_utils/_model/schema/parts.py": 3,

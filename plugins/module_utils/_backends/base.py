@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.ownership import Run, Tracing
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.columns import Column
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, Host
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, Host, Process
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform, Rc
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import Problem
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 
@@ -54,6 +54,19 @@ class Change:
         return not (self.stop or self.start or self.refresh)
 
 
+@dataclass(frozen=True)
+class Inquiry:
+    """What a backend's facts about a host are found by: the services that depend on them, what runs, what is known of
+    the platform already, and where the programs and the manager of s6 are, as far as the caller says."""
+
+    services: Sequence[Service]
+    processes: Sequence[Process]
+    platform: Platform
+    bin_directory: str
+    rc: Rc | None
+    host: Host
+
+
 class Backend(abc.ABC):
     """One super-server. What it must have is abstract; what it does not have it leaves as it is here."""
 
@@ -66,6 +79,8 @@ class Backend(abc.ABC):
     keepers: t.ClassVar[frozenset[str]] = frozenset()
     # What it can do: its part of the capability table.
     columns: t.ClassVar[tuple[Column, ...]]
+    # Programs of its own that rendered files may name.
+    programs: t.ClassVar[tuple[str, ...]] = ()
     # Whether one reload closes and opens listeners together, so that it runs between the others' release and activate.
     atomic: t.ClassVar[bool] = False
     # Whether it binds to an address that the host does not have, where that is declared.
@@ -75,6 +90,14 @@ class Backend(abc.ABC):
     entries: t.ClassVar[str] = ""
     # Files that only tell systemd how to stop the runtime, so that it need not read at once that they are gone.
     stopping: t.ClassVar[tuple[str, ...]] = ()
+
+    def fitness(self, processes: Sequence[Process]) -> int:
+        """How well it fits a host where these run: ``auto`` is the one with the highest number. Pure."""
+        return -1
+
+    def facts(self, inquiry: Inquiry) -> Mapping[str, t.Any]:
+        """Fields of :class:`Platform` that only this backend knows about."""
+        return {}
 
     @abc.abstractmethod
     def render(self, services: Sequence[Service], platform: Platform) -> list[File]:

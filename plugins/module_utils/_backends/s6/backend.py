@@ -7,10 +7,11 @@ whether these are service directories in a scan directory, or definitions that s
 from __future__ import annotations
 
 import re
+import typing as t
 from collections.abc import Callable, Mapping, Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import boot as _systemd_boot
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change, Inquiry
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.delivery import secret_files
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.ownership import Run, Tracing
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import closing, control, limit
@@ -18,6 +19,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import startup as opening
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.columns import COLUMNS
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.control import PATIENCE
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.facts import PROGRAMS, facts
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.fdholder import NAME as HOLDER
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.files import (
     process_lines,
@@ -40,7 +42,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.
     is_directory,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.tls import behind, in_front, joined
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, Host, SwitchFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, Host, Process, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import Problem
@@ -82,7 +84,15 @@ class S6(Backend):
     owner_rank = 1
     keepers = frozenset({KEEPER})
     columns = COLUMNS
+    programs = PROGRAMS
     binds_ahead = True
+
+    def fitness(self, processes: Sequence[Process]) -> int:
+        """Where a scan directory is running."""
+        return 2 if any(process.program == "s6-svscan" for process in processes) else -1
+
+    def facts(self, inquiry: Inquiry) -> Mapping[str, t.Any]:
+        return facts(inquiry)
 
     def render(self, services: Sequence[Service], platform: Platform) -> list[File]:
         fronts = [in_front(service, platform) for service in services]

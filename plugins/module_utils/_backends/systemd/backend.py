@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import posixpath
 import re
+import typing as t
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change, Inquiry
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.delivery import secret_files
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.ownership import Run, Tracing
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.collector import collector
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.columns import COLUMNS
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.directives import directed
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.dropins import disturbances
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.facts import facts
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.native import (
     refuse_native,
     settings_of,
@@ -30,7 +32,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.sys
     render_service,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.tls import behind, in_front, joined
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, Host, SwitchFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, Host, Process, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import Problem
@@ -66,6 +68,13 @@ class Systemd(Backend):
     owner_rank = 2
     columns = COLUMNS
     binds_ahead = True
+
+    def fitness(self, processes: Sequence[Process]) -> int:
+        """Where it is PID 1."""
+        return 3 if any(process.pid == 1 and process.program == "systemd" for process in processes) else -1
+
+    def facts(self, inquiry: Inquiry) -> Mapping[str, t.Any]:
+        return facts(inquiry)
 
     def render(self, services: Sequence[Service], platform: Platform) -> list[File]:
         fronts = [in_front(service, platform) for service in services]

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import typing as t
+from collections.abc import Mapping, Sequence
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change, Inquiry
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.delivery import secret_files
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.ownership import Run, Tracing
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.tls import behind, in_front, joined
@@ -20,6 +21,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xin
     other_services,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.columns import COLUMNS
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.facts import facts
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.files import (
     DROP_IN,
     ENTRIES,
@@ -29,7 +31,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xin
     render_services,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.tracing import EntryTracing
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, Host, SwitchFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, Host, Process, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import Problem
@@ -46,9 +48,17 @@ class Xinetd(Backend):
     name = "xinetd"
     owned = "xinetd service"
     columns = COLUMNS
+    programs = ("xinetd",)
     atomic = True
     entries = ENTRIES
     stopping = (DROP_IN, waiting.UNIT_FILE, waiting.UNIT_LINK)
+
+    def fitness(self, processes: Sequence[Process]) -> int:
+        """Everywhere, where nothing else is at home."""
+        return 1
+
+    def facts(self, inquiry: Inquiry) -> Mapping[str, t.Any]:
+        return facts(inquiry)
 
     def render(self, services: Sequence[Service], platform: Platform) -> list[File]:
         fronts = [in_front(service, platform) for service in services]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.detection import detect
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live, look
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import reopened, reverse
@@ -24,7 +25,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._handover.reu
     step_forward,
     withdraw,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._host import platform as _platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import Socket
@@ -57,7 +57,7 @@ def roll_back(journal: Journal, host: LocalHost) -> list[str]:
     have = journal.manifest.built()
     every = [*have.values()] + [service for change in journal.changes.values() for service in change.start]
     manager = journal.manifest.manager(journal.s6_rc)
-    platform = _platform.detect(every, host.processes(), journal.policy, journal.bin_directory, manager, host)
+    platform = detect(every, host.processes(), journal.policy, journal.bin_directory, manager, host)
     withdraw(journal.changes.get("systemd", Change()).start, platform)
     changes = reverse(journal.changes, have)
     others = journal.others.reversed()
