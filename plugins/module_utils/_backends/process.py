@@ -155,7 +155,7 @@ def _address(target: Endpoint) -> str:
 
 def daemon(unit: str, platform: Platform) -> tuple[str, str]:
     """Who starts a proxy's daemon on this host, and what that calls it."""
-    if platform.init == "s6":
+    if platform.supervised:
         return ("s6", f"{platform.scan_directory}/{unit}")
     return ("systemd", unit if unit.endswith(".service") else f"{unit}.service")
 

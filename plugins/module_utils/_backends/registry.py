@@ -14,13 +14,16 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.columns import (
     register as register_columns,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.names import BACKENDS as NAMES
 
 BACKENDS: dict[str, Backend] = {}
 
 
 def register(backend: Backend) -> None:
-    """Add a backend, with what it can do."""
+    """Add a backend: what declarations may name, what it can do, and what owners of its sockets are called."""
     BACKENDS[backend.name] = backend
+    if backend.name not in NAMES:
+        NAMES.append(backend.name)
     WORDS[backend.name] = backend.owned
     register_columns(backend.columns)
 

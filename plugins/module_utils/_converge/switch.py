@@ -153,7 +153,7 @@ def _tidy(
     host: LocalHost,
 ) -> None:
     """Remove what nothing uses any more."""
-    units_went = platform.init == "systemd" and _unloads_units(transition, (*separate, *atomic))
+    units_went = platform.managed and _unloads_units(transition, (*separate, *atomic))
     _remove(transition, GUARD, platform)
     for backend in atomic:
         _remove(transition, backend.name, platform)

@@ -38,7 +38,7 @@ def keeper_files(platform: Platform) -> list[File]:
         File(KEEPER, program(_helper_guard), 0o755),
         File(f"{LIBRARY}/{_helper_guard.BESIDE}", program(_helper_rules)),
     ]
-    if platform.init == "systemd":
+    if platform.managed:
         files += [File(UNIT_FILE, _unit(platform)), File(UNIT_LINK, UNIT_FILE, 0o777, "link")]
     return files
 
@@ -55,7 +55,7 @@ def applying(platform: Platform, seconds: str) -> tuple[str, ...]:
 
 def required(platform: Platform) -> list[tuple[str, str]]:
     """Settings of a unit that must not start before the rules are loaded, nor go on when the keeper is stopped."""
-    return [("Requires", UNIT), ("After", UNIT)] if platform.init == "systemd" else []
+    return [("Requires", UNIT), ("After", UNIT)] if platform.managed else []
 
 
 def service_directory(platform: Platform) -> list[File]:

@@ -120,7 +120,7 @@ def _start_keeper(platform: Platform, host: Host) -> None:
     """Start the keeper unless it answers already. Units that need it are not to notice."""
     if host.run(applying(platform, "0"), check=False).code != NOBODY:
         return
-    if platform.init == "systemd":
+    if platform.managed:
         host.run([*_QUIETLY, "stop", UNIT], check=False)
         host.run(["systemctl", "reset-failed", UNIT], check=False)
         host.run(["systemctl", "start", UNIT])
@@ -132,7 +132,7 @@ def _start_keeper(platform: Platform, host: Host) -> None:
 
 
 def _stop_keeper(platform: Platform, host: Host) -> None:
-    if platform.init == "systemd":
+    if platform.managed:
         host.run([*_QUIETLY, "stop", UNIT], check=False)
         return
     directory = supervised_at(NAME, platform)

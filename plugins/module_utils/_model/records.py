@@ -9,6 +9,7 @@ import typing as t
 from dataclasses import dataclass, field, fields
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Endpoint
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.names import RAW
 
 
 def known(record: type[t.Any], given: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -139,9 +140,21 @@ Directives = t.Mapping[str, t.Union[str, t.Sequence[str]]]
 
 @dataclass(frozen=True)
 class Native:
-    """Raw directives; each value is a string, or a list of strings for a directive that is repeated."""
+    """Raw directives by their field, such as ``systemd.socket``; each value is a string, or a list of strings for a
+    directive that is repeated."""
 
-    systemd_socket: Directives = field(default_factory=dict)
-    systemd_service: Directives = field(default_factory=dict)
-    xinetd: Directives = field(default_factory=dict)
-    s6: Directives = field(default_factory=dict)
+    kinds: t.Mapping[str, Directives] = field(default_factory=dict)
+
+    def of(self, kind: str) -> Directives:
+        """Those of one kind."""
+        return self.kinds.get(kind, {})
+
+
+def native_of(given: t.Mapping[str, t.Any]) -> Native:
+    """Raw directives as they were declared, of the kinds that there are."""
+    return Native({raw.field: found for raw in RAW for found in (_at(given, raw.field),) if found})
+
+
+def _at(given: t.Mapping[str, t.Any], path: str) -> Directives:
+    top, _dot, rest = path.partition(".")
+    return _at(given.get(top, {}), rest) if rest else given.get(top, {})

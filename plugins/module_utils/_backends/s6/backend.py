@@ -101,7 +101,7 @@ class S6(Backend):
 
     def refuse(self, service: Service, platform: Platform) -> list[Problem]:
         problems = []
-        for name, value in service.native.s6.items():
+        for name, value in service.native.of("s6").items():
             path = f"{service.path('native')}.s6.{name}"
             if name not in NATIVE:
                 known = ", ".join(NATIVE)
@@ -150,7 +150,7 @@ class S6(Backend):
             lacking.append("TCP servers (s6-networking or ucspi-tcp-ipv6)")
         if platform.s6_rc:
             lacking += _s6_rc.lacking(platform.s6_rc, platform, host)
-        elif platform.init == "systemd" and not host.exists(UNIT_FILE):
+        elif platform.managed and not host.exists(UNIT_FILE):
             lacking.append(UNIT)
         elif platform.init == "other":
             lacking.append("systemd or s6-svscan as PID 1, to run it")
@@ -269,7 +269,7 @@ class S6(Backend):
 
     def health(self, services: Sequence[Service], platform: Platform, host: Host) -> dict[str, str]:
         enabled = [service for service in services if service.enabled]
-        if platform.init == "systemd" and not host.exists(UNIT_LINK):
+        if platform.managed and not host.exists(UNIT_LINK):
             return {service.name: f"{UNIT} is not enabled at boot" for service in enabled}
         if not control.tell_scanner(platform, control.NOTHING, host):
             return {service.name: f"no s6-svscan runs on {platform.scan_directory}" for service in enabled}
@@ -288,7 +288,7 @@ class S6(Backend):
         return "\n".join(lines[-LOG_LINES:])
 
     def retire(self, platform: Platform, host: Host) -> None:
-        if platform.init == "systemd":
+        if platform.managed:
             _systemd_boot.retire(UNIT, host)
             # A session that lives on keeps its logger, and that the tree until systemd's patience is at its end.
             host.run(["systemctl", "reset-failed", UNIT], check=False)
@@ -355,7 +355,7 @@ def _ensure_running(platform: Platform, host: Host) -> None:
     def scanned() -> bool:
         return control.tell_scanner(platform, control.NOTHING, host)
 
-    if platform.init == "systemd" and not (host.exists(UNIT_LINK) and scanned()):
+    if platform.managed and not (host.exists(UNIT_LINK) and scanned()):
         _systemd_boot.enable(UNIT, host)
         host.run(["systemctl", "start", UNIT])
     if not host.wait(scanned, PATIENCE):

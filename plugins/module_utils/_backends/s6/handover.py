@@ -41,7 +41,7 @@ def obstacle(old: Service, new: Service, platform: Platform) -> str:
         (not (old.accept and new.accept), "only for services with accept: true"),
         (old.tcp != new.tcp, "the options of the socket change"),
         (
-            bool(old.native.systemd_socket or old.native.xinetd),
+            bool(old.native.of("systemd.socket") or old.native.of("xinetd")),
             "native directives may have given the socket more options",
         ),
         (any(server.kind != "tcp" for server in servers(new, platform)), "its server binds the socket itself"),

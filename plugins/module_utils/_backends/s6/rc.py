@@ -116,7 +116,7 @@ def bundles(rc: Rc) -> list[File]:
 
 def lacking(rc: Rc, platform: Platform, host: Host) -> list[str]:
     """What must be there for s6-rc to manage anything, in words."""
-    if platform.init != "s6":
+    if not platform.supervised:
         return ["s6-svscan as PID 1, without which there is no s6-rc to join"]
     found = [f"the program {name}" for name in PROGRAMS if name not in platform.programs]
     needed = {

@@ -83,7 +83,7 @@ class Systemd(Backend):
 
     def refuse(self, service: Service, platform: Platform) -> list[Problem]:
         native = service.native
-        raw = native.systemd_socket or native.systemd_service
+        raw = native.of("systemd.socket") or native.of("systemd.service")
         written = self._written(service, platform) if raw else {}
         return refuse_native(service, platform, written) + _refuse_differing(service) + _refuse_split(service, platform)
 
@@ -126,13 +126,13 @@ class Systemd(Backend):
     def disturbed(
         self, services: Sequence[Service], files: Sequence[File], platform: Platform, host: Host
     ) -> tuple[list[Problem], list[str]]:
-        return disturbances(services, files, host) if services and platform.init == "systemd" else ([], [])
+        return disturbances(services, files, host) if services and platform.managed else ([], [])
 
     def tracing(self, run: Run) -> Tracing:
         return UnitTracing(run)
 
     def missing(self, platform: Platform, host: Host) -> str:
-        return "" if platform.init == "systemd" else "systemd as PID 1"
+        return "" if platform.managed else "systemd as PID 1"
 
     def check(self, root: str, files: Sequence[File], platform: Platform, host: Host) -> list[str]:
         """systemd-analyze exits with 0 for unknown keys, so that every line it prints about these units is a

@@ -56,7 +56,7 @@ def stream(part: Part) -> str:
 
 def collector_unit(service: Service, part: Part, platform: Platform) -> str:
     """The unit's text. What the declaration says of messages is the reader's, which hands them to the journal."""
-    declared = {name: value for name, value in service.native.systemd_service.items() if name in _LOGGING}
+    declared = {name: value for name, value in service.native.of("systemd.service").items() if name in _LOGGING}
     unit = [
         ("Description", f"Messages of {description(service)}"),
         ("PartOf", part.socket),

@@ -157,7 +157,7 @@ _RULES = (
 
 def refuse_native(service: Service, platform: Platform, written: Written) -> list[Problem]:
     """What is wrong with the raw directives of a service."""
-    given = {"socket": service.native.systemd_socket, "service": service.native.systemd_service}
+    given = {"socket": service.native.of("systemd.socket"), "service": service.native.of("systemd.service")}
     way = _Way(service, platform, written)
     return [
         Problem(f"{service.path('native')}.systemd.{section}.{key}", message)

@@ -107,7 +107,7 @@ def refuse_native(service: Service) -> list[Problem]:
     """Attributes that xinetd does not know, that belong to the schema, or that a line cannot hold."""
     return [
         Problem(f"{service.path('native')}.xinetd.{name}", message)
-        for name, value in service.native.xinetd.items()
+        for name, value in service.native.of("xinetd").items()
         for message in _problems(name, words(value))
     ]
 

@@ -124,7 +124,7 @@ class Xinetd(Backend):
     def settle(self, change: Change, platform: Platform, host: Host) -> None:
         if any(service.enabled for service in change.kept):
             boot.enable(platform, host)
-        if platform.init == "systemd":
+        if platform.managed:
             waiting.settle(change.kept, platform, host)
 
     def health(self, services: Sequence[Service], platform: Platform, host: Host) -> dict[str, str]:
@@ -142,7 +142,7 @@ class Xinetd(Backend):
 
     def log(self, services: Sequence[Service], platform: Platform, host: Host) -> str:
         lines = []
-        if platform.init == "systemd":
+        if platform.managed:
             argv = ["journalctl", "--no-pager", "-q", "-n", str(LINES), "-o", "cat", "-t", "xinetd"]
             lines = host.run(argv, check=False).out.splitlines()
         files = [path for path in (log_file(in_front(service, platform)) for service in services) if path]

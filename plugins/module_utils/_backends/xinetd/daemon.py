@@ -127,7 +127,7 @@ def leave(process: Process, services: Sequence[Service], platform: Platform, hos
 
 def start(platform: Platform, host: Host) -> None:
     """Start xinetd. Raises SwitchFailed."""
-    if platform.init == "systemd":
+    if platform.managed:
         host.run(["systemctl", "reset-failed", boot.UNIT], check=False)
         # To start it would do nothing where systemd calls it active though it has died.
         host.run(["systemctl", "restart", boot.UNIT])

@@ -90,7 +90,7 @@ def daemon_problems(services: Iterable[Service], platform: Platform, host: Local
                 daemons[f"{service.path('requires')}[{index}]"] = name
     if not daemons:
         return []
-    look = _directory_problems if platform.init == "s6" else _unit_problems
+    look = _directory_problems if platform.supervised else _unit_problems
     wrong = look(sorted(set(daemons.values())), host)
     return [Problem(path, f'"{name}" {wrong[name]}') for path, name in daemons.items() if wrong[name]]
 

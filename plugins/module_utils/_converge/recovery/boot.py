@@ -125,8 +125,8 @@ NONE = Means(gap=NEVER)
 Fits = t.Callable[[Platform], bool]
 # The first one that fits.
 EVERY: Sequence[tuple[Fits, Means]] = (
-    (lambda platform: platform.init == "systemd", SYSTEMD),
-    (lambda platform: platform.init == "s6" and platform.scan_directory == "/run/service", S6),
+    (lambda platform: platform.managed, SYSTEMD),
+    (lambda platform: platform.supervised and platform.scan_directory == "/run/service", S6),
     (lambda platform: platform.init == "other" and _is_debian() and _runs_scripts(), DEBIAN_SCRIPT),
     (lambda platform: platform.init == "other" and os.path.exists(OPENRC_RUNS), OPENRC),
     (lambda _platform: True, NONE),

@@ -47,7 +47,7 @@ def arm(platform: Platform, host: LocalHost) -> None:
     wanted = Seen("file", program(), 0o600, "root", "root")
     if _files.look(PATH) != wanted:
         _files.restore(PATH, wanted)
-    _start(UNIT if platform.init == "systemd" else (), host)
+    _start(UNIT if platform.managed else (), host)
 
 
 def _start(unit: Sequence[str], host: LocalHost) -> None:

@@ -159,9 +159,8 @@ def _units(service: Service) -> Values:
 
 
 def _native(service: Service) -> Values:
-    for name, value in service.declared.get("native", {}).items():
-        if any(value.values()) if name == "systemd" else value:
-            yield f"native.{name}", value
+    for name in dict.fromkeys(kind.partition(".")[0] for kind in service.native.kinds):
+        yield f"native.{name}", service.declared["native"][name]
 
 
 def _below(prefixes: Sequence[str], path: str) -> bool:

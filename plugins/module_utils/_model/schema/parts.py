@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import parse_targets
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.names import RAW, RAW_GROUPS
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.forms import (
     duration,
     endpoint,
@@ -295,15 +296,14 @@ PROBE = Record(
 )
 
 _DIRECTIVES = Table(Text("directive", pattern=r"[A-Za-z][A-Za-z0-9_-]*"), OneOf())
-NATIVE = Record(
-    (
-        Field(
-            "systemd",
-            Record((Field("socket", _DIRECTIVES, "[Socket]", {}), Field("service", _DIRECTIVES, "[Service]", {}))),
-            "directives of the socket and of the service unit",
-        ),
-        Field("xinetd", _DIRECTIVES, "attributes of the xinetd service", {}),
-        Field("s6", _DIRECTIVES, "files of the s6 service directory", {}),
-    ),
-    guide=Guide("native"),
-)
+
+
+def _raw(backend: str) -> Field:
+    kinds = {raw.field.partition(".")[2]: raw.doc for raw in RAW if raw.backend == backend}
+    if backend not in RAW_GROUPS:
+        return Field(backend, _DIRECTIVES, kinds[""], {})
+    fields = tuple(Field(name, _DIRECTIVES, doc, {}) for name, doc in kinds.items())
+    return Field(backend, Record(fields), RAW_GROUPS[backend])
+
+
+NATIVE = Record(tuple(map(_raw, dict.fromkeys(raw.backend for raw in RAW))), guide=Guide("native"))

@@ -9,6 +9,7 @@ all read this table.
 
 from __future__ import annotations
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.names import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.parts import (
     ACCESS,
     BANNER,
@@ -48,7 +49,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.words import Guide
 
-BACKENDS = ("systemd", "xinetd", "s6")
 INTERNALS = ("echo", "discard", "daytime", "time", "chargen")
 
 # Written into every backend where a service declares no connections.max: no backend's own default is neutral

@@ -15,7 +15,7 @@ import json
 import re
 import shlex
 import typing as t
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import Problem
@@ -168,7 +168,7 @@ class Flag(Kind):
 class Choice(Kind):
     """One of a few words."""
 
-    words: tuple[str, ...]
+    words: Sequence[str]
 
     def check(self, value: t.Any, path: str, report: Report) -> t.Any:
         if not isinstance(value, str) or value not in self.words:

@@ -13,11 +13,13 @@ import re
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.names import BACKENDS, RAW
+
 # Of each field an example value, as YAML.
 EXAMPLES: t.Mapping[str, str] = {
     "name": "web",
     "state": "disabled",
-    "backend": "systemd",
+    "backend": BACKENDS[0],
     "description": "Web server",
     "listen.tcp": '"80"',
     "listen.udp": '"53"',
@@ -93,10 +95,7 @@ EXAMPLES: t.Mapping[str, str] = {
     "probe.send": '"PING"',
     "probe.expect": '"PONG"',
     "probe.timeout": "5",
-    "native.systemd.socket": "{Mark: 1}",
-    "native.systemd.service": "{OOMPolicy: kill}",
-    "native.xinetd": "{flags: NOLIBWRAP}",
-    "native.s6": '{notification-fd: "3"}',
+    **{f"native.{raw.field}": raw.example for raw in RAW},
 }
 
 # What stands for a record as a whole.
@@ -200,9 +199,7 @@ _WORDS: t.Mapping[str, str] = {
     "sandbox": "nonewprivileges protectsystem protecthome privatetmp privatedevices capabilityboundingset "
     "systemcallfilter security hardening readonlypaths protectkerneltunables restrictnamespaces dynamicuser",
     "probe.expect": "check healthcheck",
-    "native.xinetd": "flags xinetd",
-    "native.systemd.service": "systemd directives slice oompolicy",
-    "native.s6": "s6",
+    **{f"native.{raw.field}": raw.words for raw in RAW if raw.words},
 }
 # What a word means inside one record, where that is something else than in a service.
 _INSIDE: t.Mapping[tuple[str, str], str] = {

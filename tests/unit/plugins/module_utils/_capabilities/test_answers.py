@@ -27,8 +27,9 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities
     used_rows,
     without,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.names import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import BACKENDS, SERVICE
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import SERVICE
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.types import leaves
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service, service_from_json
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, service
