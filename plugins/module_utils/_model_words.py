@@ -238,14 +238,14 @@ _NOTES: t.Mapping[str, str] = {
     "nowait": "nowait is accept: true, the default for streams",
     "disable": "disable = yes is state: disabled, disable = no is state: present",
     "disabled": "disabled: true is state: disabled",
-    "enable": "what is enabled has state: present, the default",
-    "enabled": "what is enabled has state: present, the default",
+    "enable": "an enabled service has state: present, the default",
+    "enabled": "an enabled service has state: present, the default",
     "cps": "the second number of cps is a pause",
     "protocol": "the transport is the endpoint's key: tcp, udp or unix",
     "sockettype": "the transport is the endpoint's key: tcp, udp or unix",
     "serverargs": "the arguments follow the program in exec",
-    "before": "say after in the other service",
-    "bannerfail": "a banner for clients that are turned away has on: refuse beside its text or file",
+    "before": "write after in the other service",
+    "bannerfail": "a banner for refused clients has on: refuse beside its text or file",
     "cpus": "a CPU is 100%",
 }
 BY_WORD = {word: path for path, words in _WORDS.items() for word in words.split()}
