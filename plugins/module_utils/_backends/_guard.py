@@ -112,7 +112,7 @@ def apply_guard(wanted: bool, platform: Platform, host: Host) -> None:
     if loaded(platform, host):
         result = host.run([platform.program("nft"), "delete", "table", "inet", TABLE], check=False)
         if result.code and loaded(platform, host):
-            raise SwitchFailed(f"nft delete table: {result.err.strip()}")
+            raise SwitchFailed(f"nft cannot delete the table inet {TABLE}: {result.err.strip()}")
 
 
 def _start_keeper(platform: Platform, host: Host) -> None:
@@ -154,11 +154,11 @@ def findings(platform: Platform, processes: Sequence[Process], host: Host) -> Fi
         return Findings("nft is not installed any more")
     listing = _alone(_LIST, RULES, platform, host)
     if listing.code:
-        return Findings(f"nft does not take {RULES}: {listing.err.strip()}")
+        return Findings(f"nft does not accept {RULES}: {listing.err.strip()}")
     have, want = kernel_rules(platform, host), content(listing.out)
     told = [f"the nftables table inet {TABLE}: {text}" for text in differences(have, want)]
     if not any(KEEPER in process.argv and "keep" in process.argv for process in processes):
-        told.append(f"nobody keeps the rules loaded: {KEEPER} does not run")
+        told.append(f"{KEEPER}, which keeps the rules loaded, does not run")
     return Findings("; ".join(told), _readable(have), _readable(want)) if told else Findings()
 
 

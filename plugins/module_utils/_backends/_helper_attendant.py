@@ -156,7 +156,7 @@ class Attendant:
         now = time.monotonic()
         if self.started and now - self.told_at >= QUIET:
             self.told_at = now
-            report(f"{self.daemon.name} was started and {self.daemon.state()}; it is started again")
+            report(f"{self.daemon.name} was started but {self.daemon.state()}; it is started again")
 
     def release(self) -> None:
         """Stop the daemon, if that is for this one to do."""

@@ -60,7 +60,7 @@ def rules_module() -> t.Any:
     path = os.path.join(os.path.dirname(os.path.realpath(__file__)), BESIDE)
     spec = importlib.util.spec_from_file_location("guard_rules", path)
     if spec is None or spec.loader is None:
-        raise Failed(f"there is no {path}")
+        raise Failed(f"{path} does not exist")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -85,7 +85,7 @@ class Nft:
         out = self._library.nft_ctx_get_output_buffer(self._context) or b""
         err = self._library.nft_ctx_get_error_buffer(self._context) or b""
         if code:
-            raise Failed(err.decode(errors="replace").strip() or "nft fails without a word")
+            raise Failed(err.decode(errors="replace").strip() or "nft failed without a message")
         return str(out.decode())
 
     def close(self) -> None:
@@ -101,7 +101,7 @@ class Program:
         argv = ["nft", *(["-s", "-a"] if listing else []), "-f", "-"]
         done = subprocess.run(argv, input=text, text=True, capture_output=True, check=False)
         if done.returncode:
-            raise Failed(done.stderr.strip() or "nft fails without a word")
+            raise Failed(done.stderr.strip() or "nft failed without a message")
         return done.stdout
 
     def close(self) -> None:
@@ -376,7 +376,7 @@ def apply(seconds: float) -> tuple[int, str]:
         except OSError:
             pass
         if time.monotonic() > deadline:
-            return NOBODY, f"nobody keeps the rules: there is no answer at {SOCKET}"
+            return NOBODY, f"the keeper of the rules does not answer at {SOCKET}"
         time.sleep(0.05)
 
 

@@ -68,7 +68,7 @@ class Log:
         except OSError as problem:
             if not self.failed:
                 self.failed = True
-                complain(f"{self.path} is not written: {problem}")
+                complain(f"{self.path} cannot be written: {problem}")
 
 
 def complain(what: str) -> None:
@@ -160,7 +160,7 @@ def main() -> None:
         if role == "write":
             write(here, os.path.basename(pipe), Log(words[0], int(words[1]), int(words[2])))
     except OSError as problem:
-        complain(f"{pipe} is of no use: {problem}")
+        complain(f"{pipe} cannot be used: {problem}")
         raise SystemExit(1) from problem
 
 

@@ -177,7 +177,7 @@ class Connection:
             self.connect()
         elif not in_time or not (self.proxy.ask() or isinstance(problem, BlockingIOError)):
             within = "" if in_time else f" in {self.proxy.limits.patience:g} s"
-            self.proxy.report(f"nobody took a connection{within}: {problem.strerror or problem}")
+            self.proxy.report(f"the daemon accepted no connection{within}: {problem.strerror or problem}")
             self.close()
 
     def begin(self) -> None:
@@ -304,7 +304,7 @@ class Proxy:
     def accept(self, listener: socket.socket) -> None:
         """Take a connection in, or close it where there are too many."""
         if len(self.connections) >= self.room:
-            self.pause(f"there are files for {self.room} connections at a time only")
+            self.pause(f"the limit of open files allows only {self.room} connections at a time")
             return
         try:
             client, peer = listener.accept()
@@ -362,7 +362,7 @@ class Proxy:
             return
         self.asked = False
         if not self.attendant.recv(CHUNK):
-            self.report("the attendant has gone, so that nobody starts the daemon")
+            self.report("the attendant has ended, so that nothing starts the daemon")
             self.watch(self.attendant, 0)
             self.attendant = None
 

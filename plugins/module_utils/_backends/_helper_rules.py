@@ -117,10 +117,10 @@ def differences(have: Content | None, want: Content | None) -> list[str]:
         return []
     if have is None:
         return ["it is not loaded"]
-    found = [f"there is {thing}" for thing in have.rest]
+    found = [f"there is an unexpected {thing}" for thing in have.rest]
     for kind, there, wanted in (("set", have.sets, want.sets), ("chain", have.chains, want.chains)):
         found += [f"the {kind} {name} is missing" for name in wanted if name not in there]
-        found += [f"there is a {kind} {name}" for name in there if name not in wanted]
+        found += [f"there is an unexpected {kind} {name}" for name in there if name not in wanted]
         found += [
             f"the {kind} {name} has another type" for name in wanted if there.get(name, wanted[name]) != wanted[name]
         ]

@@ -176,12 +176,13 @@ def names(endpoints: t.Iterable[Endpoint]) -> str:
 def open_them(closed: list[Endpoint]) -> None:
     """Have xinetd open these, and say how that went."""
     if not tell_xinetd():
-        report(f"no xinetd for {names(closed)}")
+        report(f"xinetd does not run and cannot open {names(closed)}")
     elif until(lambda: all(map(is_open, closed))):
-        report(f"the address is there now, and xinetd has read its configuration: {names(closed)}")
+        report(f"the address exists now, and xinetd has read its configuration again: {names(closed)}")
     else:
         report(
-            f"xinetd has read its configuration and does not open {names(each for each in closed if not is_open(each))}"
+            "xinetd has read its configuration again but did not open "
+            f"{names(each for each in closed if not is_open(each))}"
         )
 
 

@@ -45,7 +45,7 @@ def obstacle(old: Service, new: Service, platform: Platform) -> str:
         (old.tcp != new.tcp, "the options of the socket change"),
         (
             bool(old.native.systemd_socket or old.native.xinetd),
-            "native directives may have given the socket more options",
+            "native directives may have set further options of the socket",
         ),
         (any(server.kind != "tcp" for server in servers(new, platform)), "its server binds the socket itself"),
     )

@@ -172,10 +172,10 @@ def _refusal(path: str, found: Mapping[str, Sequence[str]]) -> str:
     links = [f"{UNITS}/{unit}.d/{posixpath.basename(path)}" for unit in found]
     if path not in links:
         units, them = ("this unit", "a link") if len(links) == 1 else ("these units", "links")
-        way_out += f", or have it left out for {units}, by {them} {' and '.join(links)} to /dev/null"
-    return f'"{path}" sets {told}, and would go before what is declared; {way_out}'
+        way_out += f", or mask it for {units} with {them} {' and '.join(links)} to /dev/null"
+    return f'"{path}" sets {told}, which would override the declaration; {way_out}'
 
 
 def _warning(path: str, keys: str, units: Sequence[str]) -> str:
     more = f" and {len(units) - 3} more" if len(units) > 3 else ""
-    return f"{path} sets {keys} of {', '.join(units[:3])}{more}, beside what is declared"
+    return f"{path} sets {keys} of {', '.join(units[:3])}{more}, in addition to the declaration"

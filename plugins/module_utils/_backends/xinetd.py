@@ -150,7 +150,7 @@ class Xinetd:
         elif not problem and not boot.starts(platform, host):
             problem = "xinetd is not enabled at boot"
         elif not problem and waiting.needed(services, platform) and not waiting.runs(host):
-            problem = f"{waiting.UNIT} does not run, which waits for addresses"
+            problem = f"{waiting.UNIT}, which waits for addresses, does not run"
         return dict.fromkeys(enabled, problem) if problem else {}
 
     def log(self, services: Sequence[Service], platform: Platform, host: Host) -> str:

@@ -84,8 +84,8 @@ def _apart(move: Move) -> str:
     """Why the old and the new listeners cannot be open at once; empty where they can."""
     reasons = (
         (move.same, "the same super-server closes and opens the socket"),
-        (move.guarded, "the rules of the guard change with the listener"),
-        (move.grows, "the service gets new listeners, too"),
+        (move.guarded, "the guard's rules change together with the listener"),
+        (move.grows, "the service also gets new listeners"),
     )
     return next((reason for holds, reason in reasons if holds), "")
 
