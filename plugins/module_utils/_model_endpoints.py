@@ -123,7 +123,7 @@ def parse_endpoint(transport: str, text: str) -> Endpoint:
 
 
 def parse_targets(text: str) -> tuple[Endpoint, ...]:
-    """Read where connections are forwarded to: ``"127.0.0.1:80"``, ``"[::1]:80"``, ``"localhost:80"`` or a socket's
+    """Read the target of a proxy: ``"127.0.0.1:80"``, ``"[::1]:80"``, ``"localhost:80"`` or a socket's
     path. localhost is two addresses, whatever the host's files say.
 
     Raises ValueError, saying what would be right.

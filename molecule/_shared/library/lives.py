@@ -218,7 +218,7 @@ def failure(host: Host) -> None:
     program("snapshot", "take", SNAPSHOT)
     done = host.run("zz", FAILING)
     require(bool(done.get("failed")) and not done.get("changed"), done)
-    for words in ("failing", "21975", "everything was put back as it was"):
+    for words in ("failing", "21975", "the previous state was restored"):
         require(words in done["msg"], done["msg"])
     host.same_as(*CLOSED)
     host.again([])

@@ -90,12 +90,12 @@ RUN_TEXT = f"""#!/bin/sh
 FINISH_TEXT = f"#!/bin/sh\n{NOTE}\nexit 125\n"
 
 AT_ONCE = (
-    "s6-svscan starts everything at once: if this host lost power in the middle of a change, or before it was "
-    "confirmed, it would put itself back right after its boot, and listeners of the new state may be open until then"
+    "s6-svscan starts everything at once: after a power failure during a change, or before its confirmation, this "
+    "host restores its previous state only after the boot, and listeners of the new state may be open until then"
 )
 NEVER = (
-    "nothing is known that this host runs at boot: if it lost power in the middle of a change, or before it was "
-    "confirmed, the next run would put it back"
+    "the collection does not know what this host runs at boot: after a power failure during a change, or before "
+    "its confirmation, only the next run restores the previous state"
 )
 
 

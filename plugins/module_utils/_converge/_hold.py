@@ -26,7 +26,7 @@ def obstacle(listeners: Sequence[Listener], platform: Platform, host: LocalHost)
     if not listeners:
         return ""
     if platform.policy == "never":
-        return "the guard's policy is never to use nftables"
+        return "superserver_guard is never, so that nftables is not used"
     if "nft" not in platform.programs:
         return "nftables is not installed"
     _files.install(File(RULES, render_hold(listeners), 0o600))

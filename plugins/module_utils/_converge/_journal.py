@@ -205,7 +205,7 @@ def told() -> list[str]:
 def texts_from_json(value: Mapping[str, t.Any]) -> list[str]:
     """Read what :func:`tell` stores, in this version of the format."""
     if not isinstance(value["texts"], list):
-        raise NotUnderstood("there is no list of texts")
+        raise NotUnderstood("it has no list of texts")
     return [str(text) for text in value["texts"]]
 
 

@@ -74,7 +74,9 @@ def _of_listeners(theirs: Sequence[Listener], heir: _Heir) -> Iterator[Loss]:
             continue
         replaced = [other for other in theirs if collide(listener, other)]
         if listener.wildcard and not any(other.wildcard for other in replaced):
-            yield Loss("address", f"listens on {_list(replaced)} only", heir.service.name, "write that into listen")
+            yield Loss(
+                "address", f"listens on {_list(replaced)} only", heir.service.name, "declare the address in listen"
+            )
         elif not _families([listener]) <= _families(replaced):
             yield Loss("family", f"listens on {_list(replaced)} only", heir.service.name, "declare listen.family")
         devices = {other.interface for other in replaced}
@@ -188,5 +190,5 @@ _COMPARISONS: Mapping[str, tuple[Callable[[t.Any, _Heir], bool], str]] = {
     "max_load": (_at_most(lambda service: service.connections.max_load), "declare connections.max_load"),
     "interface": (_keeps_interface, "declare listen.interface"),
     "mode": (_keeps_mode, "declare listen.mode, listen.owner and listen.group"),
-    "rules": (lambda _value, _heir: False, "what such rules say has no field: declare access.allow instead"),
+    "rules": (lambda _value, _heir: False, "the schema has no field for such rules; declare access.allow instead"),
 }

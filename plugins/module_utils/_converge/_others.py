@@ -124,4 +124,4 @@ def come_back(others: Others, host: LocalHost) -> None:
         host.run(["systemctl", "start", *others.start])
     if not host.wait(lambda: all(bound(others.opening).values()), PATIENCE):
         closed = ", ".join(str(listener) for listener, sockets in bound(others.opening).items() if not sockets)
-        raise SwitchFailed(f"what was taken over does not listen again: {closed}")
+        raise SwitchFailed(f"listeners of services that were given back did not open again: {closed}")

@@ -72,7 +72,7 @@ def _obstacle(program: str) -> str:
         return "does not exist on the host; install it first"
     # access(2) tells of both in the same way.
     if os.path.isfile(program) and os.statvfs(program).f_flag & os.ST_NOEXEC:
-        return "is on a file system that is mounted with noexec; install it on another one"
+        return "is on a file system that is mounted with noexec; install it on another file system"
     return "is not an executable file; install it first"
 
 
@@ -114,7 +114,7 @@ def environment_problems(service: Service) -> list[Problem]:
     try:
         read_variables(path)
     except Refused as refused:
-        return [Problem(service.path("environment_file"), f"{refused}; put it right first")]
+        return [Problem(service.path("environment_file"), f"{refused}; correct it first")]
     return []
 
 
@@ -142,15 +142,16 @@ def exposure_problems(service: Service) -> list[Problem]:
         reason = objection_to_reading(path) if path else ""
         if reason:
             way_out = (
-                "have only root own and write every directory on the way to it, or put it below one such as /etc/ssl"
+                "let only root own and write every directory of the path, or store the file below a directory such "
+                "as /etc/ssl"
             )
             problems.append(Problem(service.path(f"tls.{name}"), f'"{path}" can be replaced: {reason}; {way_out}'))
     if anybody_may_read(service.tls.key):
         problems.append(
             Problem(
                 service.path("tls.key"),
-                f'"{service.tls.key}" can be read by every account of the host; change its mode to 0600, and make '
-                "another one if somebody may have read it",
+                f'"{service.tls.key}" can be read by every account of the host; change its mode to 0600, and '
+                "replace the key if another account may have read it",
             )
         )
     return problems
@@ -187,7 +188,7 @@ def manager_problems(manifest: Manifest, platform: Platform) -> list[Problem]:
     return [
         Problem(
             "superserver_s6_rc",
-            f"the services of s6 on this host are managed by {manager}; have a run without them before this is changed",
+            f"the services of s6 on this host are managed by {manager}; run once without them before you change this",
         )
     ]
 
@@ -204,7 +205,8 @@ def name_problems(
             return [
                 Problem(
                     service.path("name"),
-                    f'"{service.name}" is taken: {path} exists and is not of this collection; choose another name',
+                    f'"{service.name}" is taken: {path} exists and does not belong to this collection; choose '
+                    "another name",
                 )
             ]
     return []
@@ -224,7 +226,10 @@ def file_problems(
             service = services.get(file.service)
             path = service.path("name") if service else file.path
             problems.append(
-                Problem(path, f"{file.path} exists and is not of this collection; move it away or choose another name")
+                Problem(
+                    path,
+                    f"{file.path} exists and does not belong to this collection; move it away or choose another name",
+                )
             )
     return problems
 
@@ -264,7 +269,8 @@ def holder_problems(
     return [
         Problem(
             path,
-            f"{listener} cannot be bound: {socket} is held by {live.holder(socket)}, which is not of this collection; "
+            f"{listener} cannot be bound: {socket} is held by {live.holder(socket)}, which does not "
+            "belong to this collection; "
             f"{_way_out(live.owners.get(socket.inode), objected)}",
         )
         for path, listener, socket in taken
@@ -307,8 +313,8 @@ def _way_out(owner: Owner | None, objected: Mapping[Owner, str]) -> str:
     objection = objected.get(owner, "") if owner else ""
     nameable = owner and (owner.kind == "xinetd" or (owner.kind == "systemd" and may_listen(owner.name)))
     if owner and owner.name and nameable and not objection:
-        return f'name "{owner.name}" in superserver_adopt to have it taken over, or choose another port'
-    return f"{objection or 'stop and disable that'}, or choose another port"
+        return f'name "{owner.name}" in superserver_adopt to take it over, or choose another port'
+    return f"{objection or 'stop and disable it'}, or choose another port"
 
 
 def objections_on(host: LocalHost, own: t.Collection[str]) -> Objections:

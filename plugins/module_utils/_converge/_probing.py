@@ -24,7 +24,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_proble
 # All of it is the host's own, but for its ends.
 _LOCAL_NETWORK = ipaddress.IPv4Network("127.0.0.0/8")
 _ENDS = (_LOCAL_NETWORK.network_address, _LOCAL_NETWORK.broadcast_address)
-_WITHOUT = "leave probe out: that its endpoints are open, and whose they are, is proven without one"
+_WITHOUT = "leave probe out: the run proves without it that the endpoints are open and who owns them"
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,8 @@ def _lasting(service: Service, platform: Platform, own: Sequence[str]) -> Iterat
             addresses = ", ".join(dict.fromkeys(("127.0.0.1", *own)))
             yield Problem(
                 service.path("access"),
-                f"lets no address of this host in ({addresses}), so that the probe of {listener} would be turned away; "
-                f"let one of these in, or {_WITHOUT}",
+                f"allows no address of this host ({addresses}), so that the service would refuse the probe of "
+                f"{listener}; allow one of these addresses, or {_WITHOUT}",
             )
     rate = service.connections.rate
     count = sum(len(possible) for listener, possible in found.items() if listener.transport != "udp")
@@ -115,7 +115,7 @@ def passing_problems(services: Iterable[Service], moment: Moment) -> list[Proble
     return [
         Problem(
             service.path(reason[0]),
-            f"{reason[1]}, so that the probe would be turned away; run this at another time or with "
+            f"{reason[1]}, so that the service would refuse the probe; run this at another time or with "
             f"superserver_verify: false, or {_WITHOUT}",
         )
         for service, reason in found
@@ -128,9 +128,9 @@ def obstacle(service: Service, moment: Moment) -> tuple[str, str] | None:
     hours, most = service.access.hours, service.connections.max_load
     if hours and not is_open(hours, moment.day, moment.clock):
         clock = f"{moment.clock[:2]}:{moment.clock[2:]}"
-        return "access.hours", f"lets nobody in now, at {clock} by the host's clock"
+        return "access.hours", f"allows no client now, at {clock} by the host's clock"
     if most is not None and moment.load >= most:
-        return "connections.max_load", f"lets nobody in now, at a load of {moment.load:.2f}"
+        return "connections.max_load", f"allows no client now, at a load of {moment.load:.2f}"
     return None
 
 

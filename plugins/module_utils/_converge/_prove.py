@@ -34,7 +34,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_platfo
 # How long listeners may take to appear, in seconds.
 PATIENCE = 10.0
 _ANYTHING = re.compile(b"")
-_NO_WAY = "the probe would be turned away, because access lets no address of this host in"
+_NO_WAY = "the service would refuse the probe, because access allows no address of this host"
 
 
 @dataclass(frozen=True)

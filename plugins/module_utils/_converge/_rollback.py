@@ -38,7 +38,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_platfo
 def recover(journal: Journal, host: LocalHost) -> list[str]:
     """Undo what a run that died left half done; what there is to tell of it."""
     problems = roll_back(journal, host)
-    return [f"{_cause(journal)}; {len(journal.files)} files were put back as they were before it", *problems]
+    return [f"{_cause(journal)}; {len(journal.files)} files were restored to their previous state", *problems]
 
 
 def _cause(journal: Journal) -> str:

@@ -181,7 +181,7 @@ def _recover(request: Request, host: LocalHost) -> list[str]:
         return []
     if request.check:
         paths = f"{len(journal.files)} files"
-        return [f"a run was interrupted; the next one first puts {paths} back as they were before it"]
+        return [f"a run was interrupted; the next run first restores {paths} to their previous state"]
     if journal.awaited:
         settle(journal, host)
         return []
@@ -247,8 +247,11 @@ def _carry_out(plan: Plan, request: Request, host: LocalHost) -> tuple[Journal, 
 
 def _outcome(problems: Sequence[str]) -> str:
     if not problems:
-        return "everything was put back as it was"
-    return f"putting back met: {'; '.join(problems)}\nthe watcher tries on for half a minute; then the next run does"
+        return "the previous state was restored"
+    return (
+        f"the run failed and the previous state could not be restored completely: {'; '.join(problems)}\nthe "
+        "watcher tries again for half a minute; after that, the next run does"
+    )
 
 
 def _passage(plan: Plan, request: Request, host: LocalHost, installed: bool = False) -> Passage:
@@ -270,7 +273,7 @@ def _begin(journal: Journal, platform: Platform, host: LocalHost) -> None:
         _journal.write(journal)
     except (SwitchFailed, OSError) as exc:
         _boot.conclude(host)
-        what = "what puts the host back if this run is killed could not be prepared"
+        what = "the watcher, which restores the host if this run is killed, could not be prepared"
         raise RunFailed(f"{what}: {exc}\nnothing was changed") from exc
 
 
@@ -319,7 +322,10 @@ def _prove(plan: Plan, request: Request, host: LocalHost) -> None:
         failures = prove_answers(changing(plan.actions), picture.platform)
     if failures:
         told = "\n".join(str(failure) for failure in failures)
-        raise SwitchFailed(f"not proven:\n{told}\n{_logs([failure.service for failure in failures], plan, host)}")
+        raise SwitchFailed(
+            f"the new state could not be proven:\n{told}\n"
+            f"{_logs([failure.service for failure in failures], plan, host)}"
+        )
 
 
 def _logs(services: Sequence[Service], plan: Plan, host: LocalHost) -> str:
@@ -358,7 +364,7 @@ def _let_go(plan: Plan, host: LocalHost) -> list[str]:
             try:
                 BACKENDS[name].retire(plan.picture.platform, host)
             except SwitchFailed as exc:
-                warnings.append(f"{name} holds nothing any more, but could not be stopped: {exc}")
+                warnings.append(f"{name} has no services any more but could not be stopped: {exc}")
                 continue
             _manifest.save(_manifest.load().retired(name))
     # One that was there before goes on without services of the collection.

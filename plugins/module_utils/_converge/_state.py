@@ -42,7 +42,7 @@ class _Finding:
     rest: _manifest.Manifest | None = None
 
     def __str__(self) -> str:
-        return f"{self.file.path} is not understood: {self.reason}; {self.file.follows}"
+        return f"{self.file.path} cannot be understood: {self.reason}; {self.file.follows}"
 
 
 def problems() -> list[str]:
@@ -77,16 +77,14 @@ def _findings() -> Iterator[_Finding]:
 
 
 def _files() -> Iterator[_File]:
-    nobody = "what it held is taken for somebody else's, and nothing of it is removed"
+    nobody = "the services that it recorded are treated as foreign, and none of them is removed"
     yield _File(_manifest.PATH, _manifest.FORMAT, _manifest.from_json, nobody)
     yield _File(
         _journal.PATH,
         _journal.FORMAT,
         _journal.from_json,
-        "the run that wrote it was interrupted, and nothing of that was put back",
+        "the run that wrote it was interrupted, and its changes were not rolled back",
     )
-    yield _File(_journal.TOLD, _journal.TOLD_FORMAT, _journal.texts_from_json, "what it told is lost")
+    yield _File(_journal.TOLD, _journal.TOLD_FORMAT, _journal.texts_from_json, "its content is lost")
     for number, path in _generations.paths().items():
-        yield _File(
-            path, _generations.FORMAT, _generations.read_as(number), f"there is no going back to generation {number}"
-        )
+        yield _File(path, _generations.FORMAT, _generations.read_as(number), f"generation {number} cannot be restored")

@@ -134,8 +134,8 @@ def _unfinished() -> list[str]:
     if journal is None:
         return []
     if journal.awaited:
-        return [f"a change waits for its confirmation; it is undone in {journal.awaited:.0f} s"]
-    return ["a run was interrupted; the next one puts things back first"]
+        return [f"a change waits for its confirmation; it is rolled back in {journal.awaited:.0f} s"]
+    return ["a run was interrupted; the next run first restores the previous state"]
 
 
 def _file_rows(manifest: Manifest) -> list[dict[str, str]]:

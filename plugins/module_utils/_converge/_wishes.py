@@ -42,7 +42,7 @@ def wishes_of(entries: Sequence[t.Any]) -> tuple[list[Wish], list[Problem]]:
             continue
         wish = _wish(path, entry)
         if any(wish.name == other.name for other in wishes):
-            problems.append(Problem(path, f'"{wish.name}" is there already; name it once'))
+            problems.append(Problem(path, f'"{wish.name}" is named twice; name it once'))
         else:
             wishes.append(wish)
     return wishes, problems
@@ -60,15 +60,15 @@ def _wrong(path: str, entry: t.Any) -> t.Iterator[Problem]:
             yield Problem(path, f"must be a name, or a mapping such as {_EXAMPLE}")
         return
     if not isinstance(entry.get("name"), str):
-        yield Problem(f"{path}.name", "is missing, or no name: an id of an xinetd service, or the name of a unit")
+        yield Problem(f"{path}.name", "must be a name: the id of an xinetd service, or the name of a unit")
     for key in entry:
         if key not in ("name", "without"):
-            yield Problem(f"{path}.{key}", f"is unknown here; write such as {_EXAMPLE}")
+            yield Problem(f"{path}.{key}", f"is not a known key; write for example {_EXAMPLE}")
     without = entry.get("without", [])
     if not isinstance(without, (list, tuple)):
-        yield Problem(f"{path}.without", f"must be a list, such as in {_EXAMPLE}")
+        yield Problem(f"{path}.without", f"must be a list, as in {_EXAMPLE}")
         return
     for index, word in enumerate(without):
         if word not in RESTRICTIONS:
             known = ", ".join(RESTRICTIONS)
-            yield Problem(f"{path}.without[{index}]", f'"{word}" is no restriction that can be compared: {known}')
+            yield Problem(f"{path}.without[{index}]", f'"{word}" is not a known restriction; known are {known}')

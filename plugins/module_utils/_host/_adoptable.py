@@ -24,7 +24,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host._origin
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._owners import Holder, Owner
 
 _INETD = ("inetd", "inetutils-inetd", "openbsd-inetd", "rlinetd")
-_GENERAL = "stop and disable that"
+_GENERAL = "stop and disable it"
 
 
 def objections(held_by: Mapping[Owner, Sequence[Holder]], own: Collection[str], host: LocalHost) -> dict[Owner, str]:
@@ -38,7 +38,7 @@ def objections(held_by: Mapping[Owner, Sequence[Holder]], own: Collection[str], 
 
 def _objection(owner: Owner, held_by: Sequence[Holder], found: Foreign | None) -> str:
     if owner.program in _INETD:
-        return f"comment its line in {INETD_CONFIG} out and have {owner.program} read that again"
+        return f"comment out its line in {INETD_CONFIG} and let {owner.program} read the file again"
     if not owner.name:
         return _GENERAL
     if owner.kind == "s6":
@@ -54,7 +54,7 @@ def _of_entry(found: Foreign) -> str:
     """xinetd may have other files, and lines of inetd."""
     if found.exists or not found.problem:
         return ""
-    elsewhere = f"is not in {CONFIG}, nor in what that includes; disable it where it is"
+    elsewhere = f"is neither in {CONFIG} nor in a file that this includes; disable it where it is defined"
     return f'"{found.name}" {found.problem if INETD_CONFIG in found.problem else elsewhere}'
 
 

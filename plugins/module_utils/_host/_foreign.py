@@ -63,7 +63,7 @@ class Foreign:
         """What has to be switched off, in words; empty where nothing has."""
         words = [*(f"{unit} runs" for unit in self.running), *(f"{path} enables it" for path in self.entries)]
         words += [f"{path} starts it" for path in self.links]
-        return ", ".join(words) or ("nothing keeps it from being started" if self.masks else "")
+        return ", ".join(words) or ("nothing prevents its start" if self.masks else "")
 
 
 def claim(transport: str, family: str, address: str, port: int, kind: str) -> Listener:

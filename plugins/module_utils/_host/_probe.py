@@ -141,7 +141,10 @@ def _exchange(
     try:
         outcome, detail = _receive(client, until, deadline, received)
     except socket.timeout:
-        return "timeout", "connected, but no such answer in time" if received else "connected, but no answer in time"
+        return (
+            "timeout",
+            "connected, but no matching answer in time" if received else "connected, but no answer in time",
+        )
     except TooSlow:
         return "timeout", "the search for the expression did not end in time"
     return _failure(refusal) if refusal and outcome == "closed" else (outcome, detail)
@@ -169,7 +172,7 @@ def _receive(
         if until is None or matches(until, received, _left(deadline)):
             return "answered", "answered"
         if len(received) > _MOST:
-            return "answered", f"no such answer in the first {len(received)} bytes"
+            return "answered", f"no matching answer in the first {len(received)} bytes"
 
 
 def _left(deadline: float) -> float:

@@ -113,8 +113,8 @@ def _numbers(entry: Entry, defaults: Entry) -> Iterator[Restriction]:
 _NUMBERS = (
     ("instances", "max", "serves {} clients at a time"),
     ("per_source", "per_source", "serves {} clients of one address at a time"),
-    ("cps", "rate", "takes {} connections a second"),
-    ("max_load", "max_load", "serves nobody from a load of {} on"),
+    ("cps", "rate", "accepts {} connections a second"),
+    ("max_load", "max_load", "serves no client from a load of {} on"),
 )
 _COUNTS = {"cps": 2}
 

@@ -11,7 +11,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._ha
 
 TCP = frozenset({"tcp"})
 FREE = {"duplicate": "", "same_socket": "", "nftables": ""}
-NO_DUPLICATE = {**FREE, "duplicate": "the old socket cannot be had: Operation not permitted"}
+NO_DUPLICATE = {**FREE, "duplicate": "the old socket cannot be duplicated: Operation not permitted"}
 NOTHING = {**NO_DUPLICATE, "nftables": "nftables is not installed"}
 COLUMNS = ("systemd", "xinetd", "s6-networking", "ucspi")
 

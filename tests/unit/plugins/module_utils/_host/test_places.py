@@ -66,7 +66,7 @@ def test_links_of_others_lead_nowhere(top: Path) -> None:
     path = str(top / "link/a")
     assert resolved(path) == path
     (problem,) = path_problems(service(listen=[{"unix": path}]))
-    assert f'"{top}/link" is a link of "nobody"' in problem.message
+    assert f'"{top}/link" is a symbolic link that belongs to "nobody"' in problem.message
 
 
 @as_root
