@@ -51,8 +51,8 @@ class ActionModule(ActionBase):
         return dict(self._execute_module(module_args=arguments, task_vars=task_vars, wrap_async=wrap))
 
     def _confirmed(self, within: float, cut: str, task_vars: dict[str, t.Any] | None, anew: bool = True) -> Result:
-        """What the host says to the confirmation. It is asked until it answers, before or after it puts things back;
-        ``cut`` is how the connection was lost before. What is no SSH is another connection each time."""
+        """The host's answer to the confirmation. The controller asks until the host answers, before or after its
+        rollback; ``cut`` is how the connection was lost before. Without SSH, every task is a new connection."""
         deadline = time.monotonic() + within + GRACE
         while True:
             try:

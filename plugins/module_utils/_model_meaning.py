@@ -148,7 +148,7 @@ def _serves_connections(fields: Mapping[str, t.Any]) -> bool:
 
 
 def turns_away(fields: Mapping[str, t.Any]) -> bool:
-    """Whether a service has something that decides at the door whether a client is served."""
+    """Whether a service has an admission check."""
     return bool(fields.get("access", {}).get("hours")) or "max_load" in fields.get("connections", {})
 
 

@@ -1,8 +1,8 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What services want to have before them: ``requires`` and ``after`` name services of the declaration, or units of
-systemd, which have a dot in their names."""
+"""Order of services: ``requires`` and ``after`` name services of the declaration, or systemd units,
+which have a dot in their names."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _problem(service: Merged, other: Merged | None, field: str, backend: str) ->
 
 
 def _circle(start: str, known: Mapping[str, Merged]) -> list[str]:
-    """The way from a service back to itself, e.g. a, b, a; empty if there is none."""
+    """A cycle from a service back to itself, e.g. a, b, a; empty if there is none."""
     ways = [[start]]
     seen: set[str] = set()
     while ways:

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rules that hold on every backend and that need more than one field to check."""
+"""Rules that apply on every backend and need more than one field."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def check_services(services: Sequence[Merged], problems: list[Problem]) -> None:
 
 
 def _account(service: Merged, report: Report) -> None:
-    """What faces the network is root's only where somebody has said so; defaults that are wrong may say so."""
+    """Only an explicit ``user`` makes a service run as root."""
     if _handlers(service) == ["exec"] and "user" not in service.fields and DEFAULTS not in service.broken:
         report(
             service.path("user"),

@@ -272,7 +272,7 @@ _DIGEST = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True)
 class Hidden(Kind):
-    """A text that must not be told, or what a host tells instead: ``{"digest": ...}``, for the value that it has."""
+    """A secret text, or a digest that a host returns instead: ``{"digest": ...}``."""
 
     text: Text
 

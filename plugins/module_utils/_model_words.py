@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What people mean by a field that the schema does not have: words of xinetd, systemd and container tools.
+"""Suggestions for unknown fields: words of xinetd, systemd and container tools.
 
 Each field has an example of its right shape; each word from elsewhere names a field.
 """

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The guard: one nftables table, ``inet superserver``, for what a backend cannot enforce itself.
 
-What it enforces is a file of rules. A process of its own, the keeper, makes the kernel's table as the file says, by the
-differences only: what others have counted stays. No other table is ever looked at.
+The rules are a file. A process, the keeper, applies only the differences to the kernel's table, so
+that unchanged rules keep their counts. It never reads another table.
 """
 
 from __future__ import annotations
@@ -71,8 +71,8 @@ _LIST = f"""\
 
 @dataclass(frozen=True)
 class Findings:
-    """How the kernel's rules differ from those that are wanted: ``problem`` in words, empty where they do not;
-    ``have`` and ``want``: what there is and what is wanted, for people to compare."""
+    """Differences between the kernel's rules and the wanted ones: ``problem`` in words, empty if
+    there are none; ``have`` and ``want``: both sides as text for a comparison."""
 
     problem: str = ""
     have: str = ""
@@ -80,7 +80,7 @@ class Findings:
 
 
 def render_guard(services: Sequence[Service], platform: Platform) -> list[File]:
-    """The rules and what keeps them loaded; nothing where nothing needs the guard."""
+    """The files of the rules and of their keeper; none if no service needs the guard."""
     guarded = [(service, enforced_by_guard(service, platform)) for service in services if service.enabled]
     guarded = [(service, fields) for service, fields in guarded if fields]
     if not guarded:
@@ -89,7 +89,7 @@ def render_guard(services: Sequence[Service], platform: Platform) -> list[File]:
 
 
 def check_guard(root: str, files: Sequence[File], platform: Platform, host: Host) -> list[str]:
-    """What nft says of the staged rules; an empty list when it takes them."""
+    """Problems that nft reports for the staged rules; an empty list if it accepts them."""
     if not any(file.path == RULES for file in files):
         return []
     result = _alone(_CHECK, f"{root}{RULES}", platform, host)
@@ -102,7 +102,7 @@ def _alone(script: str, rules: str, platform: Platform, host: Host) -> Result:
 
 
 def apply_guard(wanted: bool, platform: Platform, host: Host) -> None:
-    """Have the kernel's table be as the installed rules say, or remove it when nothing is guarded any more. Raises
+    """Apply the installed rules to the kernel's table, or remove it if no service needs the guard. Raises
     SwitchFailed."""
     if wanted:
         _start_keeper(platform, host)
@@ -116,7 +116,7 @@ def apply_guard(wanted: bool, platform: Platform, host: Host) -> None:
 
 
 def _start_keeper(platform: Platform, host: Host) -> None:
-    """Start the keeper unless it answers already. Units that need it are not to notice."""
+    """Start the keeper unless it answers already, without an effect on units that need it."""
     if host.run(applying(platform, "0"), check=False).code != NOBODY:
         return
     if platform.init == "systemd":

@@ -2,7 +2,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Gives a handler variables that stand in files, by no argument list on the way.
+"""Passes variables from files to a handler without an argument list.
 
 ``environment open [-f FILE] [-s FILE] [-q] -- COMMAND...`` reads a file of variables and a file of secrets, as root.
 ``environment enter [-k NAME]... [NAME=VALUE]... -- COMMAND...`` is what the command ends in, as the handler's account.

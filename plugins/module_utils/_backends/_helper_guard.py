@@ -47,7 +47,7 @@ NETLINK_NETFILTER, NFNLGRP_NFTABLES = 12, 7
 
 
 class Failed(Exception):
-    """nft refuses something; says what."""
+    """nft refused a command; the text is its message."""
 
 
 def say(text: str) -> None:
@@ -89,7 +89,7 @@ class Nft:
         return str(out.decode())
 
     def close(self) -> None:
-        """Give up what belongs to this process: a program that it becomes would not know that it has it."""
+        """Release the table of this process before it becomes another program."""
         self._library.nft_ctx_free(self._context)
 
 
@@ -211,8 +211,8 @@ class Keeper:
             self._load(text, True, self.ownership)
 
     def _wanted(self, text: str) -> t.Any:
-        """What nft makes of the rules: loaded where they concern nobody, which is a network namespace of its own, or
-        else a table that no packet meets."""
+        """The rules as nft prints them: they are loaded in a separate network namespace or, if that is
+        impossible, in a table that no packet passes."""
         listing = in_own_network(lambda: self._listing_of(text))
         if listing is not None:
             return self.rules.content(listing)
@@ -321,7 +321,7 @@ def installed() -> tuple[int, ...]:
 
 
 def end(number: int, _frame: t.Any) -> None:
-    """Take the socket along, and die of the signal all the same."""
+    """Remove the socket, and end by the signal."""
     if os.path.lexists(SOCKET):
         os.unlink(SOCKET)
     signal.signal(number, signal.SIG_DFL)
@@ -353,7 +353,7 @@ def keep(descriptor: str = "") -> None:
 
 
 def mend(keeper: Keeper) -> None:
-    """Load what others have removed; they may be at it still."""
+    """Load removed rules again; others may still be changing them."""
     for _attempt in range(ATTEMPTS):
         try:
             return keeper.apply()

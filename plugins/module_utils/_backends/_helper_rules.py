@@ -2,7 +2,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rules of the guard: what the kernel has beside what is wanted, and the commands that make the one the other.
+"""Rules of the guard: the differences between the kernel's rules and the wanted ones, and the commands that apply them.
 
 Both sides are what ``nft list table`` says, so that they are written alike whatever its version. Rules that are as
 wanted stay where they are, with what they have counted. On hosts the program ``guard`` loads this file, which
@@ -112,7 +112,7 @@ def _statements(listing: str) -> t.Iterator[tuple[str, str]]:
 
 
 def differences(have: Content | None, want: Content | None) -> list[str]:
-    """What the kernel has other than wanted, in words."""
+    """The differences between the kernel's rules and the wanted ones, in words."""
     if want is None:
         return []
     if have is None:

@@ -2,7 +2,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Has xinetd read its configuration again when an address comes that it could not bind to.
+"""Makes xinetd read its configuration again when the host gets an address that xinetd could not bind.
 
 ``waiter LIST``
 
@@ -187,7 +187,7 @@ def open_them(closed: list[Endpoint]) -> None:
 
 
 def report(what: str) -> None:
-    """Say something in the log."""
+    """Write a line to the log."""
     sys.stderr.write(f"waiter: {what}\n")
     sys.stderr.flush()
 

@@ -1,8 +1,8 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files of others that systemd reads along with units of ours: drop-ins of a unit's own name, of its prefixes, and of
-all units of a type (systemd.unit(5)). What they say goes before what a unit says."""
+"""Foreign files that systemd reads together with the collection's units: drop-ins of a unit's own name, of its
+prefixes, and of all units of a type (systemd.unit(5)). They override the unit."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ class Xinetd:
         return "" if platform.xinetd else "xinetd"
 
     def check(self, root: str, files: Sequence[File], platform: Platform, host: Host) -> list[str]:
-        """To let go of services is right on any host."""
+        """A runtime is always complete enough to stop its services."""
         problems = [config_problem(host), defaults_elsewhere(host)] if files else []
         return [*filter(None, problems), *check_entries(root, files, platform, host)]
 

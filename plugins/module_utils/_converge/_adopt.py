@@ -1,10 +1,10 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Taking over listeners of xinetd services and systemd units that others made, and giving them back.
+"""Takes over listeners of foreign xinetd services and systemd units, and gives them back.
 
-What is named in ``superserver_adopt`` is switched off while a declared service wants one of its listeners, and switched
-on again afterwards.
+A foreign service in ``superserver_adopt`` is switched off while a declared service needs one of its listeners, and
+switched on again afterwards.
 """
 
 from __future__ import annotations
@@ -220,7 +220,7 @@ class _Draft:
     def _objections(
         self, foreign: Foreign, wish: Wish, kept: Adoption | None, held: Sequence[Listener]
     ) -> Iterator[str]:
-        """What speaks against taking one over."""
+        """Reasons not to take a foreign service over."""
         if foreign.problem:
             yield foreign.problem
             return
@@ -304,7 +304,7 @@ class _Draft:
         self._warn(foreign, bool(kept), held)
 
     def warn_of(self, rivals: Mapping[str, Sequence[Listener]], names: Collection[str]) -> None:
-        """Services of others that do not hold what this collection wants, but may before it does after a boot."""
+        """Warn of foreign services that do not hold a declared listener now, but may hold it after a boot."""
         for name, claims in rivals.items():
             wanted = [listener for listener in claims if self._wanted([listener])]
             if wanted and name not in names:
@@ -347,7 +347,7 @@ class _Draft:
         return {entry.path for entry in _foreign_xinetd.foreign_entries(())[0]}
 
     def _put_links(self, kept: Adoption) -> None:
-        """Where somebody has put something else meanwhile, that stays."""
+        """Files that somebody has changed meanwhile stay."""
         for path, before in kept.before.items():
             after = MASK if before is None else None
             if _same(self._seen(path), after):

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a listener passes from one super-server to another: which methods there are, and which one a service gets.
+"""Handover methods, and the choice of the method for a service.
 
 Pure: what the host permits is handed in as facts.
 """
@@ -91,7 +91,7 @@ def _apart(move: Move) -> str:
 
 
 def _objection(method: Method, move: Move, facts: Mapping[str, str]) -> str:
-    """What keeps a method from being used, in words; empty where nothing does."""
+    """Why a method cannot be used, in words; empty if it can."""
     if move.into not in method.into:
         return f"{move.into} cannot take sockets over"
     apart = _apart(move) if "duplicate" in method.needs else ""

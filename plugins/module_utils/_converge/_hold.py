@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Holding ports while they are closed: putting the rules in place and lifting them."""
+"""The hold of closed ports: loads and removes its rules."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RULES = f"{RUNTIME}/hold.nft"
 
 
 def obstacle(listeners: Sequence[Listener], platform: Platform, host: LocalHost) -> str:
-    """What keeps this host from holding ports, in words; empty where nothing does."""
+    """Why this host cannot hold ports, in words; empty if it can."""
     if not listeners:
         return ""
     if platform.policy == "never":
@@ -50,7 +50,7 @@ def _last_word(text: str) -> str:
 
 @contextmanager
 def holding(listeners: Sequence[Listener], platform: Platform, host: LocalHost) -> Iterator[None]:
-    """Have clients of ``listeners`` wait; nothing where there are none."""
+    """Let clients of ``listeners`` wait; do nothing if there are none."""
     if listeners:
         _files.install(File(RULES, render_hold(listeners), 0o600))
         host.run([platform.program("nft"), "-f", RULES])

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a declared service would let in clients that the one whose listener it takes over keeps out."""
+"""Whether a declared service would allow clients that the foreign service, whose listener it takes over, refuses."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class _Heir:
 
 
 def losses(foreign: Foreign, held: Sequence[Listener], services: Iterable[Service], ipv6: bool) -> list[Loss]:
-    """All that would be lost. ``held`` is what it has open now."""
+    """All restrictions that would be lost. ``held``: the listeners that it has open now."""
     theirs = [*held, *(claim for claim in foreign.claims if not any(collide(claim, other) for other in held))]
     found = []
     for service in services:

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a switch does to services of others: those that are taken over close, those that are given back open."""
+"""Changes of a switch to foreign services: it closes those that it takes over and opens those that it gives back."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The listeners that are open before and after a switch: by which method each service's pass over."""
+"""The handover plan: the method for each service whose listeners are open before and after a switch."""
 
 from __future__ import annotations
 

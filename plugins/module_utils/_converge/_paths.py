@@ -20,7 +20,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_proble
 
 
 def path_problems(service: Service) -> list[Problem]:
-    """What speaks against the paths of a service."""
+    """Problems of the paths of a service."""
     problems = _banner_problems(service) + _log_problems(service)
     for index, endpoint in enumerate(service.listen):
         if endpoint.transport == "unix":

@@ -1,8 +1,8 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What can be known to fail before anything is touched: programs, daemons, certificates, names and ports that are
-taken."""
+"""Problems that a run can find before it changes anything: missing programs and daemons, wrong certificates, names and
+ports that are taken."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def certificate_problems(service: Service) -> list[Problem]:
 
 
 def exposure_problems(service: Service) -> list[Problem]:
-    """A key that others have, and files that others can put something else in the place of: they say who is let in."""
+    """Keys that other accounts can read, and keys and certificates that they can replace."""
     if service.tls is None:
         return []
     problems = []
@@ -196,7 +196,7 @@ def manager_problems(manifest: Manifest, platform: Platform) -> list[Problem]:
 def name_problems(
     service: Service, manifest: Manifest, backend: Backend, platform: Platform, host: LocalHost
 ) -> list[Problem]:
-    """Names that are taken by units and directories of others."""
+    """Service names that foreign units and directories have."""
     held = manifest.services.get(service.name)
     if held is not None and held["backend"] == service.backend:
         return []
@@ -215,7 +215,7 @@ def name_problems(
 def file_problems(
     services: Mapping[str, Service], files: Sequence[File], seen: Mapping[str, Seen | None], manifest: Manifest
 ) -> list[Problem]:
-    """Files in the way that somebody else wrote."""
+    """Foreign files at the paths of wanted files."""
     problems = []
     for file in files:
         there = seen[file.path]
@@ -252,9 +252,9 @@ def holder_problems(
     standing: Standing = lambda _socket, _owner: None,
     objections: Objections = lambda _owners: {},
 ) -> list[Problem]:
-    """Endpoints that somebody else holds. What this collection's own services hold, they will let go of. ``standing``
-    knows of some sockets that they will be let go of, or that they will not; ``objections`` which of their owners
-    should not be offered to be taken over."""
+    """Endpoints that foreign services hold. The collection's own services release their sockets. ``standing`` tells
+    for some foreign sockets whether this run releases them, None if it does not know; ``objections`` has the
+    owners that cannot be taken over, with the reason."""
     possession = _Possession(have, live, backends, platform, standing)
     taken = []
     for service in services:

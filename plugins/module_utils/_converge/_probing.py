@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a probe comes from, so that it is let in like a client; and what keeps it from that."""
+"""Source addresses of probes that ``access`` allows, and reasons why there is none."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ _WITHOUT = "leave probe out: the run proves without it that the endpoints are op
 
 @dataclass(frozen=True)
 class Moment:
-    """What decides beside addresses whether a client is let in: the day of the week, the clock and the load."""
+    """Conditions besides addresses that decide whether a client is served: the day of the week, the time and the
+    load."""
 
     day: int
     clock: str
@@ -83,7 +84,7 @@ def _sources(target: str, permitted: AccessList, own: Iterable[str]) -> Iterator
 
 
 def lasting_problems(services: Iterable[Service], platform: Platform) -> list[Problem]:
-    """Probes that are turned away whenever they come."""
+    """Probes that are always refused."""
     probed = [service for service in services if service.enabled and service.probe]
     own = own_addresses() if any(service.uses("access") for service in probed) else ()
     return [problem for service in probed for problem in _lasting(service, platform, own)]
@@ -110,7 +111,7 @@ def _lasting(service: Service, platform: Platform, own: Sequence[str]) -> Iterat
 
 
 def passing_problems(services: Iterable[Service], moment: Moment) -> list[Problem]:
-    """Probes that would be turned away just now."""
+    """Probes that would be refused now."""
     found = ((service, obstacle(service, moment)) for service in services if service.enabled and service.probe)
     return [
         Problem(
@@ -124,7 +125,7 @@ def passing_problems(services: Iterable[Service], moment: Moment) -> list[Proble
 
 
 def obstacle(service: Service, moment: Moment) -> tuple[str, str] | None:
-    """The field that keeps every client away at a moment, and why."""
+    """The field that refuses every client at a moment, and why."""
     hours, most = service.access.hours, service.connections.max_load
     if hours and not is_open(hours, moment.day, moment.clock):
         clock = f"{moment.clock[:2]}:{moment.clock[2:]}"

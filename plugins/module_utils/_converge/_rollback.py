@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Undoing a switch that was not finished, by whoever finds its journal: the run itself, the watcher or the next run."""
+"""Rolls back an unfinished switch: in the run itself, in the watcher or in the next run."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_platfo
 
 
 def recover(journal: Journal, host: LocalHost) -> list[str]:
-    """Undo what a run that died left half done; what there is to tell of it."""
+    """Roll back a run that died; returns the report."""
     problems = roll_back(journal, host)
     return [f"{_cause(journal)}; {len(journal.files)} files were restored to their previous state", *problems]
 
@@ -48,7 +48,7 @@ def _cause(journal: Journal) -> str:
 
 
 def roll_back(journal: Journal, host: LocalHost) -> list[str]:
-    """Make the host again what the journal says it was; what does not work even so.
+    """Restore the state in the journal; returns the problems.
 
     The journal is kept where something could not be put back: the watcher tries again, and so does the next run.
     """

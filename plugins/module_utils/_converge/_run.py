@@ -64,7 +64,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_platfo
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that is going to happen."""
+    """The plan of a run."""
 
     picture: Picture
     actions: Sequence[Action]
@@ -133,7 +133,7 @@ def converge(request: Request, host: LocalHost) -> dict[str, t.Any]:
 
 
 def _prepare(request: Request, host: LocalHost) -> Plan:
-    """Everything up to the point from which something is touched."""
+    """Everything before the first change."""
     try:
         plan = make_plan(read(request, host))
         if _lacks_hold(plan, request, host):
@@ -147,7 +147,7 @@ def _prepare(request: Request, host: LocalHost) -> Plan:
 
 
 def _lacks_hold(plan: Plan, request: Request, host: LocalHost) -> bool:
-    """Whether clients of a service would be refused for want of nftables, which the caller installs."""
+    """Whether clients of a service would be refused because nftables is missing, which the caller can install."""
     picture = plan.picture
     if plan.empty or not request.installs_nftables or not _hold.installable(picture.platform, host):
         return False
@@ -170,7 +170,7 @@ def make_plan(picture: Picture) -> Plan:
 
 
 def _recover(request: Request, host: LocalHost) -> list[str]:
-    """Undo what a run that died left half done, where no watcher has."""
+    """Roll back a run that died, unless the watcher has."""
     journal = _journal.read()
     if journal is None:
         if not request.check:
@@ -266,7 +266,7 @@ def _passage(plan: Plan, request: Request, host: LocalHost, installed: bool = Fa
 
 
 def _begin(journal: Journal, platform: Platform, host: LocalHost) -> None:
-    """Nothing is changed before there is a way back, and somebody who knows it, after a boot, too."""
+    """Prepare the rollback before the first change: watcher, boot program and journal."""
     try:
         arm(platform, host)
         _boot.prepare(platform, host)
@@ -278,7 +278,7 @@ def _begin(journal: Journal, platform: Platform, host: LocalHost) -> None:
 
 
 def _inherited(plan: Plan) -> dict[str, list[Listener]]:
-    """Listeners of new services that somebody else has open until now."""
+    """Listeners of new services that foreign services hold until now."""
     picture = plan.picture
     return {
         action.name: [each for each in action.new.listeners(picture.platform.ipv6) if picture.live.near(each)]
@@ -355,7 +355,7 @@ def _record(plan: Plan, request: Request) -> None:
 
 
 def _let_go(plan: Plan, host: LocalHost) -> list[str]:
-    """Let runtimes go that hold nothing any more; what did not work of that."""
+    """Stop runtimes that have no service any more; returns the warnings."""
     manifest = _manifest.load()
     used = {service.backend for service in plan.picture.want.values()}
     warnings = []

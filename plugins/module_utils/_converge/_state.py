@@ -1,10 +1,10 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Everything that is stored on a host, looked at before a run relies on it.
+"""Checks everything that is stored on a host before a run relies on it.
 
-What is not understood is set aside under a name with the date, and told. Whatever it held is nobody's then: nothing of
-it is removed, and what is declared is made as if it were new.
+A file that cannot be understood is set aside under a name with the date, and reported. Its services are then foreign:
+none of their files is removed, and declared services are created as if they were new.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The dead man's switch: a program on the host that rolls a switch back when the run that carries it out dies."""
+"""Starts the watcher: a program on the host that rolls a switch back when the run dies."""
 
 from __future__ import annotations
 

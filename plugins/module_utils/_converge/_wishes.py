@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is to be taken over, as people write it: a name, or a name with the restrictions that may get lost."""
+"""Entries of ``superserver_adopt``: a name, or a name with the restrictions that may be lost."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Wish:
 
 
 def wishes_of(entries: Sequence[t.Any]) -> tuple[list[Wish], list[Problem]]:
-    """The entries that are right, and what is wrong with the others."""
+    """The valid entries, and the problems of the others."""
     wishes: list[Wish] = []
     problems: list[Problem] = []
     for index, entry in enumerate(entries):

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which holders of ports can be named to be taken over, and what can be done about the others."""
+"""Which holders of ports can be taken over, and what to do about the others."""
 
 from __future__ import annotations
 
@@ -69,6 +69,6 @@ def _of_unit(owner: Owner, held_by: Sequence[Holder], found: Foreign) -> str:
 
 
 def _of_program(owner: Owner) -> str:
-    """What nothing that can be named has started."""
+    """Remedy for a program that neither a unit nor xinetd started."""
     words = str(origin(owner.pid)) if owner.pid else ""
     return f"{_GENERAL}: it is {words}, so {remedy(owner.pid)}" if words else _GENERAL

@@ -122,7 +122,7 @@ def _program(pid: int) -> str:
 
 
 def not_its_own(unit: str, main: int, holder: Holder) -> str:
-    """Why a unit is not offered, or not taken over, and what can be done."""
+    """Why a unit cannot be taken over, and what to do instead."""
     own = f"its main process is {_program(main) or 'another'} (pid {main})" if main else "it has no main process"
     whence = str(origin(holder.pid)) or "started by another process in it"
     return (
@@ -132,7 +132,7 @@ def not_its_own(unit: str, main: int, holder: Holder) -> str:
 
 
 def remedy(pid: int) -> str:
-    """What a person can do about a program."""
+    """The way out for the program that holds a port."""
     found = origin(pid)
     if found.container:
         return "stop that container, or let it publish another port"

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A real client: connects, sends, and says in one word what came of it."""
+"""A real client: connects, sends, and classifies the result in one word."""
 
 from __future__ import annotations
 

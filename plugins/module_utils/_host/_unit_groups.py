@@ -1,8 +1,8 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Units that lead to each other: which of them go together, and which others would start one of them again, or be
-stopped with it.
+"""Units that depend on each other: which of them are switched together, and which other units would start one of them
+again, or stop with it.
 
 A socket starts a service; paths, timers and other sockets may start the same one. They are one group, which is switched
 off and on as a whole. What else names one of them in its own file is not touched, because it is there for something

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What keeps clients out of units: addresses, numbers of connections, interfaces, modes of sockets, TCP wrappers."""
+"""Restrictions of clients of units: addresses, numbers of connections, interfaces, modes of sockets, TCP wrappers."""
 
 from __future__ import annotations
 

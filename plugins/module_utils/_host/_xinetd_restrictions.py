@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What keeps clients out of a service of xinetd, as xinetd 2.3.15 understands its entry and the defaults.
+"""Restrictions of clients of a service of xinetd, as xinetd 2.3.15 understands its entry and the defaults.
 
 Only what somebody has written counts: that xinetd would refuse more than fifty connections a second anyway is nobody's
 wish. Where an entry adds to what the defaults deny, or has its own instead, is not told apart: both count.
