@@ -34,12 +34,12 @@ _PROCESS = (
     "environment_file",
     "secrets",
 )
-# What to do where there is no TLS to be had.
+# The way out where TLS is impossible.
 _TLS = (
     "let the daemon itself do TLS, or declare two services: one with listen: [{unix: /run/NAME.sock}] for the "
     "daemon, and one with tls and proxy: {to: /run/NAME.sock}"
 )
-# The forwarder looks at no variable.
+# The forwarder uses no variable.
 _READ = ("environment_file", "secrets")
 _FORWARDERS = (*_HANDOVER, *_READ, "argv0", "end_children")
 

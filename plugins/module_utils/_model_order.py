@@ -31,7 +31,7 @@ def check_order(services: Sequence[Merged], backend: str, report: Report) -> Non
                 report(f"{service.path(field)}[{index}]", f'"{name}" {problem}')
     for name in sorted(known):
         circle = _circle(name, known)
-        # Once for each circle, at the first of its services.
+        # Once for each cycle, at the first of its services.
         if circle and name == min(circle):
             field = next(field for field, _index, other in _entries(known[name]) if other == circle[1])
             report(known[name].path(field), f"is a dependency cycle: {' -> '.join(circle)}")

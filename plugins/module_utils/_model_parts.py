@@ -43,7 +43,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_values
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_words import Guide
 
-# Where root writes, or shows what it reads. Who can write a directory can lead root elsewhere.
+# Paths that root writes, or whose content it shows. An account that can write to a directory can redirect root.
 ONLY_ROOT = "Only root may be able to write to the directories of its path, except to sticky ones such as `/tmp`"
 
 ENDPOINT = Record(

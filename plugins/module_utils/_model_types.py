@@ -265,7 +265,7 @@ class OneOf(Kind):
         return "string, number, boolean, or a list of them"
 
 
-# What stands for a value that must not be told.
+# Placeholder for a secret value.
 DIGEST = "digest"
 _DIGEST = re.compile(r"[0-9a-f]{32}")
 

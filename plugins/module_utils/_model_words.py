@@ -232,7 +232,7 @@ _INSIDE: t.Mapping[tuple[str, str], str] = {
     ("probe", "request"): "probe.send",
     ("probe", "response"): "probe.expect",
 }
-# What has to be said besides.
+# Additional hints.
 _NOTES: t.Mapping[str, str] = {
     "wait": "wait = no is accept: true, the default for streams; wait = yes is accept: false",
     "nowait": "nowait is accept: true, the default for streams",

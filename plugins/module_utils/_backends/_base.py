@@ -25,7 +25,7 @@ RUNTIME = "/run/superserver"
 CONFIG = "/etc/superserver"
 LIBRARY = "/usr/local/lib/superserver"
 LOGS = "/var/log/superserver"
-# What must not be told stands in files below, and nowhere else.
+# Secrets are in files below this directory only.
 SECRETS = f"{CONFIG}/secrets"
 
 

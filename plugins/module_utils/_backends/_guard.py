@@ -43,7 +43,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 
-# What the guard is called beside the backends.
+# Name of the guard where names of backends stand.
 GUARD = "guard"
 
 # How long the keeper may take to start, and to end, in seconds.
@@ -52,9 +52,9 @@ ENDING = 5.0
 # Without stopping what requires it.
 _QUIETLY = ("systemctl", "--job-mode=ignore-dependencies")
 
-# The file of rules where it concerns nobody: in a network namespace of its own, or where that is not permitted in a
-# table that no packet meets. The table that is there may belong to the keeper, and nobody else may name it then.
-# $0 is the shell, $1 nft, $2 the file.
+# Loads the file of rules without an effect: in a separate network namespace or, if that is not permitted, in a table
+# that no packet passes. The real table may belong to the keeper; then no other process may name it. $0 is the shell, $1
+# nft, $2 the file.
 _DRAFTED = f"sed -e 's/^\\(delete \\)*table inet {TABLE}/&{DRAFT[len(TABLE) :]}/' -e '/type filter hook /d' \"$2\""
 _ALONE = "unshare --net true 2>/dev/null"
 _CHECK = f"""\

@@ -130,7 +130,7 @@ class Attendant:
 
     def __init__(self, daemon: Daemon) -> None:
         self.daemon = daemon
-        # Whether this one has started it, and when that was last said to have been in vain.
+        # Whether this process has started the daemon, and when it last logged a failure.
         self.started = False
         self.told_at = -QUIET
         # The first of them may be the first to have anything below /run.
@@ -146,7 +146,7 @@ class Attendant:
         with self._my_turn():
             if not self.daemon.running():
                 self.complain()
-                # First of all, for the daemon not to be left behind when this is killed.
+                # Recorded first, so that the daemon does not stay when this process is killed.
                 os.pwrite(self.users, b"started\n", 0)
                 self.daemon.start()
                 self.started = True
@@ -184,7 +184,7 @@ def attend(daemon: Daemon, program: socket.socket) -> None:
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         attendant.keep()
         program.sendall(WORD)
-        # Words that have come together are answered together.
+        # Requests that arrive together get one answer.
         while program.recv(4096):
             attendant.keep()
             program.sendall(WORD)

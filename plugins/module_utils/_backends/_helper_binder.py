@@ -219,7 +219,7 @@ class Binder:
         signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
         pid = os.fork()
         if pid:
-            # The child does the same; whoever comes second may be too late for it.
+            # The child does the same; the second call may fail.
             with contextlib.suppress(OSError):
                 os.setpgid(pid, pid)
             return pid

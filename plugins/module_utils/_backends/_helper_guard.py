@@ -29,9 +29,9 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host._paths 
 
 SOCKET = "/run/superserver/guard.socket"
 BESIDE = "guard_rules.py"
-# How often to try to mend what others have changed, and the seconds in between.
+# Attempts to repair foreign changes, and the seconds in between.
 ATTEMPTS, PAUSE = 50, 0.1
-# How "apply" ends: nft refuses the rules, or nobody runs that could load them.
+# Exit codes of "apply": nft refuses the rules, or no keeper runs.
 REFUSED, NOBODY = 1, 3
 
 LIBRARY = "libnftables.so.1"
@@ -207,7 +207,7 @@ class Keeper:
         try:
             self.nft.run("\n".join(self.rules.edits(have, self._want, text)) + "\n")
         except Failed:
-            # What others have made of the table may be beyond mending.
+            # The changes of others may be impossible to repair one by one.
             self._load(text, True, self.ownership)
 
     def _wanted(self, text: str) -> t.Any:
@@ -332,7 +332,7 @@ def keep(descriptor: str = "") -> None:
     """Load the rules and stay."""
     signal.signal(signal.SIGTERM, end)
     begun = installed()
-    # Whatever changes while the rules are loaded is seen afterwards.
+    # Changes that happen while the rules are loaded are read afterwards.
     events = changes()
     keeper = Keeper()
     keeper.apply()

@@ -230,7 +230,7 @@ class Proxy:
         self.selector = selectors.DefaultSelector()
         self.listeners: list[socket.socket] = []
         self.room = room()
-        # When to listen again, 0 while that is done; and when it was last said why not.
+        # When to listen again, 0 while listening; and when the reason was last logged.
         self.resume_at = 0.0
         self.told_at = -QUIET
         self.connections: set[Connection] = set()

@@ -58,7 +58,8 @@ HANDSHAKE = 60
 # Who is connected may be silent for as long as stunnel can count, in seconds: 24 days.
 SILENCE = 2147483
 
-# A socket without addresses is "localhost" to stunnel; one of both families tells IPv4 addresses in IPv6 clothes.
+# A socket without addresses is "localhost" to stunnel; a socket of both families shows IPv4 addresses as IPv4-mapped
+# IPv6 addresses.
 _CLIENT = """\
 case $REMOTE_HOST in
 *[.:]*) set -- "REMOTE_ADDR=${REMOTE_HOST#::ffff:}" ${REMOTE_PORT:+"REMOTE_PORT=$REMOTE_PORT"} ;;

@@ -167,7 +167,7 @@ class Systemd:
         sockets = [part.socket for part in stopping]
         daemons = [part.service for part in stopping if not part.accept]
         self._stop(daemons, host)
-        # Once more: somebody may have knocked in between.
+        # Once more: a client may have connected meanwhile.
         self._stop(sockets + daemons, host)
         if daemons:
             # Whoever a daemon has left may have its socket, too.

@@ -159,7 +159,7 @@ class Xinetd:
             argv = ["journalctl", "--no-pager", "-q", "-n", str(LINES), "-o", "cat", "-t", "xinetd"]
             lines = host.run(argv, check=False).out.splitlines()
         files = [path for path in (log_file(in_front(service, platform)) for service in services) if path]
-        # Whoever writes it may have been started a moment ago.
+        # Its writer may have started a moment ago.
         host.wait(lambda: all(map(host.read, files)), WRITTEN)
         for path in files:
             lines += (host.read(path) or "").splitlines()[-LINES:]

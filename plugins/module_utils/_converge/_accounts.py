@@ -14,7 +14,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model import
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import Problem
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_schema import OWN_ACCOUNT
 
-# What makes the account, where the role does not.
+# Command that creates the account without the role.
 COMMAND = f"useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /bin/false {OWN_ACCOUNT}"
 _ABSENT = (
     f'the host has no user "{OWN_ACCOUNT}", the collection\'s own account, which this service needs; let the role '

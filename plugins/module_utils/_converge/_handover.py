@@ -30,7 +30,7 @@ class Method:
 
 _EVERYWHERE = frozenset({"systemd", "xinetd", "s6-networking", "ucspi"})
 
-# The best one first.
+# In order of preference.
 METHODS = (
     # xinetd and the servers of s6 do not share a port.
     Method(REUSEPORT, frozenset({"systemd"}), frozenset({"tcp", "udp"}), ("duplicate",)),

@@ -84,7 +84,7 @@ def watch() -> None:
     for _attempt in range(ATTEMPTS):
         try:
             seconds = attempt()
-        except Exception:  # whatever it is, the next attempt may be luckier
+        except Exception:  # the next attempt may succeed, whatever the cause
             complain(traceback.format_exc())
             seconds = PAUSE
         if not seconds:
@@ -143,7 +143,7 @@ def main() -> None:
     if sys.argv[1:] == [BOOT]:
         boot()
         return
-    # Whoever started this goes on now.
+    # The process that started the watcher continues now.
     if os.fork():
         return
     detach()

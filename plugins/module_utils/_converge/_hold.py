@@ -17,7 +17,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host._platfo
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 
-# Is there for as long as the table may be.
+# The rules file of the hold exists while its table may exist.
 RULES = f"{RUNTIME}/hold.nft"
 
 

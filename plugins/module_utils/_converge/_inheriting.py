@@ -39,7 +39,7 @@ class Inheriting:
         inodes = frozenset(os.fstat(entry.fileno()).st_ino for entry in self.sockets.values())
         try:
             for name, entry in self.sockets.items():
-                # Two accept from it now, and one of them comes too late.
+                # Two processes accept from it now, and one of them may find no connection.
                 entry.setblocking(False)
                 entry.listen(self.backlogs[name])
             start_holder(platform, host)

@@ -32,7 +32,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_stored
 
 PATH = JOURNAL
 FORMAT = _stored.Format(1)
-# What the watcher has done, for the next run to tell.
+# The watcher's report for the next run.
 TOLD = f"{STATE}/watcher.json"
 
 # 1.0.0 stored only the texts, in a list.

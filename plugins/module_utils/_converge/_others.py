@@ -22,7 +22,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoi
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_records import known
 
-# How long a listener of somebody else's may take to open again, in seconds.
+# How long a foreign listener may take to open again, in seconds.
 PATIENCE = 10.0
 
 

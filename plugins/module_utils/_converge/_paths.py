@@ -35,7 +35,7 @@ def _banner_problems(service: Service) -> list[Problem]:
     field = service.path("banner.file")
     if not os.path.isfile(file):
         return [Problem(field, f'"{file}" is not a file on the host')]
-    # Root reads it for every client: a link of somebody else's would show them any file.
+    # Root reads it for every client: a foreign link could show them any file.
     return _unsafe(field, file, "be read by root", objection_to_reading(file))
 
 

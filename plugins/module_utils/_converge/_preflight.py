@@ -48,7 +48,7 @@ _LOAD_STATES = {
 }
 _UNREADABLE = "cannot be loaded by systemd; repair the unit first"
 
-# How long before a certificate expires somebody should know.
+# How long before its expiry a certificate causes a warning.
 SOON = datetime.timedelta(days=14)
 # What a service with sandbox: strict has a directory of its own for, or none at all (systemd.exec(5)).
 _HIDDEN = ("/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/")

@@ -62,7 +62,7 @@ def roll_back(journal: Journal, host: LocalHost) -> list[str]:
     changes = reverse(journal.changes, have)
     others = journal.others.reversed()
     live = look([service for change in changes.values() for service in change.stop], have.values(), platform, host)
-    # Whoever died may have ended a super-server, and not what that had started. Nobody waits for its sockets to close.
+    # The run that died may have stopped a super-server but not its daemons, whose sockets nothing else closes.
     end(live.left_behind(have), host)
     back = Transition(
         changes,
@@ -82,7 +82,7 @@ def roll_back(journal: Journal, host: LocalHost) -> list[str]:
     _hold.lift(platform, host)
     problems += [str(failure) for failure in prove_listeners(list(have.values()), BACKENDS, platform, host)]
     if not problems:
-        # The journal must not be gone from the disk before what it tells has been undone there.
+        # The rollback must be on the disk before the journal is removed from it.
         _files.sync_folders_of([*journal.files, _manifest.PATH])
         _boot.conclude(host)
     return problems

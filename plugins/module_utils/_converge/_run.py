@@ -174,7 +174,7 @@ def _recover(request: Request, host: LocalHost) -> list[str]:
     journal = _journal.read()
     if journal is None:
         if not request.check:
-            # A run that died after its end may have left what acts at boot.
+            # A run that died after its commit may have left the boot program.
             _boot.conclude(host)
         return []
     if request.check and journal.awaited:
@@ -186,7 +186,7 @@ def _recover(request: Request, host: LocalHost) -> list[str]:
         settle(journal, host)
         return []
     texts = recover(journal, host)
-    # Whatever could not be put back even now, this run finds and makes as declared.
+    # This run finds what could not be restored, and applies the declaration there.
     _boot.conclude(host)
     return texts
 
@@ -234,7 +234,7 @@ def _carry_out(plan: Plan, request: Request, host: LocalHost) -> tuple[Journal, 
             switch(_transition(plan, passage, request), BACKENDS, picture.platform, host)
         served = told(clients, sessions(touched(plan.changes), picture.platform))
         _prove(plan, request, host)
-        # What is recorded must not be on the disk before what was done.
+        # The changes must be on the disk before the record of them.
         _files.sync_folders_of(journal.files)
         _record(plan, request)
     except (SwitchFailed, OSError) as exc:

@@ -84,7 +84,7 @@ def status(request: Request, declared: bool, probe: bool, host: LocalHost) -> di
         ],
     }
     if declared:
-        # What would be made first is told like everything else that is not as declared.
+        # A directory that would be created first is reported like any other difference.
         plan = make_plan(read(replace(request, makes_account=True, verify=probe), host))
         actions, steps = plan.actions, plan.picture.takeover.steps
         pending = [action for action in actions if action.kind != "none"]

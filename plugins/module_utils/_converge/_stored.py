@@ -26,7 +26,7 @@ T = t.TypeVar("T")
 # What a file is of that has no version: 1.0.0 wrote most without.
 FIRST = 1
 
-# What shows that a value is not of the expected structure.
+# Exceptions that show an unexpected structure.
 WRONG = (TypeError, ValueError, KeyError, AttributeError)
 
 

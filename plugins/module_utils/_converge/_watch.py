@@ -23,11 +23,10 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_platfo
 PATH = _boot.PROGRAM
 PREFIX = "ansible_collections.ondemand.superserver.plugins.module_utils."
 
-# What is in the way of putting things back may pass: a full disk, somebody on a port. Seconds between two attempts.
+# The cause of a failed rollback may disappear: a full disk, a port that is taken. Seconds between two attempts.
 PAUSE = _helper_watcher.PAUSE
 
-# A unit of its own: what ends the session of the run does not reach it, nor does it need a message bus. What it starts
-# is not ended with it.
+# A separate unit survives the end of the run's session and needs no message bus. Processes that it starts survive it.
 UNIT = (
     "systemd-run",
     "--quiet",

@@ -199,7 +199,7 @@ class Folder:
                 try:
                     return self.open(name, flags | os.O_CREAT | os.O_EXCL, mode)
                 except FileExistsError:
-                    # Others are at it, too.
+                    # Another process changes it at the same time.
                     continue
             except OSError as problem:
                 if problem.errno not in (errno.ELOOP, errno.ENXIO, errno.EISDIR):

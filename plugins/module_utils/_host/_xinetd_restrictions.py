@@ -109,7 +109,7 @@ def _numbers(entry: Entry, defaults: Entry) -> Iterator[Restriction]:
             yield Restriction(word, text.format(values[0]), kind, number)
 
 
-# Each with what it is compared by.
+# Each with the kind of value that it is compared by.
 _NUMBERS = (
     ("instances", "max", "serves {} clients at a time"),
     ("per_source", "per_source", "serves {} clients of one address at a time"),
