@@ -81,7 +81,7 @@ def _of_listeners(theirs: Sequence[Listener], heir: _Heir) -> Iterator[Loss]:
             yield Loss("family", f"listens on {_list(replaced)} only", heir.service.name, "declare listen.family")
         devices = {other.interface for other in replaced}
         if all(devices) and not (endpoint.interface and devices == {endpoint.interface}):
-            text = f"is open to clients of the interface {' or '.join(sorted(map(str, devices)))}"
+            text = f"serves only clients of the interface {' or '.join(sorted(map(str, devices)))}"
             yield Loss("interface", text, heir.service.name, "declare listen.interface")
 
 

@@ -293,8 +293,8 @@ def test_a_service_that_has_only_started_the_holder_is_not_stopped(monkeypatch: 
     assert not planned(monkeypatch, ["a.service"], [own]).problems
 
 
-TEN = Restriction("only_from", "lets in 10.0.0.0/8 only", "access", Filter(only=(ipaddress.ip_network("10.0.0.0/8"),)))
-FIVE = Restriction("instances", "serves 5 clients at a time", "max", 5)
+TEN = Restriction("only_from", "allows only 10.0.0.0/8", "access", Filter(only=(ipaddress.ip_network("10.0.0.0/8"),)))
+FIVE = Restriction("instances", "serves at most 5 clients at a time", "max", 5)
 
 
 def test_what_would_be_open_to_more_clients_is_refused_unless_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -306,9 +306,9 @@ def test_what_would_be_open_to_more_clients_is_refused_unless_that_is_said(monke
         return [problem.message for problem in takeover.problems]
 
     assert problems("a.socket", echo) == [
-        '"a.socket" lets in 10.0.0.0/8 only (only_from), but "echo" does not; declare access.allow or access.deny, '
+        '"a.socket" allows only 10.0.0.0/8 (only_from), but "echo" does not; declare access.allow or access.deny, '
         "or accept the loss with {name: a.socket, without: [instances, only_from]}",
-        '"a.socket" serves 5 clients at a time (instances), but "echo" does not; declare connections.max, or '
+        '"a.socket" serves at most 5 clients at a time (instances), but "echo" does not; declare connections.max, or '
         "accept the loss with {name: a.socket, without: [instances, only_from]}",
     ]
     (left,) = problems({"name": "a.socket", "without": ["only_from"]}, echo)
