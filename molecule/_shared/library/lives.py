@@ -237,7 +237,7 @@ def interruption(host: Host, delay: float) -> None:
     require(not problems, problems)
     done = host.run()
     require(done.get("changed") is (not killed), done)
-    told = [text for text in done.get("warnings", ()) if re.search("interrupted; .* put back", text)]
+    told = [text for text in done.get("warnings", ()) if re.search("interrupted; .* restored", text)]
     require(len(told) == int(killed), done.get("warnings", []))
     host.same_as(*CLOSED)
     host.again([])
