@@ -21,12 +21,14 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities
 _SETPRIV = emulated("`setpriv --groups`")
 _FORWARDER = emulated("the collection's forwarder")
 _PRLIMIT = emulated("`prlimit`")
-_READER = emulated("the collection's own program: root reads the files, then the handler's account gets what they say")
-_NAMED = emulated("the collection's own program: `env` must come before it, and gives no name in many versions")
+_READER = emulated("the collection's own program: root reads the files, then the handler starts with their variables")
+_NAMED = emulated("the collection's own program, because `env` runs before it and cannot set the name in many versions")
 _TIMEOUT = emulated("`timeout`")
-_ENDER = emulated("the collection's own program, which is a parent to all that the handler leaves")
+_ENDER = emulated(
+    "the collection's own program, which becomes the parent of the processes that the handler leaves behind"
+)
 _NO_CGROUP = impossible("the servers of s6 and their handlers share one cgroup")
-_NO_SANDBOX = impossible("setpriv takes privileges away, but nothing here mounts file systems for each handler")
+_NO_SANDBOX = impossible("`setpriv` removes privileges, but nothing mounts file systems for each handler")
 
 HANDLERS: tuple[Row, ...] = (
     Row(
@@ -110,7 +112,7 @@ HANDLERS: tuple[Row, ...] = (
         lambda _service: True,
         (
             emulated("`env -i`; REMOTE_ADDR, REMOTE_PORT"),
-            emulated("`env -i` in the wrapper; REMOTE_ADDR, but xinetd does not tell the client's port"),
+            emulated("`env -i` in the wrapper; REMOTE_ADDR, but xinetd does not pass on the client's port"),
             emulated("`env -i`; REMOTE_ADDR, REMOTE_PORT"),
             emulated("`env -i`; REMOTE_ADDR, REMOTE_PORT"),
         ),
@@ -121,8 +123,11 @@ HANDLERS: tuple[Row, ...] = (
         "stderr",
         lambda service: service.stderr == "log",
         (
-            emulated("journal, by a unit that reads a pipe: its own socket could not be opened as /dev/stderr"),
-            emulated("file below /var/log/superserver, by a program that bounds it"),
+            emulated(
+                "journal, through a unit that reads a pipe, because the journal's own socket cannot be opened "
+                "as /dev/stderr"
+            ),
+            emulated("file below /var/log/superserver, written by a program that limits its size"),
             native("`s6-log`"),
             native("`s6-log`"),
         ),
@@ -161,7 +166,9 @@ HANDLERS: tuple[Row, ...] = (
         "proxy.unit",
         declared("proxy.unit"),
         everywhere(
-            Cell(EMULATED, "the forwarder's attendant, by `systemctl` or by s6's control FIFO", needs=("daemons",))
+            Cell(
+                EMULATED, "the forwarder's daemon keeper, through `systemctl` or s6's control FIFO", needs=("daemons",)
+            )
         ),
     ),
     Row("proxy.start_timeout", declared("proxy.start_timeout"), everywhere(_FORWARDER)),
@@ -217,7 +224,7 @@ HANDLERS: tuple[Row, ...] = (
         "sandbox",
         lambda service: service.sandbox == "strict" and attended(service),
         (
-            impossible("the forwarder's attendant must be able to start the daemon"),
+            impossible("the forwarder's daemon keeper must be able to start the daemon"),
             _NO_SANDBOX,
             _NO_SANDBOX,
             _NO_SANDBOX,
@@ -228,7 +235,9 @@ HANDLERS: tuple[Row, ...] = (
         "sandbox",
         lambda service: service.sandbox == "strict" and not attended(service),
         (
-            Cell(NATIVE, "`ProtectSystem=strict` and what else systemd.exec(5) has under Sandboxing", ("mounts",)),
+            Cell(
+                NATIVE, "`ProtectSystem=strict` and other options of systemd.exec(5), section Sandboxing", ("mounts",)
+            ),
             _NO_SANDBOX,
             _NO_SANDBOX,
             _NO_SANDBOX,

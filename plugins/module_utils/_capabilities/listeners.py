@@ -22,11 +22,11 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities
 )
 
 _BUILTIN = native("done by the collection itself")
-_BINDER = emulated("the collection's waiting binder, which starts the program when something arrives")
-_FREEBIND = emulated("the collection's binder, with IP_FREEBIND")
-_OPTIONS = emulated("set on the listening socket, which its connections inherit")
-_WAIT = emulated("the server waits for the others, as `s6-svstat` tells of them")
-_NO_UNITS = impossible("s6 knows no units; have the unit started at boot, and leave it out here")
+_BINDER = emulated("the collection's socket launcher, which waits for clients and then starts the program")
+_FREEBIND = emulated("the collection's socket launcher, with IP_FREEBIND")
+_OPTIONS = emulated("set on the listening socket, from which its connections inherit it")
+_WAIT = emulated("the server waits for the others and asks `s6-svstat` for their state")
+_NO_UNITS = impossible("s6 does not know units; enable the unit at boot, and leave it out here")
 
 LISTENERS: tuple[Row, ...] = (
     Row("name", lambda _service: True, everywhere(_BUILTIN)),
@@ -115,7 +115,7 @@ LISTENERS: tuple[Row, ...] = (
     Row(
         "listen.interface",
         any_endpoint(lambda endpoint: endpoint.interface is not None),
-        everywhere(guard("nftables rule on the interface that a packet came in through")),
+        everywhere(guard("nftables rule on the interface that a packet arrives on")),
     ),
     Row(
         "listen.freebind",
@@ -124,7 +124,7 @@ LISTENERS: tuple[Row, ...] = (
             native("`FreeBind=`"),
             Cell(
                 EMULATED,
-                "the collection's waiter, which has xinetd read its configuration when the address comes",
+                "the collection's waiter, which makes xinetd read its configuration when the address appears",
                 needs=("waiter",),
             ),
             _FREEBIND,
@@ -199,7 +199,7 @@ LISTENERS: tuple[Row, ...] = (
         declared("tcp.defer_accept"),
         (
             native("`DeferAcceptSec=`"),
-            impossible("xinetd has no such option, and nobody else may set one on its sockets"),
+            impossible("xinetd has no such option, and no other program can set it on xinetd's sockets"),
             _OPTIONS,
             _OPTIONS,
         ),
@@ -211,7 +211,7 @@ LISTENERS: tuple[Row, ...] = (
             waiting_for(field, units=False),
             (
                 native("`After=` of the socket"),
-                native("one process opens all listeners, and serves nobody before"),
+                native("one process opens all listeners before it serves clients"),
                 _WAIT,
                 _WAIT,
             ),
@@ -225,7 +225,7 @@ LISTENERS: tuple[Row, ...] = (
             waiting_for(field, units=True),
             (
                 native(directives),
-                impossible("xinetd knows no units; have the unit started at boot, and leave it out here"),
+                impossible("xinetd does not know units; enable the unit at boot, and leave it out here"),
                 _NO_UNITS,
                 _NO_UNITS,
             ),
