@@ -31,7 +31,7 @@ test: collection  ## every check and test; the last line is "N passed, N failed"
 	@tests/quality/setup $(PROGRAMS)
 	@tests/quality/all
 
-test-all: collection  ## the whole matrix of tests/matrix.yml, for before a release; goes on where it was broken off
+test-all: collection  ## the whole matrix of tests/matrix.yml, for before a release; continues after an interruption
 	@tests/quality/setup $(PROGRAMS)
 	@tests/quality/matrix
 

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who is answerable for a socket: the super-server and its service where there is one, else a unit or a program."""
+"""The owner of a socket: the super-server and its service if there is one, else a unit or a program."""
 
 from __future__ import annotations
 

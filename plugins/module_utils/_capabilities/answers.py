@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What each backend can do: the answers of the capability table, which everything reads that asks."""
+"""Queries of the capability table: what each backend can do."""
 
 from __future__ import annotations
 

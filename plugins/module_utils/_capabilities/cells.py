@@ -21,11 +21,11 @@ NEEDS = {
     "keeper": "systemd or s6 as PID 1, to load the rules at boot before anything listens",
     "ordered": "systemd as PID 1, to start xinetd after the rules are loaded",
     "waiter": "systemd as PID 1, which starts it with xinetd",
-    "mounts": "permission to mount file systems, which systemd's sandbox is made of",
+    "mounts": "permission to mount file systems, which systemd's sandbox needs",
     "daemons": "systemd or s6 as PID 1, to start the daemon",
-    "journal": "systemd as PID 1, whose journal it is",
+    "journal": "systemd as PID 1, which has the journal",
     "syslog": "a syslog daemon, which has the socket /dev/log",
-    "bpf": "permission to load BPF programs, which systemd's address filter is made of",
+    "bpf": "permission to load BPF programs, which systemd's address filter needs",
 }
 
 

@@ -29,12 +29,12 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities
 _COUNT = guard("nftables `ct count`")
 _FILTER = guard("nftables rule on the source address")
 _FORWARDER_COUNT = emulated("the collection's forwarder counts")
-_UNIX_COUNT = impossible("there is nothing that counts a unix socket's connections and closes those above a limit")
+_UNIX_COUNT = impossible("nothing counts the connections of a unix socket and closes those above a limit")
 _RATE = guard("nftables `limit rate over`")
 _NO_RATE = impossible("nftables does not see the connections of unix sockets")
-_GATE = emulated("the collection's gate, a shell script that runs before the handler")
-_STUNNEL = emulated("`stunnel` in the handler's place, which starts the handler")
-_SESSION = emulated("the collection's session, a shell script that runs around the handler")
+_GATE = emulated("the collection's admission check, a shell script that runs before the handler")
+_STUNNEL = emulated("`stunnel`, which runs in place of the handler and starts it")
+_SESSION = emulated("the collection's connection logger, a shell script that starts the handler and waits for it")
 
 CLIENTS: tuple[Row, ...] = (
     Row(
@@ -120,8 +120,8 @@ CLIENTS: tuple[Row, ...] = (
         lambda service: service.uses("access.hours") and takes_sockets(service),
         "accept: false, and datagrams",
         common=impossible(
-            "the process takes connections and datagrams by itself at any time, and nftables, which could keep "
-            "them away, counts its hours without the summer time of the host's time zone"
+            "the process itself accepts connections and datagrams at any time, and nftables, which could "
+            "refuse them, does not know the daylight saving time of the host's time zone"
         ),
     ),
     *(Row(f"banner.{name}", declared(f"banner.{name}"), common=_GATE) for name in ("text", "file", "on")),
@@ -145,6 +145,6 @@ CLIENTS: tuple[Row, ...] = (
         "log.where",
         logged_in_strict,
         "file, sandbox: strict",
-        common=impossible("the handler's file system is read-only, and so is the log's; let it go to journal"),
+        common=impossible("the handler's file system is read-only, and so is that of the log; send the log to journal"),
     ),
 )

@@ -18,11 +18,13 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities
 _SETPRIV = emulated("`setpriv --groups`")
 _FORWARDER = emulated("the collection's forwarder")
 _PRLIMIT = emulated("`prlimit`")
-_READER = emulated("the collection's own program: root reads the files, then the handler's account gets what they say")
-_NAMED = emulated("the collection's own program: `env` must come before it, and gives no name in many versions")
+_READER = emulated("the collection's own program: root reads the files, then the handler starts with their variables")
+_NAMED = emulated("the collection's own program, because `env` runs before it and cannot set the name in many versions")
 _TIMEOUT = emulated("`timeout`")
-_ENDER = emulated("the collection's own program, which is a parent to all that the handler leaves")
-_NO_SANDBOX = impossible("setpriv takes privileges away, but nothing here mounts file systems for each handler")
+_ENDER = emulated(
+    "the collection's own program, which becomes the parent of the processes that the handler leaves behind"
+)
+_NO_SANDBOX = impossible("`setpriv` removes privileges, but nothing mounts file systems for each handler")
 
 HANDLERS: tuple[Row, ...] = (
     Row("exec", lambda service: bool(service.exec)),
@@ -61,7 +63,9 @@ HANDLERS: tuple[Row, ...] = (
     Row(
         "proxy.unit",
         declared("proxy.unit"),
-        common=Cell(EMULATED, "the forwarder's attendant, by `systemctl` or by s6's control FIFO", needs=("daemons",)),
+        common=Cell(
+            EMULATED, "the forwarder's daemon keeper, through `systemctl` or s6's control FIFO", needs=("daemons",)
+        ),
     ),
     Row("proxy.start_timeout", declared("proxy.start_timeout"), common=_FORWARDER),
     Row("proxy.idle_timeout", declared("proxy.idle_timeout"), common=_FORWARDER),

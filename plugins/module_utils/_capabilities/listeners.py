@@ -45,7 +45,7 @@ LISTENERS: tuple[Row, ...] = (
     Row(
         "listen.interface",
         any_endpoint(lambda endpoint: endpoint.interface is not None),
-        common=guard("nftables rule on the interface that a packet came in through"),
+        common=guard("nftables rule on the interface that a packet arrives on"),
     ),
     Row("listen.freebind", any_endpoint(lambda endpoint: endpoint.freebind)),
     Row("listen.backlog", any_endpoint(lambda endpoint: endpoint.backlog is not None), droppable=True),

@@ -269,7 +269,7 @@ def _preflight_all(picture: Picture, request: Request, host: LocalHost) -> list[
         raise InvalidDeclaration([*absent, *problems])
     now = datetime.datetime.now(datetime.timezone.utc)
     expired = [text for service in picture.want.values() for text in _preflight.expiry_warnings(service, now)]
-    would_be = [f"would be refused as things are: {problem}" for problem in absent]
+    would_be = [f"would be refused in the present state of the host: {problem}" for problem in absent]
     changing_names = {service.name for service in changed}
     others = [service for name, service in picture.want.items() if name not in changing_names]
     away = [*waiting(picture.want.values(), picture.platform), *unreachable(others, picture.platform)]

@@ -87,7 +87,7 @@ def status(request: Request, declared: bool, probe: bool, host: LocalHost) -> di
         ],
     }
     if declared:
-        # What would be made first is told like everything else that is not as declared.
+        # A directory that would be created first is reported like any other difference.
         plan = make_plan(read(replace(request, makes_account=True, verify=probe), host))
         actions, steps = plan.actions, plan.picture.takeover.steps
         pending = [action for action in actions if action.kind != "none"]
@@ -137,8 +137,8 @@ def _unfinished() -> list[str]:
     if journal is None:
         return []
     if journal.awaited:
-        return [f"a change waits for its confirmation; it is undone in {journal.awaited:.0f} s"]
-    return ["a run was interrupted; the next one puts things back first"]
+        return [f"a change waits for its confirmation; it is rolled back in {journal.awaited:.0f} s"]
+    return ["a run was interrupted; the next run first restores the previous state"]
 
 
 def _file_rows(manifest: Manifest) -> list[dict[str, str]]:

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finding out what a host has. Only what the declaration needs is looked for."""
+"""Detects the properties of a host that the declaration depends on."""
 
 from __future__ import annotations
 

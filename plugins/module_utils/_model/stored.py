@@ -62,4 +62,4 @@ def _check_shapes(value: t.Any) -> None:
     if "/" in value["name"]:
         raise NotUnderstood(f'"{value["name"]}" is no name')
     if value["backend"] not in BACKENDS:
-        raise NotUnderstood(f'"{value["name"]}" is of the backend "{value["backend"]}", which is not known here')
+        raise NotUnderstood(f'"{value["name"]}" has the backend "{value["backend"]}", which this version does not know')

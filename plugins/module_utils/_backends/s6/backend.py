@@ -106,7 +106,7 @@ class S6(Backend):
             if name not in NATIVE:
                 known = ", ".join(NATIVE)
                 problems.append(
-                    Problem(path, f"is not a file that may be added to the service directory; these may: {known}")
+                    Problem(path, f"is not a file that can be added to the service directory; allowed are {known}")
                 )
             elif not isinstance(value, str) or not NATIVE[name][1](value):
                 problems.append(Problem(path, f"must be {NATIVE[name][0]}"))
@@ -333,14 +333,14 @@ def _running(server: Server, platform: Platform) -> tuple[object, ...]:
 
 def _ailments(server: Server, platform: Platform, host: Host) -> str:
     if platform.s6_rc and not _s6_rc.known_at_boot(server, platform.s6_rc, host):
-        return f"{platform.s6_rc.compiled}, the database of the boot, does not have {server.name} as it is declared"
+        return f"{platform.s6_rc.compiled}, the boot database, does not contain {server.name} as declared"
     return _ailment(server.name, platform, host) or _ailment(logger_of(server.name, platform), platform, host)
 
 
 def _ailment(name: str, platform: Platform, host: Host) -> str:
     # s6-rc has such files come and go, and none of them outlives a boot.
     if not platform.s6_rc and host.exists(opening.down_file(name, platform)):
-        return f"{opening.down_file(name, platform)} keeps it from being started at boot"
+        return f"{opening.down_file(name, platform)} prevents its start at boot"
     directory = supervised_at(name, platform)
     return "" if control.tell(directory, control.NOTHING, host) else f"{directory} is not supervised"
 

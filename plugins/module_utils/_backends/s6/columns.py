@@ -13,11 +13,11 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.columns import Column
 
 _NO_SEQPACKET = impossible("s6 has no server for sequenced packets")
-_BINDER = emulated("the collection's waiting binder, which starts the program when something arrives")
-_FREEBIND = emulated("the collection's binder, with IP_FREEBIND")
-_OPTIONS = emulated("set on the listening socket, which its connections inherit")
-_WAIT = emulated("the server waits for the others, as `s6-svstat` tells of them")
-_NO_UNITS = impossible("s6 knows no units; have the unit started at boot, and leave it out here")
+_BINDER = emulated("the collection's socket launcher, which waits for clients and then starts the program")
+_FREEBIND = emulated("the collection's socket launcher, with IP_FREEBIND")
+_OPTIONS = emulated("set on the listening socket, from which its connections inherit it")
+_WAIT = emulated("the server waits for the others and asks `s6-svstat` for their state")
+_NO_UNITS = impossible("s6 does not know units; enable the unit at boot, and leave it out here")
 _NO_CGROUP = impossible("the servers of s6 and their handlers share one cgroup")
 _NO_MAX = impossible("`s6-ipcserver` lets clients above the limit wait instead of closing them")
 

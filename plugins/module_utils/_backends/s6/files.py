@@ -337,7 +337,7 @@ def _chain(server: Server, platform: Platform) -> list[str]:
     reading = opening(service, platform)
     importing, references = substitution(passed.values(), [*words, *declared, *reading, service.working_directory])
     lines = [block("if", line(*_gate(server, platform)))] if _gate(server, platform) else []
-    # Before anybody asks which process this is.
+    # Before anything reads the process id.
     lines += [line(*ending(service, platform))] if service.end_children else []
     lines += [line(*_session(server, platform))] if _session(server, platform) else []
     lines += [importing] if passed else []

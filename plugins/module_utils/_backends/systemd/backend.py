@@ -166,7 +166,7 @@ class Systemd(Backend):
         sockets = [part.socket for part in stopping]
         daemons = [part.service for part in stopping if not part.accept]
         self._stop(daemons, host)
-        # Once more: somebody may have knocked in between.
+        # Once more: a client may have connected meanwhile.
         self._stop(sockets + daemons, host)
         if daemons:
             # Whoever a daemon has left may have its socket, too.
@@ -185,7 +185,9 @@ class Systemd(Backend):
         host.run([SYSTEMCTL, "reset-failed", *sockets], check=False)
         result = host.run([SYSTEMCTL, "start", *sockets], check=False)
         if result.code:
-            raise SwitchFailed(f"systemctl start: {result.err.strip()}\n{self.log(change.start, platform, host)}")
+            raise SwitchFailed(
+                f"systemctl start failed: {result.err.strip()}\n{self.log(change.start, platform, host)}"
+            )
 
     def settle(self, change: Change, platform: Platform, host: Host) -> None:
         """What read messages, and has no unit any more, would stay for good."""
@@ -209,7 +211,7 @@ class Systemd(Backend):
             if unit.get("LoadState") == "masked":
                 problems[name] = f"{unit['Id']} is masked"
             elif unit.get("LoadState") != "loaded" or unit.get("NeedDaemonReload") == "yes":
-                problems[name] = f"systemd has not read {unit['Id']} as it is on disk"
+                problems[name] = f"systemd has not read the current file of {unit['Id']}"
             elif wanted[name] and unit.get("UnitFileState") != "enabled":
                 problems[name] = f"{unit['Id']} is not enabled at boot"
         return problems
@@ -230,7 +232,7 @@ class Systemd(Backend):
         result = host.run([SYSTEMCTL, "stop", *units], check=False)
         # 5: some unit is not loaded, so that there is nothing to stop.
         if result.code not in (0, 5):
-            raise SwitchFailed(f"systemctl stop: {result.err.strip()}")
+            raise SwitchFailed(f"systemctl stop failed: {result.err.strip()}")
 
 
 def _refuse_differing(service: Service) -> list[Problem]:
@@ -241,8 +243,8 @@ def _refuse_differing(service: Service) -> list[Problem]:
             problems.append(
                 Problem(
                     f"{service.path('listen')}.{name}",
-                    "systemd cannot honour this: it has one value for all endpoints of a service, but they differ "
-                    "here. Give them all the same, or split the service",
+                    "systemd cannot honour this: it has one value for all endpoints of a service, and these "
+                    "differ. Give all of them the same value, or split the service",
                 )
             )
     return problems

@@ -56,7 +56,9 @@ _CELLS = {
     "nice (0 and up)": native("`Nice=`"),
     "nice (below 0)": native("`Nice=`"),
     "working_directory": native("`WorkingDirectory=`"),
-    "stderr (log)": emulated("journal, by a unit that reads a pipe: its own socket could not be opened as /dev/stderr"),
+    "stderr (log)": emulated(
+        "journal, through a unit that reads a pipe, because the journal's own socket cannot be opened as /dev/stderr"
+    ),
     "stderr (client)": native("`StandardError=socket`"),
     "end_children": native("`KillMode=control-group`"),
     "proxy.to": emulated(
@@ -75,9 +77,9 @@ _CELLS = {
     "resources.cpu_quota": native("`CPUQuota=` of a slice that all handlers of the service share"),
     "resources.tasks_max": native("`TasksMax=` of a slice that all handlers of the service share"),
     "sandbox (basic)": native("`NoNewPrivileges=yes`, `CapabilityBoundingSet=`"),
-    "sandbox (strict, proxy with a unit)": impossible("the forwarder's attendant must be able to start the daemon"),
+    "sandbox (strict, proxy with a unit)": impossible("the forwarder's daemon keeper must be able to start the daemon"),
     "sandbox (strict)": Cell(
-        NATIVE, "`ProtectSystem=strict` and what else systemd.exec(5) has under Sandboxing", needs=("mounts",)
+        NATIVE, "`ProtectSystem=strict` and other options of systemd.exec(5), section Sandboxing", needs=("mounts",)
     ),
     "connections.max (tcp, accept: true)": native("`MaxConnections=`"),
     "connections.max (tcp, accept: true, several endpoints)": native("`MaxConnections=`"),

@@ -166,7 +166,7 @@ class Start:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """What can be told in advance."""
+        """Variables that are known in advance."""
         return (*self.before, *self.after)
 
     @property

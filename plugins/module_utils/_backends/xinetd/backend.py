@@ -90,7 +90,7 @@ class Xinetd(Backend):
         return "" if platform.xinetd else "xinetd"
 
     def check(self, root: str, files: Sequence[File], platform: Platform, host: Host) -> list[str]:
-        """To let go of services is right on any host."""
+        """A runtime is always complete enough to stop its services."""
         problems = [config_problem(host), defaults_elsewhere(host)] if files else []
         return [*filter(None, problems), *check_entries(root, files, platform, host)]
 
@@ -137,7 +137,7 @@ class Xinetd(Backend):
         elif not problem and not boot.starts(platform, host):
             problem = "xinetd is not enabled at boot"
         elif not problem and waiting.needed(services, platform) and not waiting.runs(host):
-            problem = f"{waiting.UNIT} does not run, which waits for addresses"
+            problem = f"{waiting.UNIT}, which waits for addresses, does not run"
         return dict.fromkeys(enabled, problem) if problem else {}
 
     def log(self, services: Sequence[Service], platform: Platform, host: Host) -> str:
@@ -146,7 +146,7 @@ class Xinetd(Backend):
             argv = ["journalctl", "--no-pager", "-q", "-n", str(LINES), "-o", "cat", "-t", "xinetd"]
             lines = host.run(argv, check=False).out.splitlines()
         files = [path for path in (log_file(in_front(service, platform)) for service in services) if path]
-        # Whoever writes it may have been started a moment ago.
+        # Its writer may have started a moment ago.
         host.wait(lambda: all(map(host.read, files)), WRITTEN)
         for path in files:
             lines += (host.read(path) or "").splitlines()[-LINES:]

@@ -22,10 +22,10 @@ _GUARDED = ("nft", "ordered")
 
 _NO_UNIX = impossible("xinetd has no unix sockets")
 _NO_CGROUP = impossible("all handlers of xinetd are in xinetd's own cgroup")
-_NO_UNITS = impossible("xinetd knows no units; have the unit started at boot, and leave it out here")
+_NO_UNITS = impossible("xinetd does not know units; enable the unit at boot, and leave it out here")
 # The forwarder counts for one process; xinetd starts one for each endpoint.
 _COUNT = replace(guard("nftables `ct count`"), needs=_GUARDED)
-_AT_ONCE = native("one process opens all listeners, and serves nobody before")
+_AT_ONCE = native("one process opens all listeners before it serves clients")
 
 _CELLS = {
     "state": native("`disabled`: `disable = yes`"),
@@ -42,7 +42,7 @@ _CELLS = {
     "listen.family": native("`flags = IPv4` or `IPv6`, `v6only`"),
     "listen.freebind": Cell(
         EMULATED,
-        "the collection's waiter, which has xinetd read its configuration when the address comes",
+        "the collection's waiter, which makes xinetd read its configuration when the address appears",
         needs=("waiter",),
     ),
     "listen.backlog": impossible("xinetd listens with a fixed backlog of 64"),
@@ -55,7 +55,7 @@ _CELLS = {
     "socket_fd (stdin)": native("`wait = yes`"),
     "tcp.keepalive": native("`flags = KEEPALIVE`"),
     "tcp.no_delay": native("`flags = NODELAY`"),
-    "tcp.defer_accept": impossible("xinetd has no such option, and nobody else may set one on its sockets"),
+    "tcp.defer_accept": impossible("xinetd has no such option, and no other program can set it on xinetd's sockets"),
     "requires (services)": _AT_ONCE,
     "after (services)": _AT_ONCE,
     "requires (units)": _NO_UNITS,
@@ -67,8 +67,8 @@ _CELLS = {
     "nice (0 and up)": native("`nice`"),
     "nice (below 0)": emulated("started as root: `nice`, then `setpriv`"),
     "working_directory": emulated("`cd` in the wrapper"),
-    "environment": emulated("`env -i` in the wrapper; REMOTE_ADDR, but xinetd does not tell the client's port"),
-    "stderr (log)": emulated("file below /var/log/superserver, by a program that bounds it"),
+    "environment": emulated("`env -i` in the wrapper; REMOTE_ADDR, but xinetd does not pass on the client's port"),
+    "stderr (log)": emulated("file below /var/log/superserver, written by a program that limits its size"),
     "stderr (client)": native("fd 2 is the connection"),
     "resources.memory_max": _NO_CGROUP,
     "resources.cpu_quota": _NO_CGROUP,

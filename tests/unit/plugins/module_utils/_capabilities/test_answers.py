@@ -264,9 +264,8 @@ MESSAGES: tuple[tuple[str, str, str, str], ...] = (
         'sequenced packets. Give "echo" backend: systemd, or leave the field out.'
     )),
     ("sandbox", "strict", "xinetd", (
-        "superserver_services[0].sandbox: xinetd cannot honour this (strict): setpriv takes privileges away, but "
-        "nothing here mounts file systems for each handler. "
-        'Give "echo" backend: systemd, or leave the field out.'
+        "superserver_services[0].sandbox: xinetd cannot honour this (strict): `setpriv` removes privileges, but "
+        'nothing mounts file systems for each handler. Give "echo" backend: systemd, or leave the field out.'
     )),
 )  # fmt: skip
 
