@@ -49,6 +49,7 @@ LONG_FILES = frozenset({
     "plugins/module_utils/_programs/daemons/binder.py",
     "plugins/module_utils/_programs/daemons/proxy.py",
     "plugins/module_utils/_programs/guard/guard.py",
+    "plugins/modules/listener.py",
     "plugins/modules/services.py",
     "tests/benchmark/measure",
     "tests/conformance/_cases.py",
@@ -76,6 +77,7 @@ LONG_FUNCTIONS = frozenset({
     "plugins/module_utils/_converge/status.py status",
 })  # fmt: skip
 MANY_ARGUMENTS = frozenset({
+    "plugins/module_utils/_backends/detection.py detect",
     "plugins/module_utils/_backends/s6/rc.py change",
     "plugins/module_utils/_backends/systemd/foreign/groups.py __init__",
     "plugins/module_utils/_converge/preflight/problems.py holder_problems",
@@ -83,7 +85,6 @@ MANY_ARGUMENTS = frozenset({
     "plugins/module_utils/_converge/state/manifest.py manifest_of",
     "plugins/module_utils/_foreign/plan.py plan_takeover",
     "plugins/module_utils/_handover/plan.py passage_of",
-    "plugins/module_utils/_host/platform.py detect",
     "plugins/module_utils/_programs/daemons/binder.py bind_network",
     "plugins/module_utils/_programs/daemons/binder.py bind_unix",
 })  # fmt: skip

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Closing and opening listeners, in the order that lets every port change hands, with the gaps measured."""
+"""Closes and opens listeners in the order that every move needs, and measures the gaps."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def _tidy(
     host: LocalHost,
 ) -> None:
     """Remove what nothing uses any more."""
-    units_went = platform.init == "systemd" and _unloads_units(transition, (*separate, *atomic))
+    units_went = platform.managed and _unloads_units(transition, (*separate, *atomic))
     _remove(transition, GUARD, platform)
     for backend in atomic:
         _remove(transition, backend.name, platform)
@@ -183,7 +183,8 @@ def _wake(transition: Transition, backends: Iterable[Backend], platform: Platfor
 
 
 def _drain(listeners: Sequence[Listener], host: LocalHost) -> None:
-    """Let old listeners serve who came before the hold: a listener that is closed resets those that wait in it."""
+    """Wait until old listeners have accepted the connections from before the hold: closing a listener resets waiting
+    connections."""
     inodes = {socket.inode for sockets in bound(listeners).values() for socket in sockets} if listeners else set()
     ports = {listener.port for listener in listeners}
     host.wait(lambda: not (inodes and unserved(inodes, ports)), DRAINING)

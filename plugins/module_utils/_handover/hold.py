@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Holding ports while they are closed: putting the rules in place and lifting them."""
+"""The hold of closed ports: loads and removes its rules."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host.types i
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 
-# Is there for as long as the table may be.
+# The rules file of the hold exists while its table may exist.
 RULES = f"{RUNTIME}/hold.nft"
 
 
 def obstacle(listeners: Sequence[Listener], platform: Platform, host: LocalHost) -> str:
-    """What keeps this host from holding ports, in words; empty where nothing does."""
+    """Why this host cannot hold ports, in words; empty if it can."""
     if not listeners:
         return ""
     if platform.policy == "never":
-        return "the guard's policy is never to use nftables"
+        return "superserver_guard is never, so that nftables is not used"
     if "nft" not in platform.programs:
         return "nftables is not installed"
     _files.install(File(RULES, render_hold(listeners), 0o600))
@@ -50,7 +50,7 @@ def _last_word(text: str) -> str:
 
 @contextmanager
 def holding(listeners: Sequence[Listener], platform: Platform, host: LocalHost) -> Iterator[None]:
-    """Have clients of ``listeners`` wait; nothing where there are none."""
+    """Let clients of ``listeners`` wait; do nothing if there are none."""
     if listeners:
         _files.install(File(RULES, render_hold(listeners), 0o600))
         host.run([platform.program("nft"), "-f", RULES])

@@ -42,6 +42,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.record
     Tcp,
     Tls,
     known,
+    native_of,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import OWN_ACCOUNT, SERVICE
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.types import DIGEST, collector
@@ -261,11 +262,6 @@ def _proxy(fields: Mapping[str, t.Any]) -> Proxy:
     return Proxy(**{**given, "to": parse_targets(given["to"])})
 
 
-def _native(fields: Mapping[str, t.Any]) -> Native:
-    systemd = fields.get("systemd", {})
-    return Native(systemd.get("socket", {}), systemd.get("service", {}), fields.get("xinetd", {}), fields.get("s6", {}))
-
-
 # What is in an endpoint's text.
 _PARSED = ("transport", "address", "port", "path")
 
@@ -309,5 +305,5 @@ _MADE: dict[str, Callable[[t.Any], t.Any]] = {
     "requires": tuple,
     "after": tuple,
     "probe": _record(Probe),
-    "native": _native,
+    "native": native_of,
 }
