@@ -23,7 +23,7 @@ LAYERS = (
     ("capabilities", r"module_utils/_capabilities\w*"),
     ("backends", r"module_utils/_backends/\w+"),
     ("host", r"module_utils/_host/\w+"),
-    ("converge", r"module_utils/_converge/\w+"),
+    ("converge", r"module_utils/_converge/(?:steps/)?\w+"),
     ("module", r"module_utils/_module"),
     ("plugins", r"(?:modules|action|filter|doc_fragments)/\w+"),
 )

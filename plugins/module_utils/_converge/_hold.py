@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import RUNTIME, File
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._hold import TABLE, render_hold
@@ -19,6 +18,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_platfo
 
 # Is there for as long as the table may be.
 RULES = f"{RUNTIME}/hold.nft"
+# What nft is only asked about.
+DRAFT = f"{RUNTIME}/hold-draft.nft"
 
 
 def obstacle(listeners: Sequence[Listener], platform: Platform, host: LocalHost) -> str:
@@ -29,11 +30,11 @@ def obstacle(listeners: Sequence[Listener], platform: Platform, host: LocalHost)
         return "the guard's policy is never to use nftables"
     if "nft" not in platform.programs:
         return "nftables is not installed"
-    _files.install(File(RULES, render_hold(listeners), 0o600))
+    _files.install(File(DRAFT, render_hold(listeners), 0o600))
     try:
-        result = host.run([platform.program("nft"), "-c", "-f", RULES], check=False)
+        result = host.run([platform.program("nft"), "-c", "-f", DRAFT], check=False)
     finally:
-        os.unlink(RULES)
+        os.unlink(DRAFT)
     return f"nft: {_last_word(result.err)}" if result.code else ""
 
 
@@ -48,16 +49,10 @@ def _last_word(text: str) -> str:
     return first.rpartition("Error: ")[2] or "it failed"
 
 
-@contextmanager
-def holding(listeners: Sequence[Listener], platform: Platform, host: LocalHost) -> Iterator[None]:
-    """Have clients of ``listeners`` wait; nothing where there are none."""
-    if listeners:
-        _files.install(File(RULES, render_hold(listeners), 0o600))
-        host.run([platform.program("nft"), "-f", RULES])
-    try:
-        yield
-    finally:
-        lift(platform, host)
+def hold(listeners: Sequence[Listener], platform: Platform, host: LocalHost) -> None:
+    """Have clients of these listeners wait until the hold is lifted, or ends by itself."""
+    _files.install(File(RULES, render_hold(listeners), 0o600))
+    host.run([platform.program("nft"), "-f", RULES])
 
 
 def lift(platform: Platform, host: LocalHost) -> None:

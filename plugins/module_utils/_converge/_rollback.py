@@ -26,7 +26,10 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._sh
     step_forward,
     withdraw,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._switch import Transition, end, switch
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._switch import switch
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.listeners import end
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.order import Transition
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.record import PutBack
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files, _platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import Socket
@@ -66,7 +69,7 @@ def roll_back(journal: Journal, host: LocalHost) -> list[str]:
     end(live.left_behind(have), host)
     back = Transition(
         changes,
-        journal.restore,
+        [PutBack(journal)],
         frozenset(journal.backends.values()),
         journal.surplus(),
         journal.guarded if RULES in journal.files else None,

@@ -53,8 +53,12 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._re
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._report import report, with_passages
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._rollback import recover, roll_back
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._sessions import sessions, told, touched
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._switch import GapMeter, Transition, switch
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._switch import GapMeter, switch
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._watch import arm
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Step
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.files import writes
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.foreign import Edit
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.order import Transition
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
@@ -82,12 +86,10 @@ class Plan:
             and self.picture.takeover.empty
         )
 
-    def write(self) -> None:
-        """Install every file that is not as wanted. What services share, such as programs, comes before what makes
-        them use it: clients come all the time."""
-        for file in sorted(self.install, key=lambda file: bool(file.service)):
-            _files.install(file)
-        self.picture.takeover.write()
+    def installs(self) -> list[Step]:
+        """The steps that write every file that is not as wanted."""
+        edited = self.picture.takeover.edited
+        return [*writes(self.install), *([Edit(edited)] if edited else [])]
 
 
 class Passed(t.NamedTuple):
@@ -298,7 +300,7 @@ def _transition(plan: Plan, passage: Passage, request: Request) -> Transition:
     live = plan.picture.live
     return Transition(
         plan.changes,
-        plan.write,
+        plan.installs(),
         frozenset(written),
         obsolete,
         plan.guard,

@@ -86,7 +86,7 @@ def status(request: Request, declared: bool, probe: bool, host: LocalHost) -> di
     if declared:
         # What would be made first is told like everything else that is not as declared.
         plan = make_plan(read(replace(request, makes_account=True, verify=probe), host))
-        actions, steps = plan.actions, plan.picture.takeover.steps
+        actions, decisions = plan.actions, plan.picture.takeover.decisions
         pending = [action for action in actions if action.kind != "none"]
         result["pending"] = [
             {"name": action.name, "backend": action.backend, "action": action.kind, "reason": action.reason}
@@ -94,7 +94,7 @@ def status(request: Request, declared: bool, probe: bool, host: LocalHost) -> di
         ]
         result["problems"] += [f"{each.name}: not as declared: {each.kind}, {each.reason}" for each in pending]
         result["problems"] += [
-            f"{each.name}: not as declared: {each.action}, {each.reason}" for each in steps if each.action != "none"
+            f"{each.name}: not as declared: {each.action}, {each.reason}" for each in decisions if each.action != "none"
         ]
         result["problems"] += _of_no_service(plan.picture, files)
         lacking = own_account_problems(plan.picture.want.values()) if "account" in plan.picture.missing else []

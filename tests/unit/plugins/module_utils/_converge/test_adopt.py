@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _adopt
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _adopt, _helper_watcher
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._adopt import (
     Holdings,
     plan_takeover,
@@ -24,6 +24,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._ad
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import Live
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._others import Others, others_from_json
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Site
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.foreign import Edit
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _foreign_xinetd
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._files import Seen, look
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._foreign import Foreign, Restriction
@@ -34,6 +36,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host._restri
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._xinetd_config import read_entries
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 from ansible_collections.ondemand.superserver.tests.unit.declarations import service
 
 SEVEN = Listener("tcp", "dual", "::", 7)
@@ -94,7 +97,7 @@ def test_what_happens(
     kept: bool,
 ) -> None:
     takeover = plan(found, record, named, [SEVEN] if wanted else [EIGHT])
-    assert [step.action for step in takeover.steps] == [action]
+    assert [step.action for step in takeover.decisions] == [action]
     assert takeover.empty == (action == "none")
     assert bool(takeover.records) == kept
     assert not takeover.problems
@@ -169,6 +172,11 @@ def test_names_that_are_repeated_or_programs(monkeypatch: pytest.MonkeyPatch) ->
     )
 
 
+def edit(takeover: Takeover) -> None:
+    """The step that changes files of others."""
+    Edit(takeover.edited).do(Site({}, Platform(), LocalHost(_helper_watcher.Commands())))
+
+
 def test_two_services_in_one_file_that_is_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     needed = "\twait = no\n\tuser = root\n\tserver = /bin/sh\n"
     body = f"{{\n\ttype = UNLISTED\n\tsocket_type = stream\n\tport = %d\n{needed}}}\n"
@@ -186,15 +194,15 @@ def test_two_services_in_one_file_that_is_a_link(tmp_path: Path, monkeypatch: py
     before = look(path)
     assert before is not None
     taken = planned(["one", "two"], {}, [SEVEN, EIGHT])
-    assert [step.action for step in taken.steps] == ["adopt", "adopt"]
+    assert [step.action for step in taken.decisions] == ["adopt", "adopt"]
     assert taken.others.xinetd
-    taken.write()
+    edit(taken)
     assert look(path) == taken.files[path][1]
     assert planned(["one", "two"], taken.records, [SEVEN, EIGHT]).empty
     half = planned(["two"], taken.records, [EIGHT])
-    half.write()
+    edit(half)
     assert [service.id for service in _foreign_xinetd.foreign_services(())] == ["one"]
-    planned([], half.records, []).write()
+    edit(planned([], half.records, []))
     assert look(path) == before
     assert target.read_text() == f"service one\n{body % 7}service two\n{body % 8}"
 
@@ -241,7 +249,7 @@ def test_what_belongs_to_another_one_is_in_the_way_with_it(monkeypatch: pytest.M
     names = ["a.socket", "web.service"]
     on = [unit("a.socket", "web.service", claims=[SEVEN]), unit("web.service", "a.socket")]
     taken = planned(monkeypatch, names, on)
-    assert [(step.name, step.action) for step in taken.steps] == [("a.socket", "adopt"), ("web.service", "adopt")]
+    assert [(step.name, step.action) for step in taken.decisions] == [("a.socket", "adopt"), ("web.service", "adopt")]
     assert not taken.problems
     records = {name: adoption_from_json(record) for name, record in taken.records.items()}
     assert records["web.service"].held == ()
@@ -249,7 +257,7 @@ def test_what_belongs_to_another_one_is_in_the_way_with_it(monkeypatch: pytest.M
     off = [unit(name, running=()) for name in names]
     assert planned(monkeypatch, names, off, records).empty
     back = planned(monkeypatch, names, off, records, declared=[EIGHT])
-    assert [step.action for step in back.steps] == ["give back", "give back"]
+    assert [step.action for step in back.decisions] == ["give back", "give back"]
     assert set(back.others.start) == set(names)
     (problem,) = planned(monkeypatch, ["web.service"], [unit("web.service")]).problems
     assert "is in nobody's way" in problem.message

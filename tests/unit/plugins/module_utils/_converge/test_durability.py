@@ -34,6 +34,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._ot
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._read import Picture, Request
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._rollback import recover
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._run import Plan, converge
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Site
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
@@ -219,5 +220,7 @@ def test_what_services_share_is_written_before_what_makes_them_use_it(
     monkeypatch.setattr(_files, "install", lambda file: written.append(file.path))
     files = [File("/service/run", service="a"), File("/library/program"), File("/service/handler", service="a")]
     picture = Picture({}, {}, Platform(init="none"), Manifest(), files, {}, Live({}, {}), {}, {}, [])
-    Plan(picture, [], {}, files, [], None).write()
+    site = Site({}, picture.platform, HOST)
+    for step in Plan(picture, [], {}, files, [], None).installs():
+        step.do(site)
     assert written == ["/library/program", "/service/run", "/service/handler"]

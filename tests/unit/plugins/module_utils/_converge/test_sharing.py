@@ -15,8 +15,14 @@ import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _systemd_sharing
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Change
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd import Systemd
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _helper_watcher, _sharing
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.handover import (
+    Migrate,
+    RestoreMigration,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.order import Transition, steps_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 from ansible_collections.ondemand.superserver.tests.unit.declarations import service
@@ -123,26 +129,29 @@ def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(("before", "during"), [("0\n", "1"), ("1\n", "1\n")])
 def test_kernel_is_set_as_it_was(kernel: Path, before: str, during: str) -> None:
     kernel.write_text(before)
-    with _sharing.migrating(True):
-        assert kernel.read_text() == during
+    _sharing.migrate()
+    assert kernel.read_text() == during
+    _sharing.restore_migration()
     assert kernel.read_text().strip() == before.strip()
     assert list(kernel.parent.iterdir()) == [kernel]
 
 
 def test_kernel_is_set_as_it_was_after_a_death(kernel: Path) -> None:
     kernel.write_text("0\n")
-    held = _sharing.migrating(True)
-    held.__enter__()
+    _sharing.migrate()
     _sharing.restore_migration()
     assert kernel.read_text() == "0"
 
 
 def test_kernel_that_cannot_do_that(kernel: Path) -> None:
-    with _sharing.migrating(True):
-        assert not kernel.exists()
+    _sharing.migrate()
+    assert not kernel.exists()
 
 
-def test_kernel_is_left_alone_where_nothing_is_shared(kernel: Path) -> None:
-    kernel.write_text("0\n")
-    with _sharing.migrating(False):
-        assert kernel.read_text() == "0\n"
+def test_kernel_is_left_alone_where_nothing_is_shared() -> None:
+    """Whatever else changes hands."""
+    changes = {"xinetd": Change(stop=(ONE,)), "systemd": Change(start=(ONE,))}
+    for sharing, wanted in ((_sharing.Sharing(), False), (_sharing.Sharing([ONE]), True)):
+        steps = steps_of(Transition(changes, sharing=sharing), BACKENDS, Platform())
+        assert any(isinstance(step, Migrate) for step in steps) == wanted
+        assert any(isinstance(step, RestoreMigration) for step in steps) == wanted

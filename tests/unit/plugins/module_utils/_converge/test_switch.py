@@ -14,8 +14,10 @@ import pytest
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Change, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import S6
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd import Xinetd
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _helper_watcher, _switch
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._switch import Transition, switch
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _helper_watcher
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._switch import switch
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps import listeners
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.order import Transition
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
@@ -67,7 +69,7 @@ class Hindered(Waking):
 @pytest.fixture
 def listener(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
     """Bound, but not yet listening."""
-    monkeypatch.setattr(_switch, "PATIENCE", 0.1)
+    monkeypatch.setattr(listeners, "PATIENCE", 0.1)
     with socket.socket() as opened:
         opened.bind(("127.0.0.1", 0))
         yield opened
@@ -81,7 +83,7 @@ def transition_of(listener: socket.socket, before: str = "s6") -> Transition:
 
     stop, start = (declared(before),), (declared("xinetd"),)
     changes = {before: Change(stop), "xinetd": Change(stop if before == "xinetd" else (), start)}
-    return Transition(changes, lambda: None, frozenset(), {}, None)
+    return Transition(changes)
 
 
 def test_what_was_opened_meanwhile_is_not_waited_for(listener: socket.socket) -> None:
@@ -99,7 +101,7 @@ def test_runtime_is_not_woken_for_what_it_had_itself(listener: socket.socket) ->
     assert not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
 
 
-@pytest.mark.parametrize(("times", "read"), [(1, 1), (2, 2), (99, 1 + _switch.AGAIN)])
+@pytest.mark.parametrize(("times", "read"), [(1, 1), (2, 2), (99, 1 + listeners.AGAIN)])
 def test_files_are_read_again_for_what_was_not_opened(listener: socket.socket, times: int, read: int) -> None:
     xinetd = Hindered(listener, times)
     switch(transition_of(listener), {"s6": Closing(), "xinetd": xinetd}, Platform(), HOST)

@@ -1,0 +1,143 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ports that change hands: what is done so that no client is refused meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Change
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _hold, _sharing
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._inheriting import Inheriting
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import bound
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._sessions import drain
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._sharing import Sharing
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import (
+    Site,
+    Step,
+    listed,
+    named,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import unserved
+from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
+
+# How long connections may wait for an old listener to serve them before it is closed, in seconds.
+DRAINING = 0.4
+
+
+@dataclass(frozen=True)
+class Announce(Step):
+    """Have systemd share ports from the next time that it reads its units."""
+
+    sharing: Sharing
+
+    @property
+    def line(self) -> str:
+        return f"let systemd open the ports of {named(self.sharing.services)} beside their old listeners"
+
+    def do(self, site: Site) -> None:
+        self.sharing.announce(site.platform)
+
+
+@dataclass(frozen=True)
+class Share(Step):
+    """Open new listeners beside the old ones, which then get no more connections."""
+
+    sharing: Sharing
+
+    @property
+    def line(self) -> str:
+        return f"open the listeners of {named(self.sharing.services)} (systemd) beside the old ones, which step back"
+
+    def do(self, site: Site) -> None:
+        site.staying |= self.sharing.take_over(site.backends["systemd"], site.platform, site.host)
+
+
+@dataclass(frozen=True)
+class Inherit(Step):
+    """Have new servers accept connections from the very sockets of the old ones."""
+
+    inheriting: Inheriting
+
+    @property
+    def line(self) -> str:
+        return f"hand the listening sockets of {named(self.inheriting.services)} to s6, beside their old holders"
+
+    def do(self, site: Site) -> None:
+        site.staying |= self.inheriting.hand_over(site.backends["s6"], site.platform, site.host)
+
+
+@dataclass(frozen=True)
+class Drain(Step):
+    """Let clients that are served now, and that a change would cut off, come to their end first."""
+
+    changes: Mapping[str, Change]
+    seconds: float
+
+    @property
+    def line(self) -> str:
+        return f"give connections that would be cut off {self.seconds:g} s to end"
+
+    def do(self, site: Site) -> None:
+        drain(self.changes, site.backends, self.seconds, site.platform, site.host)
+
+
+@dataclass(frozen=True)
+class Migrate(Step):
+    """Have what still waits in an old listener when it is closed pass to the new one, where this kernel can do that."""
+
+    @property
+    def line(self) -> str:
+        return "set net.ipv4.tcp_migrate_req, so that what waits in a listener that closes passes to the new one"
+
+    def do(self, site: Site) -> None:
+        _sharing.migrate()
+
+
+@dataclass(frozen=True)
+class RestoreMigration(Step):
+    """Set the kernel as it was."""
+
+    @property
+    def line(self) -> str:
+        return "set net.ipv4.tcp_migrate_req as it was"
+
+    def do(self, site: Site) -> None:
+        _sharing.restore_migration()
+
+
+@dataclass(frozen=True)
+class Hold(Step):
+    """Have clients of listeners wait while these are closed."""
+
+    listeners: Sequence[Listener]
+
+    @property
+    def line(self) -> str:
+        return f"have new clients of {listed(list(map(str, self.listeners)))} wait (nftables)"
+
+    def do(self, site: Site) -> None:
+        _hold.hold(self.listeners, site.platform, site.host)
+        _let_serve(self.listeners, site.host)
+
+
+def _let_serve(listeners: Sequence[Listener], host: LocalHost) -> None:
+    """Let old listeners serve who came before the hold: a listener that is closed resets those that wait in it."""
+    inodes = {socket.inode for sockets in bound(listeners).values() for socket in sockets}
+    ports = {listener.port for listener in listeners}
+    host.wait(lambda: not (inodes and unserved(inodes, ports)), DRAINING)
+
+
+@dataclass(frozen=True)
+class Lift(Step):
+    """Let the clients in that wait."""
+
+    @property
+    def line(self) -> str:
+        return "let the clients in that wait"
+
+    def do(self, site: Site) -> None:
+        _hold.lift(site.platform, site.host)
