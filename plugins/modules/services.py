@@ -237,6 +237,21 @@ adopted:
       type: list
       elements: str
       sample: [check-mk-agent.service]
+steps:
+  description:
+    - What was done, or in check mode would be, one line for each step in the order in which they come. Empty where
+      nothing changes. C(--diff) shows them, too.
+    - A run that fails, or dies, is undone from the last of them to the first.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - "write 3 files of echo for systemd: /etc/systemd/system/echo.socket, /etc/systemd/system/echo@.service and
+      /etc/systemd/system/sockets.target.wants/echo.socket"
+    - have systemd read its files
+    - "remove /etc/xinetd.d/superserver-echo, close the listeners of echo (xinetd, in one reload)"
+    - open the listeners of echo (systemd)
+    - record the services and their files
 confirm:
   description: Set where the change had to be confirmed.
   returned: when it had to be confirmed

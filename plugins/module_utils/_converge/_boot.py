@@ -24,7 +24,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xi
     OPENRC_RUNS,
     UPDATE_RC,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _journal
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _journal, _progress
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._helper_watcher import BOOT, LOCK
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._journal import Journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
@@ -165,6 +165,7 @@ def prepare(platform: Platform, host: LocalHost) -> None:
 def conclude(host: LocalHost) -> None:
     """A switch is over, one way or the other: first the journal goes, then what would act on it at boot."""
     _journal.clear()
+    _progress.end()
     for _fits, means in EVERY:
         present = [file for file in means.files if file.kind == "link" or _is_ours(file.path)]
         _withdraw(means, [file.path for file in present if os.path.lexists(file.path)], host)

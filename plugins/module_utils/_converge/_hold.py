@@ -24,18 +24,21 @@ DRAFT = f"{RUNTIME}/hold-draft.nft"
 
 def obstacle(listeners: Sequence[Listener], platform: Platform, host: LocalHost) -> str:
     """What keeps this host from holding ports, in words; empty where nothing does."""
-    if not listeners:
-        return ""
-    if platform.policy == "never":
-        return "the guard's policy is never to use nftables"
-    if "nft" not in platform.programs:
-        return "nftables is not installed"
+    if not listeners or lacking(platform):
+        return lacking(platform) if listeners else ""
     _files.install(File(DRAFT, render_hold(listeners), 0o600))
     try:
         result = host.run([platform.program("nft"), "-c", "-f", DRAFT], check=False)
     finally:
         os.unlink(DRAFT)
     return f"nft: {_last_word(result.err)}" if result.code else ""
+
+
+def lacking(platform: Platform) -> str:
+    """The same as far as it can be told without a try."""
+    if platform.policy == "never":
+        return "the guard's policy is never to use nftables"
+    return "" if "nft" in platform.programs else "nftables is not installed"
 
 
 def installable(platform: Platform, host: LocalHost) -> bool:

@@ -20,10 +20,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends._he
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import (
     _boot,
-    _generations,
     _hold,
     _journal,
-    _manifest,
     _state,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._confirm import (
@@ -32,18 +30,21 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._co
     required,
     settle,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._course import (
+    Course,
+    course_of,
+    passage_between,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._errors import RunFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._handover import HOLD
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._journal import Journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._leftovers import STAGES, remove_leftovers
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._lock import locked
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._passage import Passage, passage_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._plan import (
     Action,
     changes_of,
     changing,
     plan_actions,
-    reopened,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._prove import (
     prove_answers,
@@ -53,12 +54,10 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._re
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._report import report, with_passages
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._rollback import recover, roll_back
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._sessions import sessions, told, touched
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._switch import GapMeter, switch
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._switch import GapMeter, carry_out
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._watch import arm
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Step
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.files import writes
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.foreign import Edit
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.order import Transition
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Site, lines_of
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.listeners import sockets_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
@@ -86,11 +85,6 @@ class Plan:
             and self.picture.takeover.empty
         )
 
-    def installs(self) -> list[Step]:
-        """The steps that write every file that is not as wanted."""
-        edited = self.picture.takeover.edited
-        return [*writes(self.install), *([Edit(edited)] if edited else [])]
-
 
 class Passed(t.NamedTuple):
     """How listeners passed over and what became of clients: ``rows`` by service, and what may have cost any."""
@@ -110,27 +104,30 @@ def converge(request: Request, host: LocalHost) -> dict[str, t.Any]:
         found = _state.problems() if request.check else _state.tidy()
         recovered = _recover(request, host)
         plan = _prepare(request, host)
-        result = report(plan, recovered)
+        course = course_of(plan, request, host)
+        result = report(plan, course.lines, recovered)
         result["warnings"] += found
-        if request.check:
-            return result
-        result["warnings"] += _journal.told()
-        if plan.picture.missing:
-            return {**result, "changed": bool(recovered)}
+        if not request.check:
+            result["warnings"] += _journal.told()
+        if request.check or plan.picture.missing:
+            course.passage.close()
+            return result if request.check else {**result, "changed": bool(recovered)}
+        site = Site(BACKENDS, plan.picture.platform, host)
         if plan.empty:
-            _record(plan, request)
-            result["warnings"] += _let_go(plan, host)
+            for step in course.recording:
+                step.do(site)
+            result["warnings"] += _leave(course, site)
             return result
         waits = required(request.confirm, request.confirm_timeout, plan.changes)
         if waits:
             outlive_connection()
-        journal, passed = _carry_out(plan, request, host)
+        passed = _carry_out(plan, course, request, site)
         if not waits:
             _boot.conclude(host)
-        result["warnings"] += [*passed.warnings, *_let_go(plan, host), *_boot.gaps(plan.picture.platform)]
+        result["warnings"] += [*passed.warnings, *_leave(course, site), *_boot.gaps(plan.picture.platform)]
         result = with_passages(result, passed.rows)
         if waits:
-            await_confirmation(journal, request.confirm_timeout, result)
+            await_confirmation(course.journal, request.confirm_timeout, result)
         return result
 
 
@@ -153,7 +150,9 @@ def _lacks_hold(plan: Plan, request: Request, host: LocalHost) -> bool:
     picture = plan.picture
     if plan.empty or not request.installs_nftables or not _hold.installable(picture.platform, host):
         return False
-    return any(choice.method == HOLD for choice in _passage(plan, request, host, installed=True).choices.values())
+    passage = passage_between(plan, request, lambda _listeners: "")
+    passage.close()
+    return any(choice.method == HOLD for choice in passage.choices.values())
 
 
 def make_plan(picture: Picture) -> Plan:
@@ -212,56 +211,32 @@ def _check(plan: Plan, host: LocalHost) -> None:
         raise RunFailed("the backend's own checker refuses the new configuration:\n" + "\n".join(problems))
 
 
-def _carry_out(plan: Plan, request: Request, host: LocalHost) -> tuple[Journal, Passed]:
-    """Switch, prove and record, or put everything back; the journal is left. Returns how listeners passed over, too."""
-    picture = plan.picture
-    passage = _passage(plan, request, host)
-    paths = {file.path: file.backend for file in plan.install}
-    paths.update({path: picture.manifest.files[path]["backend"] for path in plan.remove})
-    paths.update(picture.takeover.paths())
-    journal = _journal.journal_of(
-        paths,
-        plan.changes,
-        picture.manifest,
-        RULES in picture.manifest.files,
-        request.guard,
-        request.bin_directory,
-        request.s6_rc,
-        picture.takeover.others,
-    )
-    _begin(journal, picture.platform, host)
-    clients = sessions(touched(plan.changes), picture.platform)
+def _carry_out(plan: Plan, course: Course, request: Request, site: Site) -> Passed:
+    """Switch, prove and record, or put everything back; the journal is left. Returns how listeners passed over."""
+    platform, passage = site.platform, course.passage
+    _begin(course.journal, platform, site.host)
+    clients = sessions(touched(plan.changes), platform)
+    stopped = [service for change in plan.changes.values() for service in change.stop]
+    site.closing = sockets_of(stopped, platform)
+    site.staying = plan.picture.takeover.others.sockets(plan.picture.live)
     try:
         with GapMeter({**passage.listeners, **_inherited(plan)}) as meter:
-            switch(_transition(plan, passage, request), BACKENDS, picture.platform, host)
-        served = told(clients, sessions(touched(plan.changes), picture.platform))
-        _prove(plan, request, host)
-        # What is recorded must not be on the disk before what was done.
-        _files.sync_folders_of(journal.files)
-        _record(plan, request)
+            carry_out(course.switching, site)
+        served = told(clients, sessions(touched(plan.changes), platform))
+        _prove(plan, request, site.host)
+        carry_out(course.recording, site, len(lines_of(course.switching)))
     except (SwitchFailed, OSError) as exc:
-        problems = roll_back(journal, host)
+        problems = roll_back(course.journal, site.host)
         raise RunFailed(f"{exc}\n{_outcome(problems)}") from exc
     passed = passage.told(meter.gaps())
     rows = {name: {**passed.get(name, {}), **served.get(name, {})} for name in {**passed, **served}}
-    return journal, Passed(rows, passage.warnings(meter.gaps()))
+    return Passed(rows, passage.warnings(meter.gaps()))
 
 
 def _outcome(problems: Sequence[str]) -> str:
     if not problems:
         return "everything was put back as it was"
     return f"putting back met: {'; '.join(problems)}\nthe watcher tries on for half a minute; then the next run does"
-
-
-def _passage(plan: Plan, request: Request, host: LocalHost, installed: bool = False) -> Passage:
-    """Find out how listeners can pass over."""
-    picture = plan.picture
-    guard_changes, platform = plan.guard is not None, picture.platform
-    again = [] if picture.missing else reopened(plan.changes, BACKENDS, platform)
-    try:
-        return passage_of(plan.actions, again, request.handover, guard_changes, picture.live, platform, host, installed)
-    except OSError as exc:
-        raise RunFailed(f"{exc}\nnothing was changed") from exc
 
 
 def _begin(journal: Journal, platform: Platform, host: LocalHost) -> None:
@@ -286,34 +261,6 @@ def _inherited(plan: Plan) -> dict[str, list[Listener]]:
     }
 
 
-def _transition(plan: Plan, passage: Passage, request: Request) -> Transition:
-    obsolete: dict[str, list[str]] = {}
-    for path in plan.remove:
-        obsolete.setdefault(plan.picture.manifest.files[path]["backend"], []).append(path)
-    others = plan.picture.takeover.others
-    if plan.picture.takeover.obsolete:
-        obsolete.setdefault("systemd", []).extend(plan.picture.takeover.obsolete)
-    written = {file.backend for file in plan.install}
-    if any(file.path.startswith("/etc/systemd/") for file in plan.install) or others.start:
-        written.add("systemd")
-    written |= {name for name, change in plan.changes.items() if change.start or change.refresh}
-    live = plan.picture.live
-    return Transition(
-        plan.changes,
-        plan.installs(),
-        frozenset(written),
-        obsolete,
-        plan.guard,
-        live.left_behind(plan.picture.have),
-        others.sockets(live),
-        others,
-        passage.held,
-        passage.sharing,
-        passage.inheriting,
-        request.drain_timeout,
-    )
-
-
 def _prove(plan: Plan, request: Request, host: LocalHost) -> None:
     picture = plan.picture
     failures = prove_listeners(list(picture.want.values()), BACKENDS, picture.platform, host)
@@ -335,35 +282,12 @@ def _logs(services: Sequence[Service], plan: Plan, host: LocalHost) -> str:
     return "\n".join(excerpts)
 
 
-def _record(plan: Plan, request: Request) -> None:
-    """Store the state that was reached, unless it is stored already."""
-    picture = plan.picture
-    used = {service.backend for service in picture.want.values()}
-    runtimes = {**picture.manifest.runtimes, **dict.fromkeys(request.installed, "active")}
-    runtimes.update({name: "active" for name in runtimes if name in used})
-    manifest = _manifest.manifest_of(
-        picture.want.values(), picture.files, runtimes, request.bin_directory, request.s6_rc, picture.takeover.records
-    )
-    manifest = replace(manifest, unknown=picture.manifest.unknown)
-    if manifest.to_json() != picture.manifest.to_json():
-        _generations.keep(picture.manifest, manifest, request.generations)
-        _manifest.save(manifest)
-
-
-def _let_go(plan: Plan, host: LocalHost) -> list[str]:
+def _leave(course: Course, site: Site) -> list[str]:
     """Let runtimes go that hold nothing any more; what did not work of that."""
-    manifest = _manifest.load()
-    used = {service.backend for service in plan.picture.want.values()}
     warnings = []
-    for name, state in manifest.runtimes.items():
-        if name in BACKENDS and name not in used and state == "active":
-            try:
-                BACKENDS[name].retire(plan.picture.platform, host)
-            except SwitchFailed as exc:
-                warnings.append(f"{name} holds nothing any more, but could not be stopped: {exc}")
-                continue
-            _manifest.save(_manifest.load().retired(name))
-    # One that was there before goes on without services of the collection.
-    for name in sorted({service.backend for service in plan.picture.have.values()} - used - set(manifest.runtimes)):
-        BACKENDS[name].wake(plan.picture.platform, host)
+    for step in course.leaving:
+        try:
+            step.do(site)
+        except SwitchFailed as exc:
+            warnings.append(str(exc))
     return warnings

@@ -9,25 +9,30 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Backend
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _progress
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import bound
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Site
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.listeners import sockets_of
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.order import Transition, steps_of
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Site, Step
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
 
 # How often the gap meter looks, in seconds.
 SAMPLING = 0.002
 
 
-def switch(transition: Transition, backends: Mapping[str, Backend], platform: Platform, host: LocalHost) -> None:
-    """Carry out the steps of a transition. Raises SwitchFailed or OSError."""
-    stopped = [service for change in transition.changes.values() for service in change.stop]
-    site = Site(backends, platform, host, sockets_of(stopped, platform), transition.staying)
-    for step in steps_of(transition, backends, platform):
+def carry_out(steps: Sequence[Step], site: Site, before: int = 0) -> None:
+    """Carry out steps, one after the other. ``before``: how many there were before these. Raises SwitchFailed or
+    OSError."""
+    number = before
+    for step in steps:
+        if step.line:
+            number += 1
+            _progress.begin(number)
         step.do(site)
+
+
+def undo_all(steps: Sequence[Step], site: Site) -> None:
+    """Undo steps, the last one first, however far they have come. Raises SwitchFailed or OSError."""
+    for step in reversed(steps):
+        step.undo(site)
 
 
 class GapMeter:

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a step of a run is: one change of the host, in words and in deeds."""
+"""What a step of a run is: one change of the host, in words and in deeds, and what undoes it."""
 
 from __future__ import annotations
 
@@ -33,16 +33,44 @@ class Site:
     staying: frozenset[int] = frozenset()
 
 
-class Step:
-    """One change of the host."""
+class Operation:
+    """One change of the host. It may be carried out when it has been already, in part or in whole."""
 
     @property
     def line(self) -> str:
-        """What the step does, for people; empty where there is nothing to tell."""
+        """What it does, for people."""
         return ""
 
-    def do(self, site: Site) -> None:
+    def run(self, site: Site) -> None:
         """Make the change. Raises SwitchFailed or OSError."""
+
+
+NOTHING = Operation()
+
+
+@dataclass(frozen=True)
+class Step:
+    """One entry in the list of what a run does, and what undoes it.
+
+    Either may be nothing: not everything is undone at the place opposite to where it was done.
+    """
+
+    operation: Operation = NOTHING
+    inverse: Operation = NOTHING
+
+    @property
+    def line(self) -> str:
+        """What the step does, for people; empty where it only undoes."""
+        return self.operation.line
+
+    def do(self, site: Site) -> None:
+        """Carry the step out. Raises SwitchFailed or OSError."""
+        self.operation.run(site)
+
+    def undo(self, site: Site) -> None:
+        """Make what it concerns as it was, whether it was carried out, begun or neither; the steps behind it have been
+        undone. Raises SwitchFailed or OSError."""
+        self.inverse.run(site)
 
 
 def lines_of(steps: Iterable[Step]) -> list[str]:

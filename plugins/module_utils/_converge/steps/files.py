@@ -12,8 +12,8 @@ from itertools import groupby
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import File
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import GUARD
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import (
+    Operation,
     Site,
-    Step,
     listed,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
@@ -21,18 +21,23 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model_platfo
 
 
 @dataclass(frozen=True)
-class Write(Step):
+class Write(Operation):
     """Write files that belong together: those of one service, or what the services of a super-server share."""
 
     files: tuple[File, ...]
 
     @property
+    def paths(self) -> tuple[str, ...]:
+        """Where they are."""
+        return tuple(file.path for file in self.files)
+
+    @property
     def line(self) -> str:
         first = self.files[0]
         of = f"of {first.service} for {first.backend}" if first.service else _shared(first.backend)
-        return f"write {_counted([file.path for file in self.files], of)}"
+        return f"write {_counted(self.paths, of)}"
 
-    def do(self, site: Site) -> None:
+    def run(self, site: Site) -> None:
         for file in self.files:
             _files.install(file)
 
@@ -45,7 +50,21 @@ def writes(files: Iterable[File]) -> list[Write]:
 
 
 @dataclass(frozen=True)
-class Remove(Step):
+class Discard(Operation):
+    """Remove files that were not there before a run."""
+
+    paths: tuple[str, ...]
+
+    @property
+    def line(self) -> str:
+        return f"remove {listed(self.paths)}, which was not there"
+
+    def run(self, site: Site) -> None:
+        remove(self.paths, site.platform)
+
+
+@dataclass(frozen=True)
+class Remove(Operation):
     """Remove files of a super-server that nothing uses any more."""
 
     backend: str
@@ -55,7 +74,7 @@ class Remove(Step):
     def line(self) -> str:
         return f"remove {_counted(self.paths, _whose(self.backend))}"
 
-    def do(self, site: Site) -> None:
+    def run(self, site: Site) -> None:
         remove(self.paths, site.platform)
 
 

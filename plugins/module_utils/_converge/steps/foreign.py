@@ -16,8 +16,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._ot
     read_entries_again,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import (
+    Operation,
     Site,
-    Step,
     listed,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
@@ -25,22 +25,27 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host._files 
 
 
 @dataclass(frozen=True)
-class Edit(Step):
+class Edit(Operation):
     """Change files of others before anything is closed."""
 
     files: Mapping[str, Seen]
 
     @property
+    def paths(self) -> tuple[str, ...]:
+        """Where they are."""
+        return tuple(self.files)
+
+    @property
     def line(self) -> str:
         return f"change {listed(list(self.files))}, which others have made"
 
-    def do(self, site: Site) -> None:
+    def run(self, site: Site) -> None:
         for path, seen in self.files.items():
             _files.restore(path, seen)
 
 
 @dataclass(frozen=True)
-class StopUnits(Step):
+class StopUnits(Operation):
     """Stop units that hold what is about to be opened."""
 
     others: Others
@@ -52,12 +57,12 @@ class StopUnits(Step):
         forgotten = f"reset the failure of {listed(failed)}" if failed else ""
         return f"{' and '.join(filter(None, (stopped, forgotten)))}, which others have made"
 
-    def do(self, site: Site) -> None:
+    def run(self, site: Site) -> None:
         give_way(self.others, site.host)
 
 
 @dataclass(frozen=True)
-class ReadEntries(Step):
+class ReadEntries(Operation):
     """Have xinetd read its files where only services of others change in them."""
 
     others: Others
@@ -66,12 +71,12 @@ class ReadEntries(Step):
     def line(self) -> str:
         return "have xinetd read its files, for the sake of services of others"
 
-    def do(self, site: Site) -> None:
+    def run(self, site: Site) -> None:
         read_entries_again(self.others, site.platform, site.host)
 
 
 @dataclass(frozen=True)
-class Mask(Step):
+class Mask(Operation):
     """Keep units that were stopped from being started."""
 
     others: Others
@@ -80,12 +85,12 @@ class Mask(Step):
     def line(self) -> str:
         return f"make {listed(self.others.masks)}, so that nothing starts these units"
 
-    def do(self, site: Site) -> None:
+    def run(self, site: Site) -> None:
         put_masks(self.others)
 
 
 @dataclass(frozen=True)
-class StartUnits(Step):
+class StartUnits(Operation):
     """Start units that are given back, and wait for the listeners of all that is."""
 
     others: Others
@@ -96,5 +101,5 @@ class StartUnits(Step):
         opened = f"wait for {listed(list(map(str, self.others.opening)))}" if self.others.opening else ""
         return "; ".join(filter(None, (started, opened)))
 
-    def do(self, site: Site) -> None:
+    def run(self, site: Site) -> None:
         come_back(self.others, site.host)

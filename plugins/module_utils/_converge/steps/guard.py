@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import apply_guard
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Site, Step
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Operation, Site
 
 
 @dataclass(frozen=True)
-class Rules(Step):
+class Rules(Operation):
     """Load the rules that are in their file, or remove those that are loaded."""
 
     wanted: bool
@@ -21,5 +21,5 @@ class Rules(Step):
     def line(self) -> str:
         return "load the rules of the guard" if self.wanted else "remove the rules of the guard"
 
-    def do(self, site: Site) -> None:
+    def run(self, site: Site) -> None:
         apply_guard(self.wanted, site.platform, site.host)

@@ -15,13 +15,14 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._li
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._sessions import drain
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._sharing import Sharing
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import (
+    Operation,
     Site,
-    Step,
     listed,
     named,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import unserved
+from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
 
 # How long connections may wait for an old listener to serve them before it is closed, in seconds.
@@ -29,7 +30,7 @@ DRAINING = 0.4
 
 
 @dataclass(frozen=True)
-class Announce(Step):
+class Announce(Operation):
     """Have systemd share ports from the next time that it reads its units."""
 
     sharing: Sharing
@@ -38,12 +39,38 @@ class Announce(Step):
     def line(self) -> str:
         return f"let systemd open the ports of {named(self.sharing.services)} beside their old listeners"
 
-    def do(self, site: Site) -> None:
+    def run(self, site: Site) -> None:
         self.sharing.announce(site.platform)
 
 
 @dataclass(frozen=True)
-class Share(Step):
+class Withdraw(Operation):
+    """Remove what let systemd share the ports of services, with what a run that was killed has left of that."""
+
+    services: Sequence[Service]
+
+    @property
+    def line(self) -> str:
+        return f"let systemd share no ports of {named(self.services)} any more"
+
+    def run(self, site: Site) -> None:
+        _sharing.withdraw(self.services, site.platform)
+
+
+@dataclass(frozen=True)
+class StepForward(Operation):
+    """Have old listeners that a run has left behind get connections again."""
+
+    @property
+    def line(self) -> str:
+        return "have old listeners get connections again"
+
+    def run(self, site: Site) -> None:
+        _sharing.step_forward(site.host)
+
+
+@dataclass(frozen=True)
+class Share(Operation):
     """Open new listeners beside the old ones, which then get no more connections."""
 
     sharing: Sharing
@@ -52,12 +79,12 @@ class Share(Step):
     def line(self) -> str:
         return f"open the listeners of {named(self.sharing.services)} (systemd) beside the old ones, which step back"
 
-    def do(self, site: Site) -> None:
+    def run(self, site: Site) -> None:
         site.staying |= self.sharing.take_over(site.backends["systemd"], site.platform, site.host)
 
 
 @dataclass(frozen=True)
-class Inherit(Step):
+class Inherit(Operation):
     """Have new servers accept connections from the very sockets of the old ones."""
 
     inheriting: Inheriting
@@ -66,12 +93,12 @@ class Inherit(Step):
     def line(self) -> str:
         return f"hand the listening sockets of {named(self.inheriting.services)} to s6, beside their old holders"
 
-    def do(self, site: Site) -> None:
+    def run(self, site: Site) -> None:
         site.staying |= self.inheriting.hand_over(site.backends["s6"], site.platform, site.host)
 
 
 @dataclass(frozen=True)
-class Drain(Step):
+class Drain(Operation):
     """Let clients that are served now, and that a change would cut off, come to their end first."""
 
     changes: Mapping[str, Change]
@@ -81,47 +108,50 @@ class Drain(Step):
     def line(self) -> str:
         return f"give connections that would be cut off {self.seconds:g} s to end"
 
-    def do(self, site: Site) -> None:
+    def run(self, site: Site) -> None:
         drain(self.changes, site.backends, self.seconds, site.platform, site.host)
 
 
 @dataclass(frozen=True)
-class Migrate(Step):
+class Migrate(Operation):
     """Have what still waits in an old listener when it is closed pass to the new one, where this kernel can do that."""
 
     @property
     def line(self) -> str:
         return "set net.ipv4.tcp_migrate_req, so that what waits in a listener that closes passes to the new one"
 
-    def do(self, site: Site) -> None:
+    def run(self, site: Site) -> None:
         _sharing.migrate()
 
 
 @dataclass(frozen=True)
-class RestoreMigration(Step):
+class RestoreMigration(Operation):
     """Set the kernel as it was."""
 
     @property
     def line(self) -> str:
         return "set net.ipv4.tcp_migrate_req as it was"
 
-    def do(self, site: Site) -> None:
+    def run(self, site: Site) -> None:
         _sharing.restore_migration()
 
 
 @dataclass(frozen=True)
-class Hold(Step):
-    """Have clients of listeners wait while these are closed."""
+class Hold(Operation):
+    """Have clients of listeners wait while these are closed. ``tried``: whether it is known that this host can do that;
+    where it cannot, they are refused."""
 
     listeners: Sequence[Listener]
+    tried: bool = True
 
     @property
     def line(self) -> str:
         return f"have new clients of {listed(list(map(str, self.listeners)))} wait (nftables)"
 
-    def do(self, site: Site) -> None:
-        _hold.hold(self.listeners, site.platform, site.host)
-        _let_serve(self.listeners, site.host)
+    def run(self, site: Site) -> None:
+        if self.tried or not _hold.obstacle(self.listeners, site.platform, site.host):
+            _hold.hold(self.listeners, site.platform, site.host)
+            _let_serve(self.listeners, site.host)
 
 
 def _let_serve(listeners: Sequence[Listener], host: LocalHost) -> None:
@@ -132,12 +162,12 @@ def _let_serve(listeners: Sequence[Listener], host: LocalHost) -> None:
 
 
 @dataclass(frozen=True)
-class Lift(Step):
+class Lift(Operation):
     """Let the clients in that wait."""
 
     @property
     def line(self) -> str:
         return "let the clients in that wait"
 
-    def do(self, site: Site) -> None:
+    def run(self, site: Site) -> None:
         _hold.lift(site.platform, site.host)

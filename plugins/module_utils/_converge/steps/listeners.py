@@ -23,8 +23,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._ot
     opened_by_xinetd,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import (
+    Operation,
     Site,
-    Step,
     listed,
     named,
 )
@@ -44,7 +44,7 @@ OPENING = 0.05
 
 
 @dataclass(frozen=True)
-class Close(Step):
+class Close(Operation):
     """Close listeners of a super-server."""
 
     backend: str
@@ -54,13 +54,13 @@ class Close(Step):
     def line(self) -> str:
         return f"close the listeners of {named(self.change.stop)} ({self.backend})"
 
-    def do(self, site: Site) -> None:
+    def run(self, site: Site) -> None:
         site.backends[self.backend].release(self.change, site.platform, site.host)
         _await_closed(self.change.stop, site)
 
 
 @dataclass(frozen=True)
-class Open(Step):
+class Open(Operation):
     """Open listeners of a super-server, and have it go on with what has changed behind listeners that stay open."""
 
     backend: str
@@ -73,12 +73,12 @@ class Open(Step):
         parts = (opened, changed if self.change.refresh else "")
         return f"{' and '.join(filter(None, parts))} ({self.backend})"
 
-    def do(self, site: Site) -> None:
+    def run(self, site: Site) -> None:
         site.backends[self.backend].activate(self.change, site.platform, site.host)
 
 
 @dataclass(frozen=True)
-class Exchange(Step):
+class Exchange(Operation):
     """Close and open listeners of a super-server that does both in one reload. ``entries`` are files that must be gone
     by then; ``others``: listeners of others that it opens along with these."""
 
@@ -97,7 +97,7 @@ class Exchange(Step):
         )
         return f"{', '.join(filter(None, parts))} ({self.backend}, in one reload)"
 
-    def do(self, site: Site) -> None:
+    def run(self, site: Site) -> None:
         remove(self.entries, site.platform)
         if not self.change.empty:
             site.backends[self.backend].activate(self.change, site.platform, site.host)
@@ -136,7 +136,7 @@ def sockets_of(services: Iterable[Service], platform: Platform) -> frozenset[int
 
 
 @dataclass(frozen=True)
-class EndProcesses(Step):
+class EndProcesses(Operation):
     """End processes that hold sockets of services and that no super-server can end any more."""
 
     processes: frozenset[Process]
@@ -146,7 +146,7 @@ class EndProcesses(Step):
         words = [f"{process.program} (process {process.pid})" for process in sorted(self.processes, key=_pid)]
         return f"end {listed(words)}, which no super-server ends"
 
-    def do(self, site: Site) -> None:
+    def run(self, site: Site) -> None:
         end(self.processes, site.host)
 
 
@@ -165,7 +165,7 @@ def end(processes: Iterable[Process], host: LocalHost) -> None:
 
 
 @dataclass(frozen=True)
-class Sweep(Step):
+class Sweep(Operation):
     """Remove the paths of unix sockets that nobody listens on any more: systemd leaves them, so that the next owner is
     not robbed of its own."""
 
@@ -176,7 +176,7 @@ class Sweep(Step):
     def line(self) -> str:
         return f"remove {listed(self.gone)}, unless somebody listens there"
 
-    def do(self, site: Site) -> None:
+    def run(self, site: Site) -> None:
         paths = set(map(same_name, self.gone)) - set(map(same_name, self.kept))
         held = {socket.address for socket in listening() if socket.transport == "unix"}
         for path in paths - held:

@@ -5,15 +5,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import SwitchFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _generations, _manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._journal import Journal
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Site, Step
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import Manifest
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Operation, Site
+from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
 
 
 @dataclass(frozen=True)
-class PutBack(Step):
-    """Put back every file as it was before a run, and what was recorded of the host."""
+class Record(Operation):
+    """Store the state that was reached, unless it is stored already, and keep what was stored before as a generation.
+    What is stored must not be on the disk before what was done to these ``paths``."""
+
+    old: Manifest
+    new: Manifest
+    generations: int
+    paths: Sequence[str] = ()
+
+    @property
+    def line(self) -> str:
+        return "record the services and their files"
+
+    def run(self, site: Site) -> None:
+        _files.sync_folders_of(self.paths)
+        if self.new.to_json() != self.old.to_json():
+            _generations.keep(self.old, self.new, self.generations)
+            _manifest.save(self.new)
+
+
+@dataclass(frozen=True)
+class PutBack(Operation):
+    """Put back every file as it was before a run, and what was recorded of the host. Those that were not there are
+    removed later: somebody may still use them."""
 
     journal: Journal
 
@@ -21,5 +48,23 @@ class PutBack(Step):
     def line(self) -> str:
         return f"put back {len(self.journal.files)} files"
 
-    def do(self, site: Site) -> None:
+    def run(self, site: Site) -> None:
         self.journal.restore()
+
+
+@dataclass(frozen=True)
+class Retire(Operation):
+    """Stop and disable a super-server that was installed for this collection and holds nothing any more."""
+
+    backend: str
+
+    @property
+    def line(self) -> str:
+        return f"stop {self.backend}, which holds nothing any more"
+
+    def run(self, site: Site) -> None:
+        try:
+            site.backends[self.backend].retire(site.platform, site.host)
+        except SwitchFailed as exc:
+            raise SwitchFailed(f"{self.backend} holds nothing any more, but could not be stopped: {exc}") from exc
+        _manifest.save(_manifest.load().retired(self.backend))

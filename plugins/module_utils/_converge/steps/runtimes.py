@@ -9,28 +9,28 @@ from dataclasses import dataclass
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Change
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import (
+    Operation,
     Site,
-    Step,
     named,
 )
 
 
 @dataclass(frozen=True)
-class Wake(Step):
+class Wake(Operation):
     """Start a super-server that listeners of others move to."""
 
     backend: str
 
     @property
     def line(self) -> str:
-        return f"have {self.backend} run"
+        return f"start {self.backend} unless it runs"
 
-    def do(self, site: Site) -> None:
+    def run(self, site: Site) -> None:
         site.backends[self.backend].wake(site.platform, site.host)
 
 
 @dataclass(frozen=True)
-class Read(Step):
+class Read(Operation):
     """Have a super-server read its files, where that neither opens nor closes listeners."""
 
     backend: str
@@ -39,12 +39,12 @@ class Read(Step):
     def line(self) -> str:
         return f"have {self.backend} read its files"
 
-    def do(self, site: Site) -> None:
+    def run(self, site: Site) -> None:
         site.backends[self.backend].reload(site.platform, site.host)
 
 
 @dataclass(frozen=True)
-class Prepare(Step):
+class Prepare(Operation):
     """Start what can run while the old listeners are open."""
 
     backend: str
@@ -54,12 +54,12 @@ class Prepare(Step):
     def line(self) -> str:
         return f"prepare {_changed(self.change)} ({self.backend}) while the old listeners are open"
 
-    def do(self, site: Site) -> None:
+    def run(self, site: Site) -> None:
         site.backends[self.backend].prepare(self.change, site.platform, site.host)
 
 
 @dataclass(frozen=True)
-class Settle(Step):
+class Settle(Operation):
     """Do what takes time and can be done while the new listeners are open."""
 
     backend: str
@@ -69,7 +69,7 @@ class Settle(Step):
     def line(self) -> str:
         return f"complete the change of {_changed(self.change)} ({self.backend}) while the new listeners are open"
 
-    def do(self, site: Site) -> None:
+    def run(self, site: Site) -> None:
         site.backends[self.backend].settle(self.change, site.platform, site.host)
 
 

@@ -174,7 +174,7 @@ def test_names_that_are_repeated_or_programs(monkeypatch: pytest.MonkeyPatch) ->
 
 def edit(takeover: Takeover) -> None:
     """The step that changes files of others."""
-    Edit(takeover.edited).do(Site({}, Platform(), LocalHost(_helper_watcher.Commands())))
+    Edit(takeover.edited).run(Site({}, Platform(), LocalHost(_helper_watcher.Commands())))
 
 
 def test_two_services_in_one_file_that_is_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge imp
     _journal,
     _lock,
     _manifest,
+    _progress,
     _report,
     _run,
 )
@@ -35,6 +36,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._re
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._rollback import recover
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._run import Plan, converge
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Site
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.files import writes
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
@@ -113,6 +115,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (_generations, "DIRECTORY", "state/generations"),
     ):
         monkeypatch.setattr(module, name, str(tmp_path / file))
+    monkeypatch.setattr(_progress, "PATH", str(tmp_path.parent / f"{tmp_path.name}-lock" / "step"))
     monkeypatch.setattr(_lock, "LOCK", str(tmp_path.parent / f"{tmp_path.name}-lock" / "lock"))
     monkeypatch.setattr(_run, "arm", lambda _platform, _host: None)
     (tmp_path / "services").mkdir()
@@ -219,8 +222,6 @@ def test_what_services_share_is_written_before_what_makes_them_use_it(
     written: list[str] = []
     monkeypatch.setattr(_files, "install", lambda file: written.append(file.path))
     files = [File("/service/run", service="a"), File("/library/program"), File("/service/handler", service="a")]
-    picture = Picture({}, {}, Platform(init="none"), Manifest(), files, {}, Live({}, {}), {}, {}, [])
-    site = Site({}, picture.platform, HOST)
-    for step in Plan(picture, [], {}, files, [], None).installs():
-        step.do(site)
+    for operation in writes(files):
+        operation.run(Site({}, Platform(init="none"), HOST))
     assert written == ["/library/program", "/service/run", "/service/handler"]

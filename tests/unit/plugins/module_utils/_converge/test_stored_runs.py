@@ -17,6 +17,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge imp
     _journal,
     _lock,
     _manifest,
+    _progress,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._errors import RunFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import manifest_of
@@ -44,6 +45,7 @@ JOURNAL: dict[str, t.Any] = {
         "xinetd": False,
     },
     "confirmation": None,
+    "steps": ["write a file"],
 }
 
 
@@ -56,6 +58,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (_manifest, "PATH", "manifest.json"),
         (_generations, "DIRECTORY", "generations"),
         (_lock, "LOCK", "run/lock"),
+        (_progress, "PATH", "run/step"),
     ):
         monkeypatch.setattr(module, name, str(tmp_path / file))
     (tmp_path / "generations").mkdir()
@@ -103,6 +106,7 @@ SHAPES: tuple[tuple[str, dict[str, t.Any]], ...] = (
     ("journal.json", {**JOURNAL, "manifest": []}),
     ("journal.json", {**JOURNAL, "others": {"closing": 3}}),
     ("journal.json", {**JOURNAL, "confirmation": "soon"}),
+    ("journal.json", {**JOURNAL, "steps": 3}),
     ("watcher.json", {"version": 2, "texts": 3}),
     ("generations/3.json", {"number": 3}),
     ("generations/3.json", {"number": 3, "services": [3]}),
@@ -165,7 +169,9 @@ def test_services_of_what_is_set_aside_are_nobodys(state: Path) -> None:
     (state / "manifest.json").write_text(json.dumps(value))
     result = run(check=True)
     assert [row["name"] for row in result["services"]] == ["echo"]
-    assert [entry["before_header"] for entry in result["diff"]] == [str(state / "echo")]
+    steps, *files = result["diff"]
+    assert [entry["before_header"] for entry in files] == [str(state / "echo")]
+    assert f"remove 1 file of systemd: {state / 'echo'}" in steps["after"]
     assert "services: other" in " ".join(result["warnings"])
 
 

@@ -11,13 +11,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Change, SwitchFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Backend, Change, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import S6
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd import Xinetd
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _helper_watcher
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._switch import switch
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _helper_watcher, _progress
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge._switch import carry_out
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps import listeners
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.order import Transition
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Site
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.order import switching
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.transition import Transition
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
@@ -70,6 +72,7 @@ class Hindered(Waking):
 def listener(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
     """Bound, but not yet listening."""
     monkeypatch.setattr(listeners, "PATIENCE", 0.1)
+    monkeypatch.setattr(_progress, "begin", lambda _number: None)
     with socket.socket() as opened:
         opened.bind(("127.0.0.1", 0))
         yield opened
@@ -86,23 +89,30 @@ def transition_of(listener: socket.socket, before: str = "s6") -> Transition:
     return Transition(changes)
 
 
+def switch(transition: Transition, backends: t.Mapping[str, Backend]) -> None:
+    """As a run does it."""
+    stopped = [service for change in transition.changes.values() for service in change.stop]
+    site = Site(backends, Platform(), HOST, listeners.sockets_of(stopped, Platform()))
+    carry_out(switching(transition, Transition({}), backends, Platform()), site)
+
+
 def test_what_was_opened_meanwhile_is_not_waited_for(listener: socket.socket) -> None:
-    switch(transition_of(listener), {"s6": Closing(), "xinetd": Waking(listener)}, Platform(), HOST)
+    switch(transition_of(listener), {"s6": Closing(), "xinetd": Waking(listener)})
 
 
 def test_what_there_was_before_is_waited_for(listener: socket.socket) -> None:
     listener.listen()
     with pytest.raises(SwitchFailed, match="were not closed"):
-        switch(transition_of(listener), {"s6": Closing(), "xinetd": Waking(listener)}, Platform(), HOST)
+        switch(transition_of(listener), {"s6": Closing(), "xinetd": Waking(listener)})
 
 
 def test_runtime_is_not_woken_for_what_it_had_itself(listener: socket.socket) -> None:
-    switch(transition_of(listener, before="xinetd"), {"xinetd": Waking(listener)}, Platform(), HOST)
+    switch(transition_of(listener, before="xinetd"), {"xinetd": Waking(listener)})
     assert not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
 
 
 @pytest.mark.parametrize(("times", "read"), [(1, 1), (2, 2), (99, 1 + listeners.AGAIN)])
 def test_files_are_read_again_for_what_was_not_opened(listener: socket.socket, times: int, read: int) -> None:
     xinetd = Hindered(listener, times)
-    switch(transition_of(listener), {"s6": Closing(), "xinetd": xinetd}, Platform(), HOST)
+    switch(transition_of(listener), {"s6": Closing(), "xinetd": xinetd})
     assert xinetd.read == read

@@ -22,6 +22,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Change
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import (
     _confirm,
     _helper_watcher,
@@ -29,7 +30,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge imp
     _leftovers,
     _lock,
     _manifest,
-    _rollback,
+    _progress,
     _watch,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._errors import RunFailed
@@ -38,6 +39,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._li
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import Manifest, manifest_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._others import Others
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge._rollback import recover, roll_back
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Site
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.stock import staying
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._owners import Owner
@@ -58,6 +61,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (_journal, "TOLD", "watcher.json"),
         (_manifest, "PATH", "manifest.json"),
         (_lock, "LOCK", "run/lock"),
+        (_progress, "PATH", "run/step"),
     ):
         monkeypatch.setattr(module, name, str(tmp_path / file))
     monkeypatch.setattr(_leftovers, "FOLDERS", (str(tmp_path),))
@@ -176,6 +180,7 @@ def test_a_journal_is_read_as_it_was_written(state: Path) -> None:
         Rc(("/etc/s6-rc/source",), "/etc/s6-rc/source/boot", "/run/rc", "/etc/rc"),
         Others(xinetd=True),
         _journal.confirmation(60, SSH, {"changed": True}),
+        ("write a file", "have s6 read its files"),
     )
     _journal.write(journal)
     assert _journal.read() == journal
@@ -211,10 +216,10 @@ def test_a_port_that_went_to_another_service_is_not_waited_for() -> None:
     two, three = (service(name=name, backend="xinetd", listen=[{"tcp": "7"}]) for name in ("two", "three"))
     socket = Socket("tcp", "ipv6", "::", 7, True, "stream", 42, 0, None, "")
     live = Live({("tcp", 7): [socket]}, {42: Owner("xinetd", "three", 99, "xinetd")})
-    staying = _rollback._staying({"xinetd": Change(stop=(three,))}, {"two": two}, Others(), live, Platform())
-    assert staying == {42}
+    site = Site(BACKENDS, Platform(), HOST)
+    assert staying({"xinetd": Change(stop=(three,))}, {"two": two}, Others(), live, site) == {42}
     moved = service(name="two", backend="xinetd", listen=[{"tcp": "8"}])
-    assert not _rollback._staying({"xinetd": Change(stop=(three,))}, {"two": moved}, Others(), live, Platform())
+    assert not staying({"xinetd": Change(stop=(three,))}, {"two": moved}, Others(), live, site)
 
 
 def test_files_and_manifest_are_as_they_were(state: Path) -> None:

@@ -18,7 +18,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._sh
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import lines_of, listed
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.files import writes
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.foreign import Edit
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.order import Transition, steps_of
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.order import switching
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.transition import Transition
 from ansible_collections.ondemand.superserver.plugins.module_utils._host._files import Seen
 from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
@@ -34,7 +35,7 @@ def on(backend: str, **fields: t.Any) -> Service:
 
 
 def lines(transition: Transition) -> list[str]:
-    return lines_of(steps_of(transition, BACKENDS, Platform()))
+    return lines_of(switching(transition, Transition({}), BACKENDS, Platform()))
 
 
 def move(old: str, new: str, **more: t.Any) -> Transition:
@@ -44,8 +45,8 @@ def move(old: str, new: str, **more: t.Any) -> Transition:
     return Transition(
         {old: Change(stop=(on(old),)), new: Change(start=(on(new),))},
         installs,
-        frozenset({new}),
-        {old: [files[old], *([HANDLER] if old == "xinetd" else [])]},
+        written=frozenset({new}),
+        obsolete={old: [files[old], *([HANDLER] if old == "xinetd" else [])]},
         **more,
     )
 
@@ -57,7 +58,7 @@ def test_nothing_to_do_is_no_step() -> None:
 
 def test_a_port_goes_from_xinetd_to_systemd() -> None:
     assert lines(move("xinetd", "systemd")) == [
-        "have systemd run",
+        "start systemd unless it runs",
         f"write 1 file of echo for systemd: {UNIT}",
         "have systemd read its files",
         "prepare echo (systemd) while the old listeners are open",
@@ -73,7 +74,11 @@ def test_a_port_goes_from_xinetd_to_systemd() -> None:
 def test_a_port_goes_from_s6_to_xinetd() -> None:
     """What xinetd opens in its one reload must have been closed."""
     found = lines(move("s6", "xinetd"))
-    order = ("have xinetd run", "close the listeners of echo (s6)", "open those of echo (xinetd, in one reload)")
+    order = (
+        "start xinetd unless it runs",
+        "close the listeners of echo (s6)",
+        "open those of echo (xinetd, in one reload)",
+    )
     places = [found.index(line) for line in order]
     assert places == sorted(places)
     assert found[-2:] == ["remove 1 file of s6: /etc/superserver/s6-services/echo/run", "have s6 read its files"]
@@ -140,7 +145,7 @@ def test_what_is_taken_over_closes_and_what_is_given_back_opens() -> None:
         opening=tuple(on("systemd", listen=[{"tcp": "9"}]).listeners(True)),
     )
     edit = Edit({"/etc/xinetd.d/old": Seen("file", b"", 0o644, "root", "root")})
-    found = lines(Transition({"systemd": Change(start=(on("systemd"),))}, [edit], others=others))
+    found = lines(Transition({"systemd": Change(start=(on("systemd"),))}, edits=[edit], others=others))
     assert found == [
         "change /etc/xinetd.d/old, which others have made",
         "prepare echo (systemd) while the old listeners are open",
@@ -181,7 +186,7 @@ def test_what_services_share_is_one_step_and_each_service_another() -> None:
         File("/finish/one", service="one", backend="s6"),
         File("/run/two", service="two", backend="s6"),
     ]
-    assert lines_of(writes(files)) == [
+    assert [operation.line for operation in writes(files)] == [
         "write 1 file that services of s6 share: /library/program",
         "write 1 file of the guard: /etc/superserver/guard.nft",
         "write 2 files of one for s6: /run/one and /finish/one",
