@@ -75,18 +75,10 @@ def switching(there: Transition, back: Transition, backends: Mapping[str, Backen
         *_doing(_woken(there, every)),
         *_written(there, back),
         *_doing(_announced(there, separate)),
-        *(
-            Step(_prepare(there, backend), _settle(back, backend))
-            for backend in every
-            if not (there.change(backend).empty and back.change(backend).empty)
-        ),
+        *(Step(_prepare(there, backend), _settle(back, backend)) for backend in every),
         *_doing(_opened_beside(there)),
         *_around(there, back, _swapped(there, back, separate, atomic)),
-        *(
-            Step(_settle(there, backend), _prepare(back, backend))
-            for backend in every
-            if not (there.change(backend).empty and back.change(backend).empty)
-        ),
+        *(Step(_settle(there, backend), _prepare(back, backend)) for backend in every),
         *_doing(_tidied(there, every, platform)),
         *_undoing(_read(back, separate)),
     ]
@@ -151,7 +143,7 @@ def _read(transition: Transition, separate: Iterable[Backend]) -> Iterator[Opera
 
 def _prepare(transition: Transition, backend: Backend) -> Operation:
     change = transition.change(backend)
-    return NOTHING if change.empty else Prepare(backend.name, change)
+    return Prepare(backend.name, change) if change.start or change.refresh else NOTHING
 
 
 def _settle(transition: Transition, backend: Backend) -> Operation:

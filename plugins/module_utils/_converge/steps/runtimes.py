@@ -52,7 +52,8 @@ class Prepare(Operation):
 
     @property
     def line(self) -> str:
-        return f"prepare {_changed(self.change)} ({self.backend}) while the old listeners are open"
+        new = [*self.change.start, *(new for _old, new in self.change.refresh)]
+        return f"prepare {named(new)} ({self.backend}) while the old listeners are open"
 
     def run(self, site: Site) -> None:
         site.backends[self.backend].prepare(self.change, site.platform, site.host)

@@ -62,7 +62,6 @@ def test_a_port_goes_from_xinetd_to_systemd() -> None:
         f"write 1 file of echo for systemd: {UNIT}",
         "have systemd read its files",
         "prepare echo (systemd) while the old listeners are open",
-        "prepare echo (xinetd) while the old listeners are open",
         f"remove {ENTRY}, close the listeners of echo (xinetd, in one reload)",
         "open the listeners of echo (systemd)",
         "complete the change of echo (systemd) while the new listeners are open",
