@@ -238,7 +238,10 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._listener import assertion_of, examine_until
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.proof.listener import (
+    assertion_of,
+    examine_until,
+)
 
 _OWNERS = ("systemd", "xinetd", "s6", "program")
 _ENDPOINTS = ("tcp", "udp", "unix")

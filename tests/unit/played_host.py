@@ -17,21 +17,17 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import (
-    Backend,
-    Change,
-    File,
-    SwitchFailed,
-)
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import GUARD
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import S6
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd import Systemd
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd import Xinetd
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import Live
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._owners import Owner
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import Socket
-from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.owners import Owner
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.backend import S6
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.backend import Systemd
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.backend import Xinetd
+from ansible_collections.ondemand.superserver.plugins.module_utils._guard.loading import GUARD
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import Socket
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, SwitchFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 
 # What says of a service that the guard protects it.
 GUARDED = "guarded"

@@ -8,20 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._others import (
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Operation, Site, listed
+from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.change import (
     Others,
     come_back,
     give_way,
     put_masks,
     read_entries_again,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import (
-    Operation,
-    Site,
-    listed,
-)
-from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._files import Seen
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.store import Seen
 
 
 @dataclass(frozen=True)

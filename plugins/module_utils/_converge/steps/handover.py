@@ -8,22 +8,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Change
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _hold, _sharing
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._inheriting import Inheriting
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import bound
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._sessions import drain
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._sharing import Sharing
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Change
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import bound
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.sessions import drain
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import (
     Operation,
     Site,
     listed,
     named,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import unserved
-from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover import hold as _hold
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover import reuseport as _sharing
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover.fdholder import Inheriting
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover.reuseport import Sharing
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import unserved
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 
 # How long connections may wait for an old listener to serve them before it is closed, in seconds.
 DRAINING = 0.4

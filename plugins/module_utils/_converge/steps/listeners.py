@@ -12,16 +12,8 @@ import stat
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import (
-    Change,
-    Process,
-    SwitchFailed,
-)
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import bound, to_be_open
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._others import (
-    Others,
-    opened_by_xinetd,
-)
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Change
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import bound, to_be_open
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import (
     Operation,
     Site,
@@ -29,12 +21,14 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.ste
     named,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.files import remove
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._paths import Folder, Unsafe
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._places import same_name
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import listening
-from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.change import Others, opened_by_xinetd
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.paths import Folder, Unsafe
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.places import same_name
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import listening
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Process, SwitchFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 
 # How long listeners may take to close or to open, in seconds; s6 waits a second before it starts a server again.
 PATIENCE = 10.0

@@ -13,13 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Backend, Change
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import GUARD
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import (
-    NOTHING,
-    Operation,
-    Step,
-)
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import NOTHING, Operation, Step
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.files import Discard, Remove
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.foreign import (
     Mask,
@@ -55,8 +50,9 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.ste
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.stock import TakeStock
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.transition import Transition
-from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._guard.loading import GUARD
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 
 
 def switching(there: Transition, back: Transition, backends: Mapping[str, Backend], platform: Platform) -> list[Step]:

@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Backend, Change
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._live import Live, look
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._others import Others
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live, look
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Operation, Site
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.listeners import end, sockets_of
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._sockets import Socket
-from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import collide
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.change import Others
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import Socket
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import collide
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 
 
 @dataclass(frozen=True)

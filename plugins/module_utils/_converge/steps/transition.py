@@ -8,18 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import (
-    Backend,
-    Change,
-    Process,
-)
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._inheriting import Inheriting
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._others import Others
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._sharing import Sharing
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import NOTHING, Operation
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.files import Write
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.foreign import Edit
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Listener
+from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.change import Others
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover.fdholder import Inheriting
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover.reuseport import Sharing
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Process
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
 
 
 @dataclass(frozen=True)

@@ -11,18 +11,20 @@ from collections.abc import Iterator
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Backend, Change, SwitchFailed
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import S6
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd import Xinetd
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _helper_watcher, _progress
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._switch import carry_out
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.backend import S6
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.backend import Xinetd
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import progress as _progress
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps import listeners
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Site
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.order import switching
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.transition import Transition
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
-from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.switch import carry_out
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import SwitchFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs import watcher as _helper_watcher
 from ansible_collections.ondemand.superserver.tests.unit.declarations import service
 
 HOST = LocalHost(_helper_watcher.Commands())

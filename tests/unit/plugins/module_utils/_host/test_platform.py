@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._host import _platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._host import platform as _platform
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, service
 
 

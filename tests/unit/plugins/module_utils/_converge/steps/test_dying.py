@@ -14,22 +14,16 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Change
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge import (
-    _generations,
-    _hold,
-    _journal,
-    _manifest,
-    _others,
-    _progress,
-    _rollback,
-    _sharing,
-)
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._journal import Journal
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import manifest_of
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._others import Others
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._plan import changes_of, plan_actions
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._switch import carry_out, undo_all
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Change
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.foreign.units import MASK
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import changes_of, plan_actions
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import rollback as _rollback
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import generations as _generations
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import progress as _progress
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.journal import Journal
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import manifest_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps import (
     guard,
     handover,
@@ -41,11 +35,15 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.ste
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.order import recording, switching
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.record import Record
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.transition import Transition
-from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._foreign_units import MASK
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
-from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.switch import carry_out, undo_all
+from ansible_collections.ondemand.superserver.plugins.module_utils._foreign import change as _others
+from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.change import Others
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover import hold as _hold
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover import reuseport as _sharing
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 from ansible_collections.ondemand.superserver.tests.unit.declarations import service
 from ansible_collections.ondemand.superserver.tests.unit.played_host import GUARDED, DiedError, Machine
 

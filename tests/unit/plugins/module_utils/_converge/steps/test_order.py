@@ -9,20 +9,21 @@ import typing as t
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Change, File, Process
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import GUARD
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._inheriting import Inheriting
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._others import Others
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._sharing import Sharing
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Change
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import lines_of, listed
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.files import writes
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.foreign import Edit
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.order import switching
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.transition import Transition
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._files import Seen
-from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.change import Others
+from ansible_collections.ondemand.superserver.plugins.module_utils._guard.loading import GUARD
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover.fdholder import Inheriting
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover.reuseport import Sharing
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.store import Seen
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, Process
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 from ansible_collections.ondemand.superserver.tests.unit.declarations import service
 
 ENTRY = "/etc/xinetd.d/superserver-echo"

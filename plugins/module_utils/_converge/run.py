@@ -1,0 +1,290 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One run of the ``services`` module: read, plan, preflight, stage and check, switch, prove, commit."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Change
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.course import (
+    Course,
+    course_of,
+    passage_between,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.errors import RunFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import (
+    Action,
+    changes_of,
+    changing,
+    plan_actions,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.proof.prove import (
+    prove_answers,
+    prove_listeners,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import boot as _boot
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery.confirm import (
+    await_confirmation,
+    outlive_connection,
+    required,
+    settle,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery.rollback import recover, roll_back
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery.watch import arm
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.report import report, with_passages
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.sessions import sessions, told, touched
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import Picture, Request, read
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import everything as _state
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.journal import Journal
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.leftovers import (
+    STAGES,
+    remove_leftovers,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.lock import locked
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Site, lines_of
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.listeners import sockets_of
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.switch import GapMeter, carry_out
+from ansible_collections.ondemand.superserver.plugins.module_utils._guard.loading import GUARD, check_guard
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover import hold as _hold
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover.methods import HOLD
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import STATE, File, SwitchFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs.guard.rules import RULES
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that is going to happen."""
+
+    picture: Picture
+    actions: Sequence[Action]
+    changes: Mapping[str, Change]
+    install: Sequence[File]
+    remove: Sequence[str]
+    guard: bool | None
+
+    @property
+    def empty(self) -> bool:
+        """Whether the host is as declared."""
+        return (
+            not (self.install or self.remove or self.guard is not None)
+            and all(change.empty for change in self.changes.values())
+            and self.picture.takeover.empty
+        )
+
+
+class Passed(t.NamedTuple):
+    """How listeners passed over and what became of clients: ``rows`` by service, and what may have cost any."""
+
+    rows: Mapping[str, Mapping[str, t.Any]]
+    warnings: Sequence[str]
+
+
+def converge(request: Request, host: LocalHost) -> dict[str, t.Any]:
+    """Make the host as declared and return what was done.
+
+    Raises InvalidDeclaration before anything is touched, RunFailed after everything was put back.
+    """
+    with locked(request.check, host):
+        if not request.check:
+            remove_leftovers()
+        found = _state.problems() if request.check else _state.tidy()
+        recovered = _recover(request, host)
+        plan = _prepare(request, host)
+        course = course_of(plan, request, host)
+        result = report(plan, course.lines, recovered)
+        result["warnings"] += found
+        if not request.check:
+            result["warnings"] += _journal.told()
+        if request.check or plan.picture.missing:
+            course.passage.close()
+            return result if request.check else {**result, "changed": bool(recovered)}
+        site = Site(BACKENDS, plan.picture.platform, host)
+        if plan.empty:
+            for step in course.recording:
+                step.do(site)
+            result["warnings"] += _leave(course, site)
+            return result
+        waits = required(request.confirm, request.confirm_timeout, plan.changes)
+        if waits:
+            outlive_connection()
+        passed = _carry_out(plan, course, request, site)
+        if not waits:
+            _boot.conclude(host)
+        result["warnings"] += [*passed.warnings, *_leave(course, site), *_boot.gaps(plan.picture.platform)]
+        result = with_passages(result, passed.rows)
+        if waits:
+            await_confirmation(course.journal, request.confirm_timeout, result)
+        return result
+
+
+def _prepare(request: Request, host: LocalHost) -> Plan:
+    """Everything up to the point from which something is touched."""
+    try:
+        plan = make_plan(read(request, host))
+        if _lacks_hold(plan, request, host):
+            missing = {**plan.picture.missing, "hold": "nftables"}
+            plan = replace(plan, picture=replace(plan.picture, missing=missing))
+        if not (plan.empty or plan.picture.missing):
+            _check(plan, host)
+    except (SwitchFailed, OSError) as exc:
+        raise RunFailed(f"{exc}\nnothing was changed") from exc
+    return plan
+
+
+def _lacks_hold(plan: Plan, request: Request, host: LocalHost) -> bool:
+    """Whether clients of a service would be refused for want of nftables, which the caller installs."""
+    picture = plan.picture
+    if plan.empty or not request.installs_nftables or not _hold.installable(picture.platform, host):
+        return False
+    passage = passage_between(plan, request, lambda _listeners: "")
+    passage.close()
+    return any(choice.method == HOLD for choice in passage.choices.values())
+
+
+def make_plan(picture: Picture) -> Plan:
+    """Decide what to do about what was read."""
+    actions = plan_actions(picture.want, picture.have, picture.conditions(), BACKENDS, picture.platform)
+    guarded = any(file.path == RULES for file in picture.files)
+    rules_change = any(file.backend == GUARD for file in picture.dirty)
+    guard: bool | None = None
+    if guarded and (rules_change or picture.guard.problem):
+        guard = True
+    elif not guarded and RULES in picture.manifest.files:
+        guard = False
+    found = {file.path: seen.text for file in picture.dirty for seen in (picture.seen[file.path],) if seen}
+    changes = {name: replace(change, replaced=found) for name, change in changes_of(actions, picture.want).items()}
+    return Plan(picture, actions, changes, picture.dirty, picture.obsolete, guard)
+
+
+def _recover(request: Request, host: LocalHost) -> list[str]:
+    """Undo what a run that died left half done, where no watcher has."""
+    journal = _journal.read()
+    if journal is None:
+        if not request.check:
+            # A run that died after its end may have left what acts at boot.
+            _boot.conclude(host)
+        return []
+    if request.check and journal.awaited:
+        return []
+    if request.check:
+        paths = f"{len(journal.files)} files"
+        return [f"a run was interrupted; the next one first puts {paths} back as they were before it"]
+    if journal.awaited:
+        settle(journal, host)
+        return []
+    texts = recover(journal, host)
+    # Whatever could not be put back even now, this run finds and makes as declared.
+    _boot.conclude(host)
+    return texts
+
+
+def _check(plan: Plan, host: LocalHost) -> None:
+    """Let every backend's own checker look at the staged files."""
+    changing = list(plan.install)
+    root = _files.stage(list(plan.picture.files), STAGES)
+    try:
+        problems = check_guard(root, changing, plan.picture.platform, host)
+        for name, backend in BACKENDS.items():
+            mine = [file for file in changing if file.backend == name]
+            # A backend that is only to let go of something reads its whole configuration again, too.
+            entries = name == "xinetd" and plan.picture.takeover.others.xinetd and plan.picture.platform.xinetd
+            if mine or entries or not plan.changes.get(name, Change()).empty:
+                problems += backend.check(root, mine, plan.picture.platform, host)
+    finally:
+        _files.remove_tree(root)
+        _files.prune(STAGES, (STATE,))
+    if problems:
+        raise RunFailed("the backend's own checker refuses the new configuration:\n" + "\n".join(problems))
+
+
+def _carry_out(plan: Plan, course: Course, request: Request, site: Site) -> Passed:
+    """Switch, prove and record, or put everything back; the journal is left. Returns how listeners passed over."""
+    platform, passage = site.platform, course.passage
+    _begin(course.journal, platform, site.host)
+    clients = sessions(touched(plan.changes), platform)
+    stopped = [service for change in plan.changes.values() for service in change.stop]
+    site.closing = sockets_of(stopped, platform)
+    site.staying = plan.picture.takeover.others.sockets(plan.picture.live)
+    try:
+        with GapMeter({**passage.listeners, **_inherited(plan)}) as meter:
+            carry_out(course.switching, site)
+        served = told(clients, sessions(touched(plan.changes), platform))
+        _prove(plan, request, site.host)
+        carry_out(course.recording, site, len(lines_of(course.switching)))
+    except (SwitchFailed, OSError) as exc:
+        problems = roll_back(course.journal, site.host)
+        raise RunFailed(f"{exc}\n{_outcome(problems)}") from exc
+    passed = passage.told(meter.gaps())
+    rows = {name: {**passed.get(name, {}), **served.get(name, {})} for name in {**passed, **served}}
+    return Passed(rows, passage.warnings(meter.gaps()))
+
+
+def _outcome(problems: Sequence[str]) -> str:
+    if not problems:
+        return "everything was put back as it was"
+    return f"putting back met: {'; '.join(problems)}\nthe watcher tries on for half a minute; then the next run does"
+
+
+def _begin(journal: Journal, platform: Platform, host: LocalHost) -> None:
+    """Nothing is changed before there is a way back, and somebody who knows it, after a boot, too."""
+    try:
+        arm(platform, host)
+        _boot.prepare(platform, host)
+        _journal.write(journal)
+    except (SwitchFailed, OSError) as exc:
+        _boot.conclude(host)
+        what = "what puts the host back if this run is killed could not be prepared"
+        raise RunFailed(f"{what}: {exc}\nnothing was changed") from exc
+
+
+def _inherited(plan: Plan) -> dict[str, list[Listener]]:
+    """Listeners of new services that somebody else has open until now."""
+    picture = plan.picture
+    return {
+        action.name: [each for each in action.new.listeners(picture.platform.ipv6) if picture.live.near(each)]
+        for action in plan.actions
+        if action.kind == "create" and action.new and action.new.enabled
+    }
+
+
+def _prove(plan: Plan, request: Request, host: LocalHost) -> None:
+    picture = plan.picture
+    failures = prove_listeners(list(picture.want.values()), BACKENDS, picture.platform, host)
+    if not failures and request.verify:
+        failures = prove_answers(changing(plan.actions), picture.platform)
+    if failures:
+        told = "\n".join(str(failure) for failure in failures)
+        raise SwitchFailed(f"not proven:\n{told}\n{_logs([failure.service for failure in failures], plan, host)}")
+
+
+def _logs(services: Sequence[Service], plan: Plan, host: LocalHost) -> str:
+    """What the backends logged of services that failed."""
+    excerpts = []
+    for name in sorted({service.backend for service in services}):
+        mine = [service for service in services if service.backend == name]
+        text = BACKENDS[name].log(mine, plan.picture.platform, host)
+        if text:
+            excerpts.append(f"{name} logged:\n{text}")
+    return "\n".join(excerpts)
+
+
+def _leave(course: Course, site: Site) -> list[str]:
+    """Let runtimes go that hold nothing any more; what did not work of that."""
+    warnings = []
+    for step in course.leaving:
+        try:
+            step.do(site)
+        except SwitchFailed as exc:
+            warnings.append(str(exc))
+    return warnings

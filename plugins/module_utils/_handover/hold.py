@@ -1,0 +1,65 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Holding ports while they are closed: putting the rules in place and lifting them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._guard.hold import TABLE, render_hold
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.platform import may_administer_network
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import RUNTIME, File
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
+
+# Is there for as long as the table may be.
+RULES = f"{RUNTIME}/hold.nft"
+# What nft is only asked about.
+DRAFT = f"{RUNTIME}/hold-draft.nft"
+
+
+def obstacle(listeners: Sequence[Listener], platform: Platform, host: LocalHost) -> str:
+    """What keeps this host from holding ports, in words; empty where nothing does."""
+    if not listeners or lacking(platform):
+        return lacking(platform) if listeners else ""
+    _files.install(File(DRAFT, render_hold(listeners), 0o600))
+    try:
+        result = host.run([platform.program("nft"), "-c", "-f", DRAFT], check=False)
+    finally:
+        os.unlink(DRAFT)
+    return f"nft: {_last_word(result.err)}" if result.code else ""
+
+
+def lacking(platform: Platform) -> str:
+    """The same as far as it can be told without a try."""
+    if platform.policy == "never":
+        return "the guard's policy is never to use nftables"
+    return "" if "nft" in platform.programs else "nftables is not installed"
+
+
+def installable(platform: Platform, host: LocalHost) -> bool:
+    """Whether this host could hold ports if it had nftables, which it does not have."""
+    return "nft" not in platform.programs and platform.policy != "never" and may_administer_network(host)
+
+
+def _last_word(text: str) -> str:
+    """nft names the place in the first line, and shows it in those below."""
+    first = text.strip().partition("\n")[0]
+    return first.rpartition("Error: ")[2] or "it failed"
+
+
+def hold(listeners: Sequence[Listener], platform: Platform, host: LocalHost) -> None:
+    """Have clients of these listeners wait until the hold is lifted, or ends by itself."""
+    _files.install(File(RULES, render_hold(listeners), 0o600))
+    host.run([platform.program("nft"), "-f", RULES])
+
+
+def lift(platform: Platform, host: LocalHost) -> None:
+    """Remove the rules, if any are left. What they hold ends by itself where that fails."""
+    if os.path.exists(RULES):
+        host.run([platform.program("nft"), "delete", "table", "inet", TABLE], check=False)
+        os.unlink(RULES)
