@@ -138,6 +138,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.owners import KINDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.proof.listener import inventory
 from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.adoptable import objections
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
@@ -151,7 +152,7 @@ def main() -> None:
             "owner": {
                 "type": "list",
                 "elements": "str",
-                "choices": ["systemd", "xinetd", "s6", "program"],
+                "choices": list(KINDS),
                 "default": [],
             },
         },

@@ -28,6 +28,8 @@ _SUPERVISOR = "s6-supervise"
 _KEEPER = "s6-fdholderd"
 _RANKS = ("xinetd", "s6", "systemd", "program")
 _WORDS = {"systemd": "systemd unit", "xinetd": "xinetd service", "s6": "s6 service directory", "program": "program"}
+# What an owner can be.
+KINDS = tuple(_WORDS)
 
 
 @dataclass(frozen=True)

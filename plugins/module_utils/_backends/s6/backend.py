@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import boot as _systemd_boot
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Change
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.delivery import secret_files
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import closing, control
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import closing, control, limit
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import rc as _s6_rc
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import startup as opening
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.control import PATIENCE
@@ -117,7 +117,8 @@ class S6:
     def disturbed(
         self, services: Sequence[Service], files: Sequence[File], platform: Platform, host: Host
     ) -> tuple[list[Problem], list[str]]:
-        return [], []
+        """Directories of others take some of the places that s6-svscan has."""
+        return limit.objections(files, platform, host) if services else [], []
 
     def missing(self, platform: Platform, host: Host) -> str:
         found = platform.programs
