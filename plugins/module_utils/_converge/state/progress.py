@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.paths import private
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import RUNTIME
 
 # The number of the step that was begun last.
@@ -17,23 +17,17 @@ PATH = f"{RUNTIME}/step"
 
 def begin(number: int) -> None:
     """A step begins. Nothing depends on it that this is known."""
-    folder, name = os.path.split(PATH)
-    with suppress(OSError), private(folder) as here:
-        descriptor = here.file(name, os.O_WRONLY | os.O_TRUNC)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(str(number))
+    with suppress(OSError):
+        store.restore(PATH, store.Seen("file", os.fsencode(str(number)), 0o600, "root", "root"))
 
 
 def begun() -> int:
     """The number of the step that was begun last, 0 where none is known."""
-    try:
-        with open(PATH, encoding="ascii") as file:
-            return int(file.read())
-    except (OSError, ValueError):
-        return 0
+    text = store.text(PATH)
+    return int(text) if text.isdigit() else 0
 
 
 def end() -> None:
     """There is no run any more."""
     with suppress(OSError):
-        os.unlink(PATH)
+        store.remove(PATH, ())

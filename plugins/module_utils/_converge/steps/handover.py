@@ -78,10 +78,12 @@ class Share(Operation):
 
     @property
     def line(self) -> str:
-        return f"open the listeners of {named(self.sharing.services)} (systemd) beside the old ones, which step back"
+        services = self.sharing.services
+        return f"open the listeners of {named(services)} ({services[0].backend}) beside the old ones, which step back"
 
     def run(self, site: Site) -> None:
-        site.staying |= self.sharing.take_over(site.backends["systemd"], site.platform, site.host)
+        backend = site.backends[self.sharing.services[0].backend]
+        site.staying |= self.sharing.take_over(backend, site.platform, site.host)
 
 
 @dataclass(frozen=True)
@@ -92,10 +94,12 @@ class Inherit(Operation):
 
     @property
     def line(self) -> str:
-        return f"hand the listening sockets of {named(self.inheriting.services)} to s6, beside their old holders"
+        services = self.inheriting.services
+        return f"hand the listening sockets of {named(services)} to {services[0].backend}, beside their old holders"
 
     def run(self, site: Site) -> None:
-        site.staying |= self.inheriting.hand_over(site.backends["s6"], site.platform, site.host)
+        backend = site.backends[self.inheriting.services[0].backend]
+        site.staying |= self.inheriting.hand_over(backend, site.platform, site.host)
 
 
 @dataclass(frozen=True)
