@@ -137,7 +137,7 @@ def _sentence(text: str) -> str:
 
 def capability_table() -> Iterator[str]:
     """Every row, a cell for each column."""
-    rows = [(_row_name(row), *(_cell(row.cell(column)) for column in COLUMNS)) for row in ROWS]
+    rows = [(_row_name(row), *(_cell(column.cell(row)) for column in COLUMNS.values())) for row in ROWS]
     yield from table(("Field", *(COLUMN_TITLES[column] for column in COLUMNS)), rows, (20, 20, 20, 20, 20))
 
 

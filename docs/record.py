@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from ansible_collections.ondemand.superserver.docs.tables import COLUMN_TITLES, table
-from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.answers import COLUMNS
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import COLUMNS
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import SERVICE
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.types import leaves
 

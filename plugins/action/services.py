@@ -16,14 +16,14 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.confirmation import CONFIRM_TIMEOUT
 
-# How long the host may take to put everything back after the time for the confirmation, and what is between two
-# attempts to reach it, in seconds.
+# Seconds that the host has for its rollback after the time for the confirmation, and seconds between two attempts to
+# reach it.
 GRACE, PAUSE = 30.0, 1.0
 Result = t.Dict[str, t.Any]
 
 
 class ActionModule(ActionBase):
-    # Makes a directory first: a host that does not answer at all is told from one that a change has cut off.
+    # Makes a directory first, so that an unreachable host differs from one that a change has cut off.
     TRANSFERS_FILES = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
@@ -51,8 +51,8 @@ class ActionModule(ActionBase):
         return dict(self._execute_module(module_args=arguments, task_vars=task_vars, wrap_async=wrap))
 
     def _confirmed(self, within: float, cut: str, task_vars: dict[str, t.Any] | None, anew: bool = True) -> Result:
-        """What the host says to the confirmation. It is asked until it answers, before or after it puts things back;
-        ``cut`` is how the connection was lost before. What is no SSH is another connection each time."""
+        """The host's answer to the confirmation. The controller asks until the host answers, before or after its
+        rollback; ``cut`` is how the connection was lost before. Without SSH, every task is a new connection."""
         deadline = time.monotonic() + within + GRACE
         while True:
             try:

@@ -17,10 +17,10 @@ options: {}
 attributes:
   check_mode:
     description:
-      - In check mode reports what a run would change, and changes nothing.
+      - In check mode the module reports what a run would change and changes nothing.
   diff_mode:
     description:
-      - In diff mode shows what is changed, or in check mode what would be, as text before and after.
+      - In diff mode the module shows the changes, or in check mode the planned changes, as text before and after.
   idempotent:
     description:
       - A second run with the same options changes nothing and reports no change.
@@ -37,13 +37,13 @@ attributes:
   check_mode:
     support: full
     details:
-      - Works the same in check mode, as it only reads.
+      - The module only reads, so that check mode makes no difference.
   diff_mode:
     support: N/A
     details:
-      - There is no change to show, as it only reads.
+      - The module only reads, so that there is no change to show.
   idempotent:
     support: full
     details:
-      - Changes nothing, as it only reads. What it finds may differ from run to run.
+      - The module only reads. Its result may differ from run to run.
 """

@@ -14,7 +14,8 @@ class ModuleDocFragment:
 options:
   services:
     description:
-      - The services, as in the schema reference of the collection. Checked as a whole, with every problem at once.
+      - The services, as in the schema reference of the collection. The module checks all of them and reports every
+        problem at once.
       - Exactly one of O(services) and O(layers) must be given, unless a module says that neither is needed.
     type: list
     elements: raw
@@ -37,87 +38,90 @@ options:
         required: true
   defaults:
     description:
-      - Fields that every service has unless it sets them itself.
+      - Default fields for every service that does not set them itself.
     type: dict
   backend:
     description:
-      - Super-server of every service that does not name one.
+      - Super-server of every service that does not name its own.
       - V(auto) is systemd where it is PID 1, else s6 where a scan directory is running, else xinetd.
     type: str
     choices: [auto, systemd, xinetd, s6]
     default: auto
   on_unsupported:
     description:
-      - What happens to a field that a service's backend cannot honour on this host.
-      - V(fail) refuses the declaration. V(warn) leaves the field out with a warning, where the service makes sense
-        without it.
+      - What happens when the backend of a service cannot honour a field on this host.
+      - V(fail) refuses the declaration. V(warn) leaves the field out with a warning if the service makes
+        sense without it.
     type: str
     choices: [fail, warn]
     default: fail
   guard:
     description:
       - Whether nftables enforces what a backend cannot enforce itself.
-      - V(auto) where it is needed, V(always) also where the backend could, V(never) not at all, so that such a field is
-        refused.
+      - V(auto) uses nftables only where it is needed, V(always) also where the backend could enforce the field.
+        V(never) does not use nftables and refuses such a field.
     type: str
     choices: [auto, always, never]
     default: auto
   policy:
     description:
-      - What services may declare, for those who let others write them. A declaration with anything else is refused.
+      - Limits for what services may declare, for hosts whose services are written by several teams. The module refuses
+        a declaration with anything else.
       - A mapping of C(accounts), C(programs), C(files), C(logs), C(sockets), C(ports), C(units) and C(native), as the
-        role's O(ondemand.superserver.superserver#role:main:superserver_policy) describes them. What it does not have
-        is not restricted.
+        role's O(ondemand.superserver.superserver#role:main:superserver_policy) describes them. A key that is
+        missing restricts nothing.
     type: raw
   adopt:
     description:
-      - Services that others made and whose listeners are taken over, each by the id of an xinetd service (its name
-        where it has no id), or by the name of a systemd unit that ends in C(.socket) or C(.service).
-      - What is named is switched off while a declared service, in whatever O(services) state, wants one of its
-        listeners. It is switched on again, exactly as it was, when none does any more. Units that a unit starts, and
-        sockets, paths and timers that start it, go with it; other units that are tied to it have to be named as well.
-      - A name that the host does not know, or that holds no listener of a declared service, is refused,
-        and so is to leave out the name while a declared service still wants what was taken over.
-      - Where the declared service would let in clients that the other one keeps out, the name is refused, unless the
-        entry is a mapping of C(name) and C(without), a list of what may get lost. That is what the configuration calls
-        it, as C(only_from), C(no_access), C(access_times), C(instances), C(per_source), C(cps), C(max_load) and
-        C(libwrap) of xinetd, C(IPAddressDeny), C(MaxConnections), C(MaxConnectionsPerSource), C(BindToDevice),
-        C(SocketMode) and C(libwrap) of units, and C(address), C(family) and C(interface) of what it listens on.
+      - Foreign services whose listeners the collection takes over, each by the id of an xinetd service (its
+        name where it has no id), or by the name of a systemd unit that ends in C(.socket) or C(.service).
+      - A foreign service is switched off while a declared service, in any state, needs one of its listeners. It is
+        switched on again, exactly as it was, when no declared service needs them any more. Units that a unit starts,
+        and sockets, paths and timers that start it, are switched together with it; other units that depend on it have
+        to be named as well.
+      - The module refuses a name that the host does not know or that holds no listener of a declared service. It
+        also refuses to leave out a name while a declared service still needs the listeners that were taken over.
+      - If the declared service would allow clients that the foreign service refuses, the module refuses the name,
+        unless the entry is a mapping of C(name) and C(without), a list of the restrictions that may be lost. Their
+        names are those of the configuration, that is, C(only_from), C(no_access), C(access_times), C(instances),
+        C(per_source), C(cps), C(max_load) and C(libwrap) of xinetd, C(IPAddressDeny), C(MaxConnections),
+        C(MaxConnectionsPerSource), C(BindToDevice), C(SocketMode) and C(libwrap) of units, and C(address), C(family)
+        and C(interface) of its listeners.
     type: list
     elements: raw
     default: []
   s6_bin_dir:
     description:
-      - Directory of the programs of s6 and s6-networking, where they are not in PATH.
+      - Directory with the programs of s6 and s6-networking, if they are not in PATH.
     type: str
     default: ''
   s6_rc:
     description:
-      - Has s6-rc manage the services of s6, together with those of the host, where s6-svscan is PID 1. Without it they
-        are service directories in the scan directory.
-      - Cannot be changed while there are services of s6.
+      - Lets s6-rc manage the services of s6, together with those of the host, where s6-svscan is PID 1. Without this
+        option they are service directories in the scan directory.
+      - Cannot be changed while the host has services of s6.
     type: dict
     suboptions:
       sources:
         description:
-          - Directories with the host's own definitions, which the services are compiled with. A compiled database does
-            not tell where it comes from.
+          - Directories with the host's own definitions, with which the services are compiled. A compiled
+            database does not record them.
         type: list
         elements: path
         required: true
       bundle:
         description:
-          - Directory of the bundle that is brought up at boot, in one of O(s6_rc.sources). The services are added to
-            its C(contents.d). The default is C(default) in the first of them.
+          - Directory of the bundle that is started at boot, in one of O(s6_rc.sources). The services are
+            added to its C(contents.d). The default is C(default) in the first of them.
         type: path
       live:
         description:
-          - The live directory, which C(s6-rc-init) makes at boot.
+          - The live directory, which C(s6-rc-init) creates at boot.
         type: path
         default: /run/s6-rc
       compiled:
         description:
-          - The symbolic link to the database that C(s6-rc-init) is given at boot.
+          - The symbolic link to the database that C(s6-rc-init) uses at boot.
         type: path
         default: /etc/s6-rc/compiled
 """

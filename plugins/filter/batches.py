@@ -7,28 +7,28 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 name: batches
-short_description: Divide hosts into batches, some of them first
+short_description: Divide hosts into batches, with some hosts first
 version_added: 1.0.0
 description:
-  - Divides hosts as the keyword C(serial) of a play does, with a batch of its own in front for those that go first.
+  - Divides hosts as the keyword C(serial) of a play does, with a separate first batch for some hosts.
   - The lengths of the batches are a value for C(serial).
 options:
   _input:
     description:
-      - Names of hosts, in their order.
+      - Names of the hosts, in order.
     type: list
     elements: str
     required: true
   size:
     description:
-      - Size of a batch, as a number or as a percentage of all hosts, which is rounded down but never to nothing.
-      - A list, or several sizes with commas between them, gives a size for each batch. The last one holds for all that
-        follow.
+      - Size of a batch, as a number or as a percentage of all hosts, which is rounded down, but to at least one.
+      - A list, or several sizes separated by commas, gives a size for each batch. The last one applies to all
+        further batches.
     type: raw
     required: true
   first:
     description:
-      - Names of hosts that make up the first batch. Those that are not among the hosts are left out.
+      - Names of the hosts in the first batch. Names that are not among the hosts are ignored.
     type: list
     elements: str
     default: []
@@ -38,7 +38,7 @@ author:
 
 EXAMPLES = r"""
 ---
-- name: Show who would be moved when
+- name: Show the order in which hosts would be moved
   ansible.builtin.debug:
     msg: "{{ groups['all'] | ondemand.superserver.batches('25%', groups['canary']) }}"
 """

@@ -7,12 +7,12 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 name: render
-short_description: Show the files that a declaration becomes, without any host
+short_description: Render the files of a declaration without a host
 version_added: 1.0.0
 description:
   - Turns services into the files of one backend, exactly as M(ondemand.superserver.services) would write them on a host
     with the given properties.
-  - Fails with every problem of the declaration, and with every field that the backend cannot honour.
+  - Fails with every problem of the declaration and with every field that the backend cannot honour.
 options:
   _input:
     description:
@@ -22,13 +22,13 @@ options:
     required: true
   backend:
     description:
-      - Super-server of every service that does not name one.
+      - Super-server of every service that does not name its own.
     type: str
     choices: [systemd, xinetd, s6]
     default: systemd
   defaults:
     description:
-      - Fields that every service has unless it sets them itself.
+      - Default fields for every service that does not set them itself.
     type: dict
     default: {}
   ports:
@@ -85,7 +85,7 @@ author:
 
 EXAMPLES = r"""
 ---
-- name: Show what echo becomes under xinetd
+- name: Show the files of echo under xinetd
   ansible.builtin.debug:
     msg: "{{ item.path }}:\n{{ item.content }}"
   loop: "{{ services | ondemand.superserver.render(backend='xinetd') }}"
@@ -103,20 +103,20 @@ EXAMPLES = r"""
 RETURN = r"""
 ---
 _value:
-  description: The files, in the order in which the backend names them.
+  description: The files, in the order of the backend.
   type: list
   elements: dict
   contains:
     path:
-      description: Where the file goes.
+      description: Path of the file.
       type: str
       sample: /etc/systemd/system/echo.socket
     kind:
-      description: V(file), V(link), V(directory) or V(seed), a file that is only made when it is absent.
+      description: V(file), V(link), V(directory) or V(seed), a file that is created only if it is absent.
       type: str
       sample: file
     content:
-      description: The file's text, of a link its target.
+      description: Text of the file, or target of the link.
       type: str
       sample: "[Socket]\nListenStream=[::]:7\n"
     mode:
@@ -128,7 +128,7 @@ _value:
       type: str
       sample: root
     service:
-      description: The service it belongs to. Empty for files that several share.
+      description: Service that the file belongs to. Empty for files that several services share.
       type: str
       sample: echo
 """

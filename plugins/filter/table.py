@@ -7,10 +7,10 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 name: table
-short_description: Show rows as lines in which columns stand below each other
+short_description: Show rows as lines with aligned columns
 version_added: 1.0.0
 description:
-  - Makes a line of text for each row, and one with the names of the columns in front.
+  - Makes a line of text for each row, after a line with the names of the columns.
 options:
   _input:
     description:
@@ -20,13 +20,13 @@ options:
     required: true
   columns:
     description:
-      - The keys to show, in their order. What a row does not have is left empty. Underscores are shown as spaces.
+      - The keys to show, in order. A key that a row lacks is left empty. Underscores are shown as spaces.
     type: list
     elements: str
     required: true
   titles:
     description:
-      - What stands above a column in the place of its key.
+      - Titles of columns, by key, where they differ from the key.
     type: dict
     default: {}
 author:
@@ -35,11 +35,11 @@ author:
 
 EXAMPLES = r"""
 ---
-- name: Look at the host
+- name: Read the services of the host
   ondemand.superserver.services_info:
   register: found
 
-- name: Show who holds what
+- name: Show the owners of the endpoints
   ansible.builtin.debug:
     msg: "{{ found.endpoints | ondemand.superserver.table(['service', 'endpoint', 'owner', 'problem']) }}"
 """

@@ -13,9 +13,9 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import Request
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.layers import BASE, Layer
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.names import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Rc
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import InvalidDeclaration
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import BACKENDS
 
 
 class DeclarationModule(AnsibleModule):
@@ -36,7 +36,7 @@ class DeclarationModule(AnsibleModule):
 
 
 def withhold(value: t.Any, withheld: dict[str, t.Any], secret: bool = False) -> t.Any:
-    """A value with words of no meaning in the place of secrets, and of what somebody may have meant to be some."""
+    """A value with placeholders instead of secrets, and of values that may be meant as secrets."""
     if isinstance(value, Mapping):
         return {name: withhold(entry, withheld, secret or _is_secret(name)) for name, entry in value.items()}
     if isinstance(value, (list, tuple)):
@@ -53,7 +53,7 @@ def _is_secret(name: t.Any) -> bool:
 
 
 def reveal(value: t.Any, withheld: Mapping[str, t.Any]) -> t.Any:
-    """What :func:`withhold` was given."""
+    """The value that :func:`withhold` got."""
     if isinstance(value, Mapping):
         return {name: reveal(entry, withheld) for name, entry in value.items()}
     if isinstance(value, (list, tuple)):

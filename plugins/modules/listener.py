@@ -11,9 +11,9 @@ module: listener
 short_description: Assert who listens on an endpoint and what a client gets there
 version_added: 1.0.0
 description:
-  - Fails unless one endpoint is held, or is free, as the options say.
-  - The evidence is the kernel's table of sockets and, where asked for, a real connection. What a configuration file
-    says does not count.
+  - Fails unless one endpoint is held, or is free, as the options assert.
+  - The evidence is the kernel's socket table and, if an option asks for it, a real connection. Configuration
+    files do not count.
   - Never changes anything.
 extends_documentation_fragment:
   - ondemand.superserver._attributes
@@ -23,7 +23,7 @@ options:
     description:
       - TCP endpoint, as a port (V(7)), an address and a port (V(127.0.0.1:7), V([::1]:7)) or with a name of
         C(/etc/services) for the port.
-      - A port alone is every address of O(family).
+      - A port without an address stands for every address of O(family).
       - Exactly one of O(tcp), O(udp) and O(unix) must be given.
     type: str
   udp:
@@ -37,32 +37,33 @@ options:
   family:
     description:
       - The address families of a port without address.
-      - V(any) is every family that the host has. IPv4 and IPv6 may be held by one dual-stack socket or by two.
-      - V(ipv4) and V(ipv6) are that family alone. A dual-stack socket is neither.
+      - V(any) stands for every family that the host has. One dual-stack socket or two sockets may hold IPv4 and IPv6.
+      - V(ipv4) and V(ipv6) stand for that family alone. A dual-stack socket is neither.
     type: str
     choices: [any, ipv4, ipv6]
     default: any
   interface:
     description:
-      - Network interface that the socket must be bound to. Without it the socket must be bound to none.
+      - Network interface that the socket must be bound to. Without this option the socket must not be bound to an
+        interface.
     type: str
   state:
     description:
-      - V(held) asserts that sockets are bound exactly as the endpoint says. A socket for every address does not hold
-        an endpoint with one address, nor the other way round.
-      - V(free) asserts that no socket stands in the way of the endpoint, which includes sockets for every address.
+      - V(held) asserts that sockets are bound exactly as the endpoint says. A socket for every address does
+        not hold an endpoint with one address, and vice versa.
+      - V(free) asserts that no socket, including sockets for every address, prevents binding the endpoint.
     type: str
     choices: [held, free]
     default: held
   owner:
     description:
-      - Who must own every socket of the endpoint. Exactly one suboption must be given.
+      - Owner that every socket of the endpoint must have. Exactly one suboption must be given.
     type: dict
     suboptions:
       systemd:
         description:
-          - Name of a unit. A socket unit (V(echo.socket)) owns what systemd listens on for it, also while its service
-            runs. A service or scope owns what its processes opened.
+          - Name of a unit. A socket unit (V(echo.socket)) owns the sockets that systemd opened for it, also while its
+            service runs. A service or scope owns the sockets that its processes opened.
         type: str
       xinetd:
         description:
@@ -74,27 +75,28 @@ options:
         type: str
       program:
         description:
-          - Name of a program that holds the socket, whoever started it.
+          - Name of the program that holds the socket, regardless of who started it.
         type: str
   connect:
     description:
       - Connect. A stream must accept the connection. A datagram endpoint must answer a datagram.
-      - An endpoint for every address is tried at the loopback address of each family, unless O(source) is given.
+      - For an endpoint with every address, the module tries the loopback address of each family, unless O(source) is
+        given.
     type: bool
     default: false
   send:
     description:
-      - Text to send after connecting. Something must come back, unless O(refuse=true).
+      - Text to send after connecting. An answer must come back, unless O(refuse=true).
     type: str
   expect:
     description:
-      - Regular expression that what comes back must contain. O(timeout) is how long it may take.
-      - It is matched against the bytes of its UTF-8 form.
+      - Regular expression that the answer must contain, within O(timeout).
+      - The expression, in UTF-8, is matched against the bytes of the answer.
     type: str
   refuse:
     description:
       - The client must get nothing. It may be refused, reset, left without an answer, or cut off before any data.
-      - A service that does not speak first needs O(send), or its silence is taken for a refusal.
+      - A service that does not send first needs O(send); without it, its silence counts as a refusal.
     type: bool
     default: false
   source:
@@ -103,12 +105,12 @@ options:
     type: str
   timeout:
     description:
-      - Seconds for one connection, from its start to what is expected.
+      - Seconds for one connection, from its start to the expected answer.
     type: float
     default: 5
   retries:
     description:
-      - How many more times to try before failing.
+      - Number of further attempts before the module fails.
     type: int
     default: 0
   delay:
@@ -123,7 +125,8 @@ attributes:
 notes:
   - Sockets are those of the network namespace that the module runs in. Without root privileges the holders of other
     users' sockets cannot be seen, so that O(owner) fails.
-  - The service of an xinetd socket is found by xinetd's configuration files, which may be newer than what it runs.
+  - The module finds the service of an xinetd socket by xinetd's configuration files, which may be newer than the
+    running configuration.
 seealso:
   - module: ondemand.superserver.listener_info
   - module: ansible.builtin.wait_for
@@ -199,8 +202,8 @@ holders:
       owner: {kind: systemd, name: echo.socket}
 answer:
   description:
-    - What the client got, from the last address that was tried.
-    - Is V(none) where no connection was asked for, or the endpoint was not as asserted in the first place.
+    - Answer that the client got from the last address that was tried.
+    - V(none) if no option asked for a connection, or if the endpoint itself was not as asserted.
   returned: always
   type: dict
   contains:
@@ -215,11 +218,11 @@ answer:
       type: str
       sample: answered
     text:
-      description: What was received.
+      description: Text that was received.
       type: str
       sample: "hello\n"
     seconds:
-      description: How long it took.
+      description: Duration in seconds.
       type: float
       sample: 0.012
     detail:
@@ -227,7 +230,7 @@ answer:
       type: str
       sample: answered
 attempts:
-  description: How many times was tried.
+  description: Number of attempts.
   returned: always
   type: int
   sample: 1
@@ -238,7 +241,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.owners import KINDS
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.owners import kinds
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.proof.listener import (
     assertion_of,
     examine_until,
@@ -259,9 +262,9 @@ def main() -> None:
             "state": {"type": "str", "choices": ["held", "free"], "default": "held"},
             "owner": {
                 "type": "dict",
-                "options": {kind: {"type": "str"} for kind in KINDS},
-                "mutually_exclusive": [KINDS],
-                "required_one_of": [KINDS],
+                "options": {kind: {"type": "str"} for kind in kinds()},
+                "mutually_exclusive": [kinds()],
+                "required_one_of": [kinds()],
             },
             "connect": {"type": "bool", "default": False},
             "send": {"type": "str"},

@@ -11,9 +11,9 @@ module: listener_info
 short_description: List every listening endpoint and who owns it
 version_added: 1.0.0
 description:
-  - Lists the TCP and UDP sockets and the Unix sockets with a name that wait for clients, each with the process that
-    holds it and the super-server, unit or program that it belongs to.
-  - Reads the kernel's tables once, however many sockets there are.
+  - Lists the TCP and UDP sockets and the named Unix sockets that wait for clients, each with the process
+    that holds it and the super-server, unit or program that owns it.
+  - Reads the kernel's tables once, regardless of the number of sockets.
 extends_documentation_fragment:
   - ondemand.superserver._attributes
   - ondemand.superserver._attributes.info
@@ -27,8 +27,8 @@ options:
     default: []
   owner:
     description:
-      - List only what these kinds of owner have. An empty list selects all.
-      - A socket belongs to V(systemd) when a unit owns it, to V(program) when nothing but a process is known of it.
+      - List only sockets with these kinds of owner. An empty list selects all.
+      - The kind is V(systemd) if a unit owns the socket, V(program) if only its process is known.
     type: list
     elements: str
     choices: [systemd, xinetd, s6, program]
@@ -40,7 +40,8 @@ attributes:
 notes:
   - Sockets are those of the network namespace that the module runs in. Without root privileges the holders of other
     users' sockets cannot be seen.
-  - The service of an xinetd socket is found by xinetd's configuration files, which may be newer than what it runs.
+  - The module finds the service of an xinetd socket by xinetd's configuration files, which may be newer than the
+    running configuration.
 seealso:
   - module: ondemand.superserver.listener
 author:
@@ -95,7 +96,7 @@ listeners:
       type: str
       sample: ""
     backlog:
-      description: Connections that may wait to be accepted, or V(none) where the kernel does not tell.
+      description: Number of connections that may wait to be accepted, or V(none) if the kernel does not report it.
       type: int
       sample: 4096
     inode:
@@ -103,7 +104,7 @@ listeners:
       type: int
       sample: 28415
     pid:
-      description: Process that holds the socket for its owner, or V(none) where it cannot be seen.
+      description: Process that holds the socket for its owner, or V(none) if it is not visible.
       type: int
       sample: 1
     program:
@@ -111,11 +112,11 @@ listeners:
       type: str
       sample: systemd
     user:
-      description: User that the process runs as.
+      description: User of the process.
       type: str
       sample: root
     owner:
-      description: Who owns the socket, or V(none) where no holder can be seen.
+      description: Owner of the socket, or V(none) if no holder is visible.
       type: dict
       contains:
         kind:
@@ -123,13 +124,13 @@ listeners:
           type: str
           sample: systemd
         name:
-          description: Unit, xinetd service, service directory or program. Empty where it is not known.
+          description: Unit, xinetd service, service directory or program. Empty if it is unknown.
           type: str
           sample: echo.socket
         objection:
           description:
-            - Why the owner cannot be named in O(ondemand.superserver.services#module:adopt), and what can be done
-              instead. Empty where it can. A service of systemd can where its main process holds the socket.
+            - Why O(ondemand.superserver.services#module:adopt) cannot name the owner, and what to do
+              instead. Empty if it can. A systemd service can be named if its main process holds the socket.
           type: str
           sample: ""
 """
@@ -138,7 +139,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.owners import KINDS
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.owners import kinds
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.proof.listener import inventory
 from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.adoptable import objections
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
@@ -152,7 +153,7 @@ def main() -> None:
             "owner": {
                 "type": "list",
                 "elements": "str",
-                "choices": list(KINDS),
+                "choices": list(kinds()),
                 "default": [],
             },
         },

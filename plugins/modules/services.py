@@ -8,16 +8,15 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: services
-short_description: Make a host's on-demand services as declared
+short_description: Apply a declaration of on-demand services to a host
 version_added: 1.0.0
 description:
-  - Makes the services of this collection on a host exactly as declared, whatever super-server holds each of them,
-    systemd socket units, xinetd or s6.
-  - Services that are declared are created, changed, moved from one super-server to another or repaired. Those that this
-    collection made and that are not declared any more are stopped and removed. What others made is never touched,
-    unless O(adopt) names it.
-  - Refuses a declaration that has any problem, with every problem and its place, before anything is changed.
-  - A change that cannot be finished and proven is undone, and one that is not confirmed where O(confirm) asks for that.
+  - Makes the services of this collection on a host exactly as declared, under systemd socket units, xinetd or s6.
+  - Declared services are created, changed, moved from one super-server to another or repaired. Services that this
+    collection made and that are no longer declared are stopped and removed. Foreign services are never
+    touched, unless O(adopt) names them.
+  - Refuses a declaration with problems before it changes anything, and reports every problem with its place.
+  - Rolls back a change that cannot be finished and proven, or that is not confirmed although O(confirm) asks for it.
   - Reads and changes everything in one pass, so that the number of commands does not depend on the number of services.
 extends_documentation_fragment:
   - ondemand.superserver._attributes
@@ -26,7 +25,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - Works also on a host where no super-server is installed.
+      - Also works on a host where no super-server is installed.
   diff_mode:
     support: full
   idempotent:
@@ -34,78 +33,80 @@ attributes:
 options:
   confirm:
     description:
-      - Whether a change stands only when the controller has come back over a fresh connection. It then closes the one
-        that it has, connects again and confirms, all of that within this task. Without the confirmation the host puts
-        everything back, so that nobody is locked out by the change.
-      - V(auto) asks for it where the connection came in through a service that changes, or was forwarded on the host
-        itself. V(always) asks for it with every change.
-      - A task with C(async), or with the connection plugin P(ansible.builtin.local#connection), does not ask for it.
+      - Whether a change becomes permanent only after the controller has connected again. The controller then
+        closes its connection, opens a fresh one and confirms the change, all within this task. Without the confirmation
+        the host rolls the change back, so that the change locks nobody out.
+      - V(auto) asks for a confirmation if the connection came in through a service that changes, or was forwarded on
+        the host itself. V(always) asks for one with every change.
+      - A task with C(async), or with the connection plugin P(ansible.builtin.local#connection), does not ask for one.
     type: str
     choices: [auto, always, never]
     default: auto
   confirm_timeout:
     description:
-      - How many seconds the host waits for it; V(0) asks for none.
+      - How many seconds the host waits for the confirmation; V(0) asks for none.
     type: int
     default: 60
   confirmed:
     description:
-      - Only confirms the change that waits for it; returns what that did. Excludes O(services) and O(layers); the other
-        options are not used then.
-      - A task does this by itself. It can be done by hand, too, over any connection but the one that the change was
-        made over.
+      - Only confirms the change that waits for its confirmation, and returns the result of that change. Excludes
+        O(services) and O(layers); the other options are not used.
+      - A task confirms its change by itself. To confirm by hand, use any other connection than that
+        of the change.
     type: bool
     default: false
   handover:
     description:
-      - How a listener passes from one super-server to another.
-      - V(auto) takes the best method that works. Every other value asks for that method; where it does not work, the
-        next one that does is taken, and the result says why.
-      - V(reuseport) opens the new one beside the old one, for services that systemd takes over from another
-        super-server.
-      - V(fdholder) hands the very socket to servers of s6-networking, for services with C(accept=true) whose
-        socket they would make just so.
-      - V(hold) closes it before it is opened again, and has nftables drop what clients send to it in between, so that
-        they try again after a second instead of being refused.
-      - V(gap) does so without nftables, so that clients are refused in between. That is a warning.
+      - How a listener is handed over from one super-server to another.
+      - V(auto) uses the best method that works. Every other value asks for one method; if that does not work,
+        the next one that works is used, and the result says why.
+      - V(reuseport) opens the new listener beside the old one, for services that systemd takes over from
+        another super-server.
+      - V(fdholder) passes the open socket to servers of s6-networking, for services with C(accept=true) for
+        which they would create the same socket.
+      - V(hold) closes the listener before it is opened again. Meanwhile nftables drops what clients send to it, so
+        that they try again after a second instead of being refused.
+      - V(gap) does the same without nftables, so that clients are refused meanwhile. The result has a warning.
     type: str
     choices: [auto, reuseport, fdholder, hold, gap]
     default: auto
   drain_timeout:
     description:
-      - How many seconds connections may last that are established and that the change cuts off, before it does. These
-        are those of daemons with C(accept=false), which have the listening socket themselves, and those of services
-        that are taken from xinetd while it goes on with others. All others go on by themselves.
+      - How many seconds the run waits for established connections that the change would cut off. These are
+        connections of daemons with C(accept=false), which have the listening socket themselves, and of services that
+        are moved away from xinetd while it keeps serving others. All other connections are not affected.
     type: int
     default: 10
   verify:
     description:
-      - Whether services that were touched are probed as their field C(probe) says. That their listeners are open and
-        belong to the right owner is always proven.
+      - Whether the run probes changed services as their field C(probe) says. It always proves that their
+        listeners are open and have the right owner.
     type: bool
     default: true
   installed:
     description:
-      - Backends whose packages were installed for this collection. Their daemon is stopped and disabled when it holds
-        no service any more.
+      - Backends whose packages were installed for this collection. Their daemon is stopped and disabled when
+        it has no service any more.
     type: list
     elements: str
     default: []
   makes_account:
     description:
-      - Whether the caller makes the account C(superserver), what the collection itself has in front of clients runs as,
-        where RV(missing) names it. Without that, a declaration that needs the account is refused on a host without it.
+      - Whether the caller creates the account C(superserver), which the collection's own programs that face clients run
+        as, if RV(missing) names it. Without this, the module refuses a declaration that needs the account on a host
+        without it.
     type: bool
     default: false
   installs_nftables:
     description:
-      - Whether the caller installs nftables, where RV(missing) names it for V(hold), before services that move are
-        touched. Without that, clients of such services may be refused on a host without it, which is a warning.
+      - Whether the caller installs nftables, if RV(missing) names it for V(hold), before services are moved.
+        Without this, clients of such services may be refused on a host without nftables, and the result has a warning.
     type: bool
     default: false
   generations:
     description:
-      - How many earlier states of the services are kept on the host. M(ondemand.superserver.services_info) lists them.
+      - How many generations (earlier states of the services) the host keeps. M(ondemand.superserver.services_info)
+        lists them.
     type: int
     default: 5
 author:
@@ -132,7 +133,7 @@ EXAMPLES = r"""
         connections:
           max: 20
 
-- name: Take port 6556 over from an agent that xinetd serves, whose package has brought a socket unit for it as well
+- name: Take over port 6556 from an agent of xinetd, whose package also has a socket unit for it
   ondemand.superserver.services:
     services:
       - name: agent
@@ -142,7 +143,7 @@ EXAMPLES = r"""
         user: root
     adopt: [check_mk, check-mk-agent.socket]
 
-- name: Take it over from an entry that lets in one monitoring server only, and have everybody let in
+- name: Take it over from an entry that allows one monitoring server only, and allow every client
   ondemand.superserver.services:
     services:
       - name: agent
@@ -162,7 +163,7 @@ EXAMPLES = r"""
 RETURN = r"""
 ---
 services:
-  description: What was done, or in check mode would be, one entry for each service in order of name.
+  description: What was done, or in check mode would be done, one entry for each service in order of name.
   returned: success
   type: list
   elements: dict
@@ -172,7 +173,7 @@ services:
       type: str
       sample: echo
     backend:
-      description: The super-server that holds it, or held it.
+      description: The super-server that holds the service, or held it.
       type: str
       sample: systemd
     action:
@@ -182,35 +183,36 @@ services:
       type: str
       sample: move
     reason:
-      description: Why.
+      description: Reason of the action.
       type: str
       sample: from xinetd to systemd
     method:
-      description: How its listeners passed from the old to the new state, where they were open before and after.
+      description: Method of the handover, if the listeners were open before and after.
       type: str
       sample: hold
     method_reason:
-      description: Why it was not a better method, or not the one that was asked for.
+      description: Why the run did not use a better method, or the one that was asked for.
       type: str
       sample: "hold: nftables is not installed"
     gap_ms:
       description:
-        - Milliseconds for which one of its listeners was closed, as measured from the kernel's table. With the method
-          V(hold) nobody was refused for that, but who came then had to wait.
+        - Milliseconds for which one of its listeners was closed, measured from the kernel's table. With the
+          method V(hold) no client was refused meanwhile, but new clients had to wait.
       type: float
       sample: 12.5
     sessions:
-      description: How many TCP connections it had when its listeners or its handler were about to change, if any.
+      description:
+        - Number of TCP connections that the service had before its listeners or its handler were changed, if any.
       type: int
       sample: 3
     sessions_ended:
-      description: How many of them ended meanwhile, by themselves or cut off.
+      description: Number of these connections that ended meanwhile, by themselves or cut off.
       type: int
       sample: 0
 adopted:
   description:
-    - What was done, or in check mode would be, to services of others, one entry for each that O(adopt) names or that
-      had been taken over.
+    - What was done, or in check mode would be done, to foreign services, one entry for each service that O(adopt) names
+      or that was taken over before.
   returned: success
   type: list
   elements: dict
@@ -225,23 +227,23 @@ adopted:
       sample: xinetd
     action:
       description:
-        - V(none), V(adopt), V(repair) (it was in force again and has been switched off again) or V(give back).
+        - V(none), V(adopt), V(repair) (it had become active again and was switched off again) or V(give back).
       type: str
       sample: adopt
     reason:
-      description: Why.
+      description: Reason of the action.
       type: str
       sample: /etc/xinetd.d/check_mk enables it
     units:
-      description: Further units that go with it, because they start it or are started by it.
+      description: Further units that are switched together with it, because they start it or are started by it.
       type: list
       elements: str
       sample: [check-mk-agent.service]
 steps:
   description:
-    - What was done, or in check mode would be, one line for each step in the order in which they come. Empty where
+    - The steps of the run in their order, one line for each, or in check mode the steps that a run would have. Empty if
       nothing changes. C(--diff) shows them, too.
-    - A run that fails, or dies, is undone from the last of them to the first.
+    - A run that fails or dies is rolled back from its last step to the first.
   returned: success
   type: list
   elements: str
@@ -253,27 +255,28 @@ steps:
     - open the listeners of echo (systemd)
     - record the services and their files
 confirm:
-  description: Set where the change had to be confirmed.
-  returned: when it had to be confirmed
+  description: Details of the confirmation.
+  returned: when the change had to be confirmed
   type: dict
   contains:
     within:
-      description: Seconds that there were for it.
+      description: Seconds until the change would have been rolled back.
       type: int
       sample: 60
     connection:
-      description: The connection that the change was made over, as in C(SSH_CONNECTION). Empty where it was not SSH.
+      description: The connection of the change, as in C(SSH_CONNECTION). Empty if it was not SSH.
       type: str
       sample: 192.0.2.7 50022 192.0.2.1 22
 missing:
   description:
-    - What must be installed before the services can be made, by backend (V(guard) and V(hold) are nftables, V(tls)
-      is stunnel, V(account) a system account without shell and home). When it is not empty, nothing was done.
+    - What must be installed before the services can be applied, by backend (V(guard) and V(hold) stand for nftables,
+      V(tls) for stunnel, V(account) for a system account without shell and home). If it is not empty, nothing was
+      changed.
   returned: success
   type: dict
   sample: {xinetd: xinetd}
 commands:
-  description: How many commands were run. It does not depend on the number of services.
+  description: Number of commands that were run. It does not depend on the number of services.
   returned: success
   type: int
   sample: 4

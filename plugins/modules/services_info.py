@@ -8,13 +8,13 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: services_info
-short_description: Tell which on-demand services a host has, and whether they are as declared
+short_description: Report the on-demand services of a host and whether they are as declared
 version_added: 1.0.0
 description:
-  - Tells the services that this collection made on a host, in the shape of the schema, the files that belong to them,
-    and who holds each of their endpoints now.
-  - With a declaration, compares the host with it. With O(probe), connects to every service that says how.
-  - In the place of a secret it tells a digest, which stands for the value that the host has.
+  - Reports the services that this collection made on a host, in the form of the schema, their files,
+    and the current owner of each endpoint.
+  - With a declaration, compares the host with it. With O(probe), connects to every service that declares a probe.
+  - Instead of a secret it returns a digest, which stands for the value that the host has.
 extends_documentation_fragment:
   - ondemand.superserver._attributes
   - ondemand.superserver._attributes.info
@@ -22,7 +22,7 @@ extends_documentation_fragment:
 options:
   probe:
     description:
-      - Whether to probe every service that declares how.
+      - Whether to probe every service that declares a probe.
     type: bool
     default: false
 author:
@@ -33,11 +33,11 @@ seealso:
 
 EXAMPLES = r"""
 ---
-- name: See what the host has
+- name: Read the services of the host
   ondemand.superserver.services_info:
   register: superserver_found
 
-- name: Fail when anything is not as it was made
+- name: Fail if the host differs from the last run
   ansible.builtin.assert:
     that: superserver_found.problems | length == 0
     fail_msg: "{{ superserver_found.problems | join('\n') }}"
@@ -46,7 +46,7 @@ EXAMPLES = r"""
 RETURN = r"""
 ---
 services:
-  description: The services that this collection made, in the shape of the schema.
+  description: The services that this collection made, in the form of the schema.
   returned: success
   type: list
   elements: dict
@@ -78,24 +78,25 @@ endpoints:
       type: str
       sample: "tcp:*:7"
     owner:
-      description: Who holds it now. Empty when nobody does.
+      description: Current owner. Empty if the endpoint is not open.
       type: str
       sample: systemd echo.socket
     inodes:
-      description: The sockets that make it up.
+      description: Inodes of the sockets of the endpoint.
       type: list
       elements: int
       sample: [20871]
     waits_for:
-      description: The address that the host does not have just now, so that nobody can reach it. Empty when it does.
+      description:
+        - Address that the host lacks at the moment, so that no client can reach the endpoint. Empty if the host has it.
       type: str
       sample: ""
     problem:
-      description: What is wrong with it. Empty when all is right.
+      description: Problem of the endpoint. Empty if there is none.
       type: str
       sample: ""
 answers:
-  description: What probes got. Empty without O(probe).
+  description: Results of the probes. Empty without O(probe).
   returned: success
   type: list
   elements: dict
@@ -109,19 +110,19 @@ answers:
       type: str
       sample: "tcp:*:7"
     answer:
-      description: What came back.
+      description: Answer that came back.
       type: str
       sample: hello
     outcome:
-      description: How the connection ended, as M(ondemand.superserver.listener) tells it.
+      description: Outcome of the connection, as in M(ondemand.superserver.listener).
       type: str
       sample: answered
     seconds:
-      description: How long it took.
+      description: Duration in seconds.
       type: float
       sample: 0.004
     problem:
-      description: What is wrong with the answer. Empty when all is right.
+      description: Problem of the answer. Empty if there is none.
       type: str
       sample: ""
 files:
@@ -135,21 +136,21 @@ files:
       type: str
       sample: /etc/systemd/system/echo.socket
     service:
-      description: The service. Empty for files that several share.
+      description: The service. Empty for files that several services share.
       type: str
       sample: echo
     problem:
-      description: V(missing) or V(changed) when it is not as it was written. Empty when it is.
+      description: V(missing) or V(changed) if the file differs from the one that was written. Otherwise empty.
       type: str
       sample: ""
 adopted:
-  description: Services of others that have been taken over, see O(adopt).
+  description: Foreign services that were taken over, see O(adopt).
   returned: success
   type: list
   elements: dict
   sample: [{"name": "check_mk", "kind": "xinetd"}]
 generations:
-  description: The services that the host had before, the oldest first.
+  description: The generations (earlier states of the services), the oldest first.
   returned: success
   type: list
   elements: dict
@@ -159,11 +160,11 @@ generations:
       type: int
       sample: 3
     replaced:
-      description: When other services took the place of these.
+      description: Time at which the generation was replaced.
       type: str
       sample: "2026-03-01T12:00:00+00:00"
     services:
-      description: The services, in the shape of the schema.
+      description: The services, in the form of the schema.
       type: list
       elements: dict
       sample:
@@ -172,13 +173,13 @@ generations:
           listen: [{tcp: "7"}]
           internal: echo
 problems:
-  description: Everything that is wrong, in words.
+  description: All problems, in words.
   returned: success
   type: list
   elements: str
   sample: ["echo: tcp:*:7 is not open"]
 pending:
-  description: With a declaration, what M(ondemand.superserver.services) would do, in its words.
+  description: With a declaration, the actions of M(ondemand.superserver.services), as its result would have them.
   returned: when a declaration is given
   type: list
   elements: dict

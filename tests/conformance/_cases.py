@@ -18,7 +18,12 @@ from pathlib import Path
 import yaml
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.offline import honourable
-from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.answers import ROWS, Row, refusals
+from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.answers import (
+    ROWS,
+    Row,
+    column_of,
+    refusals,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Endpoint, listener_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.layers import BASE, Layer
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
@@ -115,7 +120,7 @@ class Host:
 
     @property
     def column(self) -> str:
-        return self.platform.column(self.backend)
+        return column_of(self.backend, self.platform).name
 
 
 # Who says no: the model or the table in any case, or the host as it is, whose names of ports are read before all else.

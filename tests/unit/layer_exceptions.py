@@ -8,7 +8,6 @@ from __future__ import annotations
 
 UTILS = "module_utils/"
 
-OWNERS = "asks each kind of owner itself; the contract of a backend has no method that says whom a socket belongs to"
 KEEPER = "where s6 starts the keeper: a backend does not yet say how it keeps a process of the collection running"
 FOREIGN = "xinetd and systemd are the two kinds of service that can be taken over; there is no table of such kinds"
 BOOT = "starts a program at boot by each init system's own means, which the backends have for their runtimes"
@@ -16,8 +15,6 @@ METHOD = "a method of handover calls what its backend does for it directly; the 
 
 # Which file reads which other one although the arrow points up, or into a backend's own package.
 _ARROWS = {
-    ("_backends/owners.py", "_backends/systemd/sockets.py"): OWNERS,
-    ("_backends/owners.py", "_backends/xinetd/reader/config.py"): OWNERS,
     ("_guard/boot.py", "_backends/s6/execline.py"): KEEPER,
     ("_guard/boot.py", "_backends/s6/servers.py"): KEEPER,
     ("_guard/loading.py", "_backends/s6/control.py"): KEEPER,
@@ -43,7 +40,7 @@ ARROWS = {(UTILS + source, UTILS + target): reason for (source, target), reason 
 
 # Which file outside of the host's layer uses what of the operating system, and why it still does.
 _READERS = {
-    "_backends/owners.py": "os.readlink",
+    "_backends/s6/tracing.py": "os.path.realpath os.readlink",
     "_backends/systemd/foreign/groups.py": "os.path.lexists",
     "_backends/systemd/foreign/units.py": "os.listdir os.path.islink",
     "_backends/systemd/sockets.py": "os.path.exists os.path.isdir os.scandir",
@@ -65,7 +62,7 @@ _CHECKS = {
     "_converge/preflight/paths.py": "os.lstat os.path.isdir os.path.isfile os.path.lexists",
     "_converge/preflight/problems.py": "os.path.isdir os.path.isfile os.path.lexists os.path.realpath os.statvfs",
     "_converge/preflight/sandbox.py": "os.close os.open os.path.realpath os.read",
-    "_converge/proof/listener.py": "os.path.lexists os.path.realpath socket.getservbyname",
+    "_converge/proof/listener.py": "os.path.lexists socket.getservbyname",
     "_converge/snapshot.py": "socket.getservbyname",
 }
 _STATE = {

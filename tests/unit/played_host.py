@@ -234,8 +234,8 @@ class PlayedXinetd(Played, Xinetd):
 
     def __init__(self, machine: Machine) -> None:
         super().__init__(machine)
-        self.entries = str(machine.tree / "xinetd")
-        self.stopping = ()
+        # Of the class, as for every super-server: one host is there at a time.
+        type(self).entries = str(machine.tree / "xinetd")
 
     def reload(self, *_arguments: t.Any) -> None:
         return

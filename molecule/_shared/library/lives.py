@@ -218,7 +218,7 @@ def failure(host: Host) -> None:
     program("snapshot", "take", SNAPSHOT)
     done = host.run("zz", FAILING)
     require(bool(done.get("failed")) and not done.get("changed"), done)
-    for words in ("failing", "21975", "everything was put back as it was"):
+    for words in ("failing", "21975", "the previous state was restored"):
         require(words in done["msg"], done["msg"])
     host.same_as(*CLOSED)
     host.again([])
@@ -237,7 +237,7 @@ def interruption(host: Host, delay: float) -> None:
     require(not problems, problems)
     done = host.run()
     require(done.get("changed") is (not killed), done)
-    told = [text for text in done.get("warnings", ()) if re.search("interrupted; .* put back", text)]
+    told = [text for text in done.get("warnings", ()) if re.search("interrupted; .* restored", text)]
     require(len(told) == int(killed), done.get("warnings", []))
     host.same_as(*CLOSED)
     host.again([])

@@ -21,9 +21,10 @@ from ansible_collections.ondemand.superserver.plugins.module_utils import _modul
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import run as _run
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import status as _status
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.proof import listener as _listener
+from ansible_collections.ondemand.superserver.plugins.module_utils._model import confirmation as _confirmation
 
 # What the sources of modules import, so that it comes along.
-BUNDLED = (_module, _run, _status, _listener)
+BUNDLED = (_module, _run, _status, _listener, _confirmation)
 
 Result = dict[str, t.Any]
 

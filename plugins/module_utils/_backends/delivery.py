@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Variables of a handler that stand in files: what is written for them, and the words that read them. Pure.
+"""Variables of a handler from files: the files, and the words of a command line that read them. Pure.
 
 Root reads them before it changes to the service's account, and they are set after that, by one program; see there.
 """
@@ -22,7 +22,7 @@ def secrets_file(service: Service) -> str:
 
 
 def secret_files(services: Sequence[Service]) -> list[File]:
-    """The secrets of all services that have any, which nobody but root can read."""
+    """The files of secrets, one for each service that has any; only root can read them."""
     files = [
         File(secrets_file(service), _text(service), 0o600, service=service.name)
         for service in services
@@ -55,8 +55,8 @@ def opening(service: Service, platform: Platform) -> tuple[str, ...]:
 
 
 def entering(service: Service, platform: Platform, kept: Iterable[str] = ()) -> tuple[str, ...]:
-    """Words that make the environment of what was read and declared, with variables that are there already; whatever
-    else is to be set stands between them and :data:`FENCE`."""
+    """Words that build the environment from the variables that were read and declared, and from existing ones;
+    further variables go between these words and :data:`FENCE`."""
     keeping = [word for name in kept for word in ("-k", name)]
     declared = [f"{name}={value}" for name, value in service.environment]
     return (platform.python, "-IS", ENVIRONMENT, "enter", *keeping, *declared)

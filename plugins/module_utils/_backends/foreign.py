@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Services that others made, as far as they can be switched off and on again: what each consists of."""
+"""Foreign services: their parts that are switched off and on again."""
 
 from __future__ import annotations
 
@@ -60,10 +60,10 @@ class Foreign:
 
     @property
     def in_force(self) -> str:
-        """What has to be switched off, in words; empty where nothing has."""
+        """The parts that have to be switched off, in words; empty if there are none."""
         words = [*(f"{unit} runs" for unit in self.running), *(f"{path} enables it" for path in self.entries)]
         words += [f"{path} starts it" for path in self.links]
-        return ", ".join(words) or ("nothing keeps it from being started" if self.masks else "")
+        return ", ".join(words) or ("nothing prevents its start" if self.masks else "")
 
 
 def claim(transport: str, family: str, address: str, port: int, kind: str) -> Listener:

@@ -58,7 +58,7 @@ class Live:
 
     def holder(self, socket: Socket) -> str:
         """The owner in words."""
-        return str(self.owners.get(socket.inode, "no process that can be seen"))
+        return str(self.owners.get(socket.inode, "no visible process"))
 
 
 def look(want: Iterable[Service], have: Iterable[Service], platform: Platform, host: LocalHost) -> Live:

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From a declaration to everything that is written, and to everything that speaks against it. Pure."""
+"""All files of a declaration, and all its problems. Pure."""
 
 from __future__ import annotations
 

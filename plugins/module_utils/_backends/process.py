@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a handler process is given, the same on every backend."""
+"""The properties of a handler process that are the same on every backend."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def variables(service: Service) -> dict[str, str]:
 
 
 def attended(service: Service) -> bool:
-    """Whether the handler is a forwarder with somebody who starts its daemon."""
+    """Whether the handler is a forwarder with a daemon keeper."""
     return bool(service.proxy and service.proxy.unit)
 
 
@@ -154,8 +154,8 @@ def _address(target: Endpoint) -> str:
 
 
 def daemon(unit: str, platform: Platform) -> tuple[str, str]:
-    """Who starts a proxy's daemon on this host, and what that calls it."""
-    if platform.init == "s6":
+    """The manager that starts a proxy's daemon on this host, and its name for the daemon."""
+    if platform.supervised:
         return ("s6", f"{platform.scan_directory}/{unit}")
     return ("systemd", unit if unit.endswith(".service") else f"{unit}.service")
 
@@ -188,8 +188,8 @@ def prlimit(service: Service, platform: Platform) -> tuple[str, ...]:
 
 
 def gate(service: Service, platform: Platform) -> tuple[str, ...]:
-    """A command that says whether a connection may be served now, and that speaks to the client; none where every
-    connection is served in silence. Root must run it, with the connection as its standard output."""
+    """The admission check: a command that says whether a connection may be served now, and that sends the banner; empty
+    if every connection is served without a banner. Root must run it, with the connection as its standard output."""
     words: list[str] = []
     if service.connections.max_load is not None:
         words += ["-l", str(round(service.connections.max_load * 100))]
@@ -201,7 +201,7 @@ def gate(service: Service, platform: Platform) -> tuple[str, ...]:
 
 
 def _in_time(service: Service, platform: Platform) -> tuple[str, ...]:
-    """Words that end the gate with another status than its own, for a client that does not read what it is told."""
+    """Words that end the admission check with a separate status if a client does not read its banner."""
     longest = min(TELLING, service.resources.connection_time or TELLING)
     return (platform.program("timeout"), "-k", str(GRACE), str(longest)) if service.banner else ()
 

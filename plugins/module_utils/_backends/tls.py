@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""TLS in front of a handler: stunnel takes its place, and starts it behind the encryption. Pure.
+"""TLS for a handler: stunnel runs in its place, and starts it behind the encryption. Pure.
 
 Backends are given a service whose handler is stunnel, and need to know nothing else. What the handler is to find (its
 account, limits, environment) and what speaks to the client must be behind stunnel, so that it is taken from that
@@ -49,7 +49,8 @@ HANDSHAKE = 60
 # Who is connected may be silent for as long as stunnel can count, in seconds: 24 days.
 SILENCE = 2147483
 
-# A socket without addresses is "localhost" to stunnel; one of both families tells IPv4 addresses in IPv6 clothes.
+# A socket without addresses is "localhost" to stunnel; a socket of both families shows IPv4 addresses as IPv4-mapped
+# IPv6 addresses.
 _CLIENT = """\
 case $REMOTE_HOST in
 *[.:]*) set -- "REMOTE_ADDR=${REMOTE_HOST#::ffff:}" ${REMOTE_PORT:+"REMOTE_PORT=$REMOTE_PORT"} ;;

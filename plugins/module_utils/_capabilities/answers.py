@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What each backend can do: the answers of the capability table, which everything reads that asks."""
+"""Queries of the capability table: what each backend can do."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.cells import (
-    BACKEND_OF,
-    COLUMNS,
     EMULATED,
     GUARD,
     HOWS,
     IMPOSSIBLE,
     NATIVE,
     NEEDS,
-    RUNS_UNDER,
     Cell,
     Row,
     impossible,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.columns import (
+    COLUMNS,
+    Column,
+    column_of,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.rows import ROWS
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
@@ -30,7 +32,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.proble
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service, service_from_json
 
 __all__ = (
-    "BACKEND_OF",
     "COLUMNS",
     "EMULATED",
     "GUARD",
@@ -40,8 +41,10 @@ __all__ = (
     "NEEDS",
     "ROWS",
     "Cell",
+    "Column",
     "Refusal",
     "Row",
+    "column_of",
     "effective",
     "enforced_by_guard",
     "refusals",
@@ -72,8 +75,8 @@ def used_rows(service: Service) -> Iterable[Row]:
 
 def enforced_by_guard(service: Service, platform: Platform) -> frozenset[str]:
     """The fields of a service that the nftables guard enforces on this host, e.g. ``{"access.allow"}``."""
-    column = platform.column(service.backend)
-    return frozenset(row.field for row in used_rows(service) if effective(row.cell(column), platform).how == GUARD)
+    column = column_of(service.backend, platform)
+    return frozenset(row.field for row in used_rows(service) if effective(column.cell(row), platform).how == GUARD)
 
 
 @dataclass(frozen=True)
@@ -104,11 +107,11 @@ def refusals(services: Sequence[Service], platform: Platform) -> list[Refusal]:
     field that the host lacks something for."""
     found = []
     for service in services:
-        column = platform.column(service.backend)
+        column = column_of(service.backend, platform)
         reasons = set()
         for row in used_rows(service):
-            cell = effective(row.cell(column), platform)
-            reason = (cell.note, "" if row.cell(column).how == IMPOSSIBLE else row.field)
+            cell = effective(column.cell(row), platform)
+            reason = (cell.note, "" if column.cell(row).how == IMPOSSIBLE else row.field)
             if not cell.possible and reason not in reasons:
                 reasons.add(reason)
                 found.append(Refusal(service, row, cell.note, _others(service, row, platform)))
@@ -117,8 +120,8 @@ def refusals(services: Sequence[Service], platform: Platform) -> list[Refusal]:
 
 def _others(service: Service, row: Row, platform: Platform) -> tuple[str, ...]:
     """Other backends that run on this host and honour the row there."""
-    columns = [column for column in COLUMNS if platform.init in RUNS_UNDER[column]]
-    able = {BACKEND_OF[column] for column in columns if effective(row.cell(column), platform).possible}
+    columns = [column for column in COLUMNS.values() if platform.init in column.runs_under]
+    able = {column.backend for column in columns if effective(column.cell(row), platform).possible}
     return tuple(sorted(able - {service.backend}))
 
 

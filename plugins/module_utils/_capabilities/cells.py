@@ -1,29 +1,17 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a row of the capability table is made of: cells, and conditions under which a service needs a row."""
+"""What the capability table is made of: rows with the conditions under which a service needs them, and cells."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.checks.order import is_unit
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Endpoint
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
-
-# The s6 backend has two providers of network servers, so it has two columns.
-COLUMNS = ("systemd", "xinetd", "s6-networking", "ucspi")
-BACKEND_OF = {"systemd": "systemd", "xinetd": "xinetd", "s6-networking": "s6", "ucspi": "s6"}
-
-# Which PID 1 each works under.
-RUNS_UNDER = {
-    "systemd": ("systemd",),
-    "xinetd": ("systemd", "s6", "other"),
-    "s6-networking": ("systemd", "s6"),
-    "ucspi": ("systemd", "s6"),
-}
 
 NATIVE, EMULATED, GUARD, IMPOSSIBLE = "native", "emulated", "guard", "impossible"
 HOWS = (NATIVE, EMULATED, GUARD, IMPOSSIBLE)
@@ -33,11 +21,11 @@ NEEDS = {
     "keeper": "systemd or s6 as PID 1, to load the rules at boot before anything listens",
     "ordered": "systemd as PID 1, to start xinetd after the rules are loaded",
     "waiter": "systemd as PID 1, which starts it with xinetd",
-    "mounts": "permission to mount file systems, which systemd's sandbox is made of",
+    "mounts": "permission to mount file systems, which systemd's sandbox needs",
     "daemons": "systemd or s6 as PID 1, to start the daemon",
-    "journal": "systemd as PID 1, whose journal it is",
+    "journal": "systemd as PID 1, which has the journal",
     "syslog": "a syslog daemon, which has the socket /dev/log",
-    "bpf": "permission to load BPF programs, which systemd's address filter is made of",
+    "bpf": "permission to load BPF programs, which systemd's address filter needs",
 }
 
 
@@ -63,17 +51,19 @@ class Cell:
 @dataclass(frozen=True)
 class Row:
     """One field, in one case. ``used`` tells whether a service declares it; ``droppable`` whether a service still makes
-    sense without it, so that ``superserver_on_unsupported: warn`` may leave it out."""
+    sense without it, so that ``superserver_on_unsupported: warn`` may leave it out. ``common``: how the collection
+    honours it for every backend that has no cell of its own."""
 
     field: str
     used: Callable[[Service], bool] = dataclasses.field(repr=False)
-    cells: tuple[Cell, Cell, Cell, Cell]
     case: str = ""
+    common: Cell | None = None
     droppable: bool = False
 
-    def cell(self, column: str) -> Cell:
-        """The cell of one column."""
-        return self.cells[COLUMNS.index(column)]
+    @property
+    def name(self) -> str:
+        """What columns call it."""
+        return f"{self.field} ({self.case})" if self.case else self.field
 
 
 def native(note: str) -> Cell:
@@ -90,18 +80,6 @@ def impossible(why: str) -> Cell:
 
 def guard(note: str) -> Cell:
     return Cell(GUARD, note, needs=("nft", "keeper"))
-
-
-def for_xinetd(cell: Cell) -> Cell:
-    """The same for xinetd, which opens all of its ports when it starts."""
-    return replace(cell, needs=("nft", "ordered")) if cell.how == GUARD else cell
-
-
-NO_UNIX = impossible("xinetd has no unix sockets")
-
-
-def everywhere(cell: Cell) -> tuple[Cell, Cell, Cell, Cell]:
-    return (cell, for_xinetd(cell), cell, cell)
 
 
 def any_endpoint(test: Callable[[Endpoint], bool]) -> Callable[[Service], bool]:

@@ -84,7 +84,7 @@ def _decide(
         ("rebind", changed if new.enabled and backends[new.backend].rebinds(old, new, platform) else ""),
         ("repair listener" if new.enabled else "disable", found.listeners),
         ("change", changed if old.to_json() != new.to_json() else ""),
-        ("repair file", f"not as written: {', '.join(found.files)}" if found.files else ""),
+        ("repair file", f"changed or missing: {', '.join(found.files)}" if found.files else ""),
         ("repair listener", found.health),
     )
     return next(((kind, reason) for kind, reason in causes if reason), ("none", ""))

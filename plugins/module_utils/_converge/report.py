@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a run says of itself."""
+"""The result of a run."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def report(plan: Plan, steps: Sequence[str], recovered: Sequence[str]) -> dict[s
 
 
 def with_passages(result: dict[str, t.Any], passed: Mapping[str, Mapping[str, t.Any]]) -> dict[str, t.Any]:
-    """Tell of each service how its listeners passed over, and what became of its clients."""
+    """Add handover and sessions to the entry of each service."""
     for row in result["services"]:
         row.update(passed.get(row["name"], {}))
     return result
@@ -82,7 +82,7 @@ def _diff(plan: Plan) -> list[dict[str, str]]:
 
 
 def _shown(path: str, there: Seen | None) -> str:
-    """What is at a path, for everybody to see."""
+    """The content at a path, without secrets."""
     if there is None:
         return ""
     return "(secret)\n" if is_secret(path) else there.text

@@ -64,7 +64,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._programs.gua
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that is going to happen."""
+    """The plan of a run."""
 
     picture: Picture
     actions: Sequence[Action]
@@ -129,7 +129,7 @@ def converge(request: Request, host: LocalHost) -> dict[str, t.Any]:
 
 
 def _prepare(request: Request, host: LocalHost) -> Plan:
-    """Everything up to the point from which something is touched."""
+    """Everything before the first change."""
     try:
         plan = make_plan(read(request, host))
         if _lacks_hold(plan, request, host):
@@ -143,7 +143,7 @@ def _prepare(request: Request, host: LocalHost) -> Plan:
 
 
 def _lacks_hold(plan: Plan, request: Request, host: LocalHost) -> bool:
-    """Whether clients of a service would be refused for want of nftables, which the caller installs."""
+    """Whether clients of a service would be refused because nftables is missing, which the caller can install."""
     picture = plan.picture
     if plan.empty or not request.installs_nftables or not _hold.installable(picture.platform, host):
         return False
@@ -168,23 +168,23 @@ def make_plan(picture: Picture) -> Plan:
 
 
 def _recover(request: Request, host: LocalHost) -> list[str]:
-    """Undo what a run that died left half done, where no watcher has."""
+    """Roll back a run that died, unless the watcher has."""
     journal = _journal.read()
     if journal is None:
         if not request.check:
-            # A run that died after its end may have left what acts at boot.
+            # A run that died after its commit may have left the boot program.
             _boot.conclude(host)
         return []
     if request.check and journal.awaited:
         return []
     if request.check:
         paths = f"{len(journal.files)} files"
-        return [f"a run was interrupted; the next one first puts {paths} back as they were before it"]
+        return [f"a run was interrupted; the next run first restores {paths} to their previous state"]
     if journal.awaited:
         settle(journal, host)
         return []
     texts = recover(journal, host)
-    # Whatever could not be put back even now, this run finds and makes as declared.
+    # This run finds what could not be restored, and applies the declaration there.
     _boot.conclude(host)
     return texts
 
@@ -232,24 +232,27 @@ def _carry_out(plan: Plan, course: Course, request: Request, site: Site) -> Pass
 
 def _outcome(problems: Sequence[str]) -> str:
     if not problems:
-        return "everything was put back as it was"
-    return f"putting back met: {'; '.join(problems)}\nthe watcher tries on for half a minute; then the next run does"
+        return "the previous state was restored"
+    return (
+        f"the run failed and the previous state could not be restored completely: {'; '.join(problems)}\nthe "
+        "watcher tries again for half a minute; after that, the next run does"
+    )
 
 
 def _begin(journal: Journal, platform: Platform, host: LocalHost) -> None:
-    """Nothing is changed before there is a way back, and somebody who knows it, after a boot, too."""
+    """Prepare the rollback before the first change: watcher, boot program and journal."""
     try:
         arm(platform, host)
         _boot.prepare(platform, host)
         _journal.write(journal)
     except (SwitchFailed, OSError) as exc:
         _boot.conclude(host)
-        what = "what puts the host back if this run is killed could not be prepared"
+        what = "the watcher, which restores the host if this run is killed, could not be prepared"
         raise RunFailed(f"{what}: {exc}\nnothing was changed") from exc
 
 
 def _inherited(plan: Plan) -> dict[str, list[Listener]]:
-    """Listeners of new services that somebody else has open until now."""
+    """Listeners of new services that foreign services hold until now."""
     picture = plan.picture
     return {
         action.name: [each for each in action.new.listeners(picture.platform.ipv6) if picture.live.near(each)]
@@ -265,7 +268,10 @@ def _prove(plan: Plan, request: Request, host: LocalHost) -> None:
         failures = prove_answers(changing(plan.actions), picture.platform)
     if failures:
         told = "\n".join(str(failure) for failure in failures)
-        raise SwitchFailed(f"not proven:\n{told}\n{_logs([failure.service for failure in failures], plan, host)}")
+        raise SwitchFailed(
+            f"the new state could not be proven:\n{told}\n"
+            f"{_logs([failure.service for failure in failures], plan, host)}"
+        )
 
 
 def _logs(services: Sequence[Service], plan: Plan, host: LocalHost) -> str:

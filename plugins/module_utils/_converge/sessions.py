@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Connections that are established while listeners change hands."""
+"""Established connections during a handover."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def sessions(services: Iterable[Service], platform: Platform) -> dict[str, froze
 def drain(
     changes: Mapping[str, Change], backends: Mapping[str, Backend], seconds: float, platform: Platform, host: LocalHost
 ) -> None:
-    """Let clients that are served now, and that a change would cut off, come to their end first."""
+    """Drain: wait for the end of connections that a change would cut off."""
     ending = [
         service
         for name, change in changes.items()

@@ -11,6 +11,7 @@ import typing as t
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.detection import choose_backend, detect
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live, listener_problem, look
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.offline import honourable, render_all
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
@@ -42,7 +43,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.sta
 from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.plan import plan_takeover
 from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.record import Takeover
 from ansible_collections.ondemand.superserver.plugins.module_utils._guard.loading import Findings, findings
-from ansible_collections.ondemand.superserver.plugins.module_utils._host import platform as _platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.places import resolved
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.store import Seen
@@ -148,7 +148,7 @@ def read(request: Request, host: LocalHost) -> Picture:
     have = manifest.built()
     policy = policy_of(request.policy)
     processes = host.processes()
-    chosen = _platform.choose_backend(processes) if request.backend == "auto" else request.backend
+    chosen = choose_backend(processes) if request.backend == "auto" else request.backend
     key = _secrets.load_key()
     services, _absent = load_services(request.layers, request.defaults, chosen, key)
     services = _secrets.recalled(services, key)
@@ -157,7 +157,7 @@ def read(request: Request, host: LocalHost) -> Picture:
     check_policy(services, policy)
     services, collisions = resolve_paths(services, resolved)
     every = [*services, *have.values()]
-    platform = _platform.detect(every, processes, request.guard, request.bin_directory, request.s6_rc, host)
+    platform = detect(every, processes, request.guard, request.bin_directory, request.s6_rc, host)
     services, warnings = honourable(services, platform, request.on_unsupported)
     want = {service.name: service for service in services}
     backends = {service.backend for service in services}
@@ -269,7 +269,7 @@ def _preflight_all(picture: Picture, request: Request, host: LocalHost) -> list[
         raise InvalidDeclaration([*absent, *problems])
     now = datetime.datetime.now(datetime.timezone.utc)
     expired = [text for service in picture.want.values() for text in _preflight.expiry_warnings(service, now)]
-    would_be = [f"would be refused as things are: {problem}" for problem in absent]
+    would_be = [f"would be refused in the present state of the host: {problem}" for problem in absent]
     changing_names = {service.name for service in changed}
     others = [service for name, service in picture.want.items() if name not in changing_names]
     away = [*waiting(picture.want.values(), picture.platform), *unreachable(others, picture.platform)]

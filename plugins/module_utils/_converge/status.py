@@ -10,6 +10,7 @@ import typing as t
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.detection import choose_backend, detect
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import look
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.accounts import (
@@ -37,7 +38,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.sta
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import Manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._guard.loading import Findings, findings
-from ansible_collections.ondemand.superserver.plugins.module_utils._host import platform as _platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Process
@@ -54,7 +54,7 @@ def status(request: Request, declared: bool, probe: bool, host: LocalHost) -> di
     processes = host.processes()
     programs = request.bin_directory or manifest.s6_bin_dir
     manager = manifest.manager(request.s6_rc)
-    platform = _platform.detect(services, processes, request.guard, programs, manager, host)
+    platform = detect(services, processes, request.guard, programs, manager, host)
     endpoints = status_rows(services, look([], services, platform, host), BACKENDS, platform)
     answers = [row for service in services if probe and service.enabled for row in probe_service(service, platform)]
     files = _file_rows(manifest)
@@ -67,7 +67,7 @@ def status(request: Request, declared: bool, probe: bool, host: LocalHost) -> di
         "files": files,
         "adopted": _adopted_rows(manifest),
         "generations": _generations.listed(),
-        "backend": _platform.choose_backend(processes),
+        "backend": choose_backend(processes),
         "problems": [
             *(f"{row['service']}: {row['problem']}" for row in endpoints if row["problem"]),
             *(f"{row['service']}: {row['problem']}" for row in answers if row["problem"]),
@@ -87,7 +87,7 @@ def status(request: Request, declared: bool, probe: bool, host: LocalHost) -> di
         ],
     }
     if declared:
-        # What would be made first is told like everything else that is not as declared.
+        # A directory that would be created first is reported like any other difference.
         plan = make_plan(read(replace(request, makes_account=True, verify=probe), host))
         actions, decisions = plan.actions, plan.picture.takeover.decisions
         pending = [action for action in actions if action.kind != "none"]
@@ -137,8 +137,8 @@ def _unfinished() -> list[str]:
     if journal is None:
         return []
     if journal.awaited:
-        return [f"a change waits for its confirmation; it is undone in {journal.awaited:.0f} s"]
-    return ["a run was interrupted; the next one puts things back first"]
+        return [f"a change waits for its confirmation; it is rolled back in {journal.awaited:.0f} s"]
+    return ["a run was interrupted; the next run first restores the previous state"]
 
 
 def _file_rows(manifest: Manifest) -> list[dict[str, str]]:

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Carrying out the steps of a run, with the gaps measured."""
+"""Carries out and undoes the steps of a run, and measures the gaps."""
 
 from __future__ import annotations
 

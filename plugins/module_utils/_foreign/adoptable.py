@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which holders of ports can be named to be taken over, and what can be done about the others."""
+"""Which holders of ports can be taken over, and what to do about the others."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host.process
 )
 
 _INETD = ("inetd", "inetutils-inetd", "openbsd-inetd", "rlinetd")
-_GENERAL = "stop and disable that"
+_GENERAL = "stop and disable it"
 
 
 def objections(held_by: Mapping[Owner, Sequence[Holder]], own: Collection[str], host: LocalHost) -> dict[Owner, str]:
@@ -41,7 +41,7 @@ def objections(held_by: Mapping[Owner, Sequence[Holder]], own: Collection[str], 
 
 def _objection(owner: Owner, held_by: Sequence[Holder], found: Foreign | None) -> str:
     if owner.program in _INETD:
-        return f"comment its line in {INETD_CONFIG} out and have {owner.program} read that again"
+        return f"comment out its line in {INETD_CONFIG} and let {owner.program} read the file again"
     if not owner.name:
         return _GENERAL
     if owner.kind == "s6":
@@ -57,7 +57,7 @@ def _of_entry(found: Foreign) -> str:
     """xinetd may have other files, and lines of inetd."""
     if found.exists or not found.problem:
         return ""
-    elsewhere = f"is not in {CONFIG}, nor in what that includes; disable it where it is"
+    elsewhere = f"is neither in {CONFIG} nor in a file that this includes; disable it where it is defined"
     return f'"{found.name}" {found.problem if INETD_CONFIG in found.problem else elsewhere}'
 
 
@@ -72,6 +72,6 @@ def _of_unit(owner: Owner, held_by: Sequence[Holder], found: Foreign) -> str:
 
 
 def _of_program(owner: Owner) -> str:
-    """What nothing that can be named has started."""
+    """Remedy for a program that neither a unit nor xinetd started."""
     words = str(origin(owner.pid)) if owner.pid else ""
     return f"{_GENERAL}: it is {words}, so {remedy(owner.pid)}" if words else _GENERAL

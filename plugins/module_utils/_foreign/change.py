@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a switch does to services of others: those that are taken over close, those that are given back open."""
+"""Changes of a switch to foreign services: it closes those that it takes over and opens those that it gives back."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoi
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.records import known
 
-# How long a listener of somebody else's may take to open again, in seconds.
+# How long a foreign listener may take to open again, in seconds.
 PATIENCE = 10.0
 
 
@@ -124,4 +124,4 @@ def come_back(others: Others, host: LocalHost) -> None:
         host.run(["systemctl", "start", *others.start])
     if not host.wait(lambda: all(bound(others.opening).values()), PATIENCE):
         closed = ", ".join(str(listener) for listener, sockets in bound(others.opening).items() if not sockets)
-        raise SwitchFailed(f"what was taken over does not listen again: {closed}")
+        raise SwitchFailed(f"listeners of services that were given back did not open again: {closed}")

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a declared service would let in clients that the one whose listener it takes over keeps out."""
+"""Whether a declared service would allow clients that the foreign service, whose listener it takes over, refuses."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class _Heir:
 
 
 def losses(foreign: Foreign, held: Sequence[Listener], services: Iterable[Service], ipv6: bool) -> list[Loss]:
-    """All that would be lost. ``held`` is what it has open now."""
+    """All restrictions that would be lost. ``held``: the listeners that it has open now."""
     theirs = [*held, *(claim for claim in foreign.claims if not any(collide(claim, other) for other in held))]
     found = []
     for service in services:
@@ -74,12 +74,14 @@ def _of_listeners(theirs: Sequence[Listener], heir: _Heir) -> Iterator[Loss]:
             continue
         replaced = [other for other in theirs if collide(listener, other)]
         if listener.wildcard and not any(other.wildcard for other in replaced):
-            yield Loss("address", f"listens on {_list(replaced)} only", heir.service.name, "write that into listen")
+            yield Loss(
+                "address", f"listens on {_list(replaced)} only", heir.service.name, "declare the address in listen"
+            )
         elif not _families([listener]) <= _families(replaced):
             yield Loss("family", f"listens on {_list(replaced)} only", heir.service.name, "declare listen.family")
         devices = {other.interface for other in replaced}
         if all(devices) and not (endpoint.interface and devices == {endpoint.interface}):
-            text = f"is open to clients of the interface {' or '.join(sorted(map(str, devices)))}"
+            text = f"serves only clients of the interface {' or '.join(sorted(map(str, devices)))}"
             yield Loss("interface", text, heir.service.name, "declare listen.interface")
 
 
@@ -188,5 +190,5 @@ _COMPARISONS: Mapping[str, tuple[Callable[[t.Any, _Heir], bool], str]] = {
     "max_load": (_at_most(lambda service: service.connections.max_load), "declare connections.max_load"),
     "interface": (_keeps_interface, "declare listen.interface"),
     "mode": (_keeps_mode, "declare listen.mode, listen.owner and listen.group"),
-    "rules": (lambda _value, _heir: False, "what such rules say has no field: declare access.allow instead"),
+    "rules": (lambda _value, _heir: False, "the schema has no field for such rules; declare access.allow instead"),
 }

@@ -1,10 +1,10 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Taking over listeners of xinetd services and systemd units that others made, and giving them back.
+"""Takes over listeners of foreign xinetd services and systemd units, and gives them back.
 
-What is named in ``superserver_adopt`` is switched off while a declared service wants one of its listeners, and switched
-on again afterwards.
+A foreign service in ``superserver_adopt`` is switched off while a declared service needs one of its listeners, and
+switched on again afterwards.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.proble
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 
 _NO_UNITS = "is a unit, and systemd does not run on this host"
-_NOTHING_WANTED = "no declared service wants its listeners any more"
+_NOTHING_WANTED = "no declared service uses its listeners any more"
 
 
 def plan_takeover(
@@ -126,7 +126,7 @@ def _kind_problem(name: str, live: Live) -> str:
     for owner in live.owners.values():
         if owner.kind == "program" and name in (owner.program, os.path.basename(owner.program)):
             return (
-                f"is a program (pid {owner.pid}) that neither a unit nor xinetd has started, so that nothing could "
+                f"is a program (pid {owner.pid}) that neither a unit nor xinetd started, so that nothing could "
                 "start it again; stop it by hand"
             )
         if owner.kind == "s6" and name in (owner.name, os.path.basename(owner.name)):
@@ -171,10 +171,11 @@ class _Draft:
         if wish is None:
             if kept and wanted and foreign.exists:
                 self._refuse(
-                    foreign, "has been taken over for a service that is still declared; name it, or remove that service"
+                    foreign,
+                    "was taken over for a service that is still declared; name it here, or remove that service",
                 )
             elif kept:
-                self._give_back(foreign, kept, f"not named in {VARIABLE} any more")
+                self._give_back(foreign, kept, f"no longer named in {VARIABLE}")
             return
         if record is None and foreign.problem:
             self._refuse(foreign, foreign.problem)
@@ -190,8 +191,7 @@ class _Draft:
         elif foreign.in_force and record is None:
             self._refuse(
                 foreign,
-                f"is in nobody's way: it holds no listener of a declared service, but {_list(held) or 'none'}; "
-                "leave it out",
+                f"holds no listener that a declared service needs; it holds {_list(held) or 'none'}; leave it out",
             )
         else:
             self._note(foreign, "none")
@@ -217,7 +217,7 @@ class _Draft:
     def _objections(
         self, foreign: Foreign, wish: Wish, kept: Adoption | None, held: Sequence[Listener]
     ) -> Iterator[str]:
-        """What speaks against taking one over."""
+        """Reasons not to take a foreign service over."""
         if foreign.problem:
             yield foreign.problem
             return
@@ -229,8 +229,8 @@ class _Draft:
             for each in lost:
                 if each.word not in wish.without:
                     yield (
-                        f'{each.text} ({each.word}), and "{each.service}" does not: {each.remedy}, or say that this '
-                        f"is wanted: {{name: {foreign.name}, without: [{', '.join(words)}]}}"
+                        f'{each.text} ({each.word}), but "{each.service}" does not; {each.remedy}, or accept the '
+                        f"loss with {{name: {foreign.name}, without: [{', '.join(words)}]}}"
                     )
 
     def _bystander(self, foreign: Foreign) -> Iterator[str]:
@@ -301,18 +301,22 @@ class _Draft:
         self._warn(foreign, bool(kept), held)
 
     def warn_of(self, rivals: Mapping[str, Sequence[Listener]], names: Collection[str]) -> None:
-        """Services of others that do not hold what this collection wants, but may before it does after a boot."""
+        """Warn of foreign services that do not hold a declared listener now, but may hold it after a boot."""
         for name, claims in rivals.items():
             wanted = [listener for listener in claims if self._wanted([listener])]
             if wanted and name not in names:
-                self._warnings.append(f'"{name}" is to listen on {_list(wanted)}, too: name it in {VARIABLE} as well')
+                self._warnings.append(
+                    f'"{name}" also listens on {_list(wanted)} once it is started; name it in {VARIABLE} as well'
+                )
 
     def _warn(self, foreign: Foreign, again: bool, held: Sequence[Listener]) -> None:
         if again:
-            self._warnings.append(f"{foreign.name} had been taken over and was in force again: {foreign.in_force}")
+            self._warnings.append(
+                f"{foreign.name} was taken over before and had become active again: {foreign.in_force}"
+            )
         surplus = [listener for listener in held if not self._wanted([listener])]
         if surplus:
-            self._warnings.append(f"{foreign.name} also held {_list(surplus)}, where nobody serves any more")
+            self._warnings.append(f"{foreign.name} also held {_list(surplus)}; nothing listens there any more")
 
     def _give_back(self, foreign: Foreign, kept: Adoption, reason: str) -> None:
         self._note(foreign, "give back", reason)
@@ -340,7 +344,7 @@ class _Draft:
         return {entry.path for entry in _foreign_xinetd.foreign_entries(())[0]}
 
     def _put_links(self, kept: Adoption) -> None:
-        """Where somebody has put something else meanwhile, that stays."""
+        """Files that somebody has changed meanwhile stay."""
         for path, before in kept.before.items():
             after = MASK if before is None else None
             if _same(self._seen(path), after):

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is taken over from others: what the manifest keeps of it, and all that a run does to it."""
+"""Foreign services that are taken over: their records in the manifest, and the changes of a run."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is to be taken over, as people write it: a name, or a name with the restrictions that may get lost."""
+"""Entries of ``superserver_adopt``: a name, or a name with the restrictions that may be lost."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Wish:
 
 
 def wishes_of(entries: Sequence[t.Any]) -> tuple[list[Wish], list[Problem]]:
-    """The entries that are right, and what is wrong with the others."""
+    """The valid entries, and the problems of the others."""
     wishes: list[Wish] = []
     problems: list[Problem] = []
     for index, entry in enumerate(entries):
@@ -42,7 +42,7 @@ def wishes_of(entries: Sequence[t.Any]) -> tuple[list[Wish], list[Problem]]:
             continue
         wish = _wish(path, entry)
         if any(wish.name == other.name for other in wishes):
-            problems.append(Problem(path, f'"{wish.name}" is there already; name it once'))
+            problems.append(Problem(path, f'"{wish.name}" is named twice; name it once'))
         else:
             wishes.append(wish)
     return wishes, problems
@@ -60,15 +60,15 @@ def _wrong(path: str, entry: t.Any) -> t.Iterator[Problem]:
             yield Problem(path, f"must be a name, or a mapping such as {_EXAMPLE}")
         return
     if not isinstance(entry.get("name"), str):
-        yield Problem(f"{path}.name", "is missing, or no name: an id of an xinetd service, or the name of a unit")
+        yield Problem(f"{path}.name", "must be a name: the id of an xinetd service, or the name of a unit")
     for key in entry:
         if key not in ("name", "without"):
-            yield Problem(f"{path}.{key}", f"is unknown here; write such as {_EXAMPLE}")
+            yield Problem(f"{path}.{key}", f"is not a known key; write for example {_EXAMPLE}")
     without = entry.get("without", [])
     if not isinstance(without, (list, tuple)):
-        yield Problem(f"{path}.without", f"must be a list, such as in {_EXAMPLE}")
+        yield Problem(f"{path}.without", f"must be a list, as in {_EXAMPLE}")
         return
     for index, word in enumerate(without):
         if word not in RESTRICTIONS:
             known = ", ".join(RESTRICTIONS)
-            yield Problem(f"{path}.without[{index}]", f'"{word}" is no restriction that can be compared: {known}')
+            yield Problem(f"{path}.without[{index}]", f'"{word}" is not a known restriction; known are {known}')

@@ -1,11 +1,12 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The guard's keeper on a host: the program, and what starts it before anything that needs the rules. Pure.
+"""The guard's keeper on a host: the program, and the unit or service that starts it before services that need the
+rules. Pure.
 
-A table can belong to the process that made it, and then nobody else's ``nft flush ruleset`` removes it; so one process
-stays, started again by systemd or s6 when it ends. What that process leaves when it dies is loaded again by whoever
-supervises it, at once, for as long as it takes to start the next one.
+A table can belong to the process that created it; then ``nft flush ruleset`` of another process does not remove
+it. So one process keeps running, and systemd or s6 starts it again when it ends. When it dies, its supervisor
+loads the rules again at once, until the next process has started.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def keeper_files(platform: Platform) -> list[File]:
         File(KEEPER, program(_helper_guard), 0o755),
         File(f"{LIBRARY}/{_helper_guard.BESIDE}", program(_helper_rules)),
     ]
-    if platform.init == "systemd":
+    if platform.managed:
         files += [File(UNIT_FILE, _unit(platform)), File(UNIT_LINK, UNIT_FILE, 0o777, "link")]
     return files
 
@@ -49,13 +50,13 @@ def keeping(platform: Platform, *arguments: str) -> tuple[str, ...]:
 
 
 def applying(platform: Platform, seconds: str) -> tuple[str, ...]:
-    """The command that has the keeper load the rules, and waits so long for it to be there."""
+    """The command that makes the keeper load the rules, after waiting for the keeper for at most that time."""
     return (platform.python, "-BIS", KEEPER, "apply", seconds)
 
 
 def required(platform: Platform) -> list[tuple[str, str]]:
     """Settings of a unit that must not start before the rules are loaded, nor go on when the keeper is stopped."""
-    return [("Requires", UNIT), ("After", UNIT)] if platform.init == "systemd" else []
+    return [("Requires", UNIT), ("After", UNIT)] if platform.managed else []
 
 
 def service_directory(platform: Platform) -> list[File]:
@@ -79,12 +80,12 @@ def _run(platform: Platform) -> list[str]:
 
 
 def loaded_first(platform: Platform) -> str:
-    """What a server of s6 does before it listens: without the rules it must not."""
+    """Words that let a server of s6 wait for the rules before it listens."""
     return block("if", command(*applying(platform, PATIENCE)))
 
 
 def _load_again(platform: Platform) -> str:
-    """Shell words that load the rules where the keeper has taken its table along."""
+    """Shell words that load the rules if the table vanished with the keeper."""
     nft = platform.program("nft")
     return f"{nft} -t list table inet {TABLE} >/dev/null 2>&1 || {nft} -f {RULES}"
 

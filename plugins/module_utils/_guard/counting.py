@@ -22,7 +22,7 @@ _LAST = "tcp flags & fin == fin"
 # Bits of a connection's label: it began under these rules; there was no room by the first count; it is in the set; the
 # client, or the service, has sent its last; the rate has been asked about it.
 _BEGUN, _DOUBTFUL, _COUNTED, _CLIENT_ENDED, _SERVER_ENDED, _RATED = 127, 126, 125, 124, 123, 122
-# Only who gets what the service has answered can send this.
+# Only a client that gets the service's answer can send this.
 _ANSWERED = f"ct label {_BEGUN} ct state established tcp flags & (syn | rst) == 0"
 # How long the set has a connection that nothing is heard of: as long as the kernel has by default (nf_conntrack), when
 # one side has ended and when none has.

@@ -1,8 +1,8 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The hold: one nftables table that drops what opens a connection to ports that are closed for the moment, so that
-clients send it again instead of being refused. Pure.
+"""The hold: one nftables table that drops new connections to ports that are closed for the moment, so that
+clients try again instead of being refused. Pure.
 
 Datagrams to such a port are dropped, too: they are lost either way, but nobody is told that the port is closed.
 
@@ -23,7 +23,7 @@ _FAMILIES = {"ipv4": ("ip", "ipv4_addr"), "ipv6": ("ip6", "ipv6_addr")}
 
 
 def held(listeners: Iterable[Listener]) -> list[Listener]:
-    """Those that a firewall can hold: a path is not its business."""
+    """The listeners that a firewall can hold, which excludes paths."""
     return [listener for listener in listeners if listener.transport != "unix"]
 
 

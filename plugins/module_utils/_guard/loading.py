@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The guard: one nftables table, ``inet superserver``, for what a backend cannot enforce itself.
 
-What it enforces is a file of rules. A process of its own, the keeper, makes the kernel's table as the file says, by the
-differences only: what others have counted stays. No other table is ever looked at.
+The rules are a file. A process, the keeper, applies only the differences to the kernel's table, so
+that unchanged rules keep their counts. It never reads another table.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._programs.gua
     lines,
 )
 
-# What the guard is called beside the backends.
+# Name of the guard where names of backends stand.
 GUARD = "guard"
 
 # How long the keeper may take to start, and to end, in seconds.
@@ -53,9 +53,9 @@ ENDING = 5.0
 # Without stopping what requires it.
 _QUIETLY = ("systemctl", "--job-mode=ignore-dependencies")
 
-# The file of rules where it concerns nobody: in a network namespace of its own, or where that is not permitted in a
-# table that no packet meets. The table that is there may belong to the keeper, and nobody else may name it then.
-# $0 is the shell, $1 nft, $2 the file.
+# Loads the file of rules without an effect: in a separate network namespace or, if that is not permitted, in a table
+# that no packet passes. The real table may belong to the keeper; then no other process may name it. $0 is the shell, $1
+# nft, $2 the file.
 _DRAFTED = f"sed -e 's/^\\(delete \\)*table inet {TABLE}/&{DRAFT[len(TABLE) :]}/' -e '/type filter hook /d' \"$2\""
 _ALONE = "unshare --net true 2>/dev/null"
 _CHECK = f"""\
@@ -72,8 +72,8 @@ _LIST = f"""\
 
 @dataclass(frozen=True)
 class Findings:
-    """How the kernel's rules differ from those that are wanted: ``problem`` in words, empty where they do not;
-    ``have`` and ``want``: what there is and what is wanted, for people to compare."""
+    """Differences between the kernel's rules and the wanted ones: ``problem`` in words, empty if
+    there are none; ``have`` and ``want``: both sides as text for a comparison."""
 
     problem: str = ""
     have: str = ""
@@ -81,7 +81,7 @@ class Findings:
 
 
 def render_guard(services: Sequence[Service], platform: Platform) -> list[File]:
-    """The rules and what keeps them loaded; nothing where nothing needs the guard."""
+    """The files of the rules and of their keeper; none if no service needs the guard."""
     guarded = [(service, enforced_by_guard(service, platform)) for service in services if service.enabled]
     guarded = [(service, fields) for service, fields in guarded if fields]
     if not guarded:
@@ -90,7 +90,7 @@ def render_guard(services: Sequence[Service], platform: Platform) -> list[File]:
 
 
 def check_guard(root: str, files: Sequence[File], platform: Platform, host: Host) -> list[str]:
-    """What nft says of the staged rules; an empty list when it takes them."""
+    """Problems that nft reports for the staged rules; an empty list if it accepts them."""
     if not any(file.path == RULES for file in files):
         return []
     result = _alone(_CHECK, f"{root}{RULES}", platform, host)
@@ -103,7 +103,7 @@ def _alone(script: str, rules: str, platform: Platform, host: Host) -> Result:
 
 
 def apply_guard(wanted: bool, platform: Platform, host: Host) -> None:
-    """Have the kernel's table be as the installed rules say, or remove it when nothing is guarded any more. Raises
+    """Apply the installed rules to the kernel's table, or remove it if no service needs the guard. Raises
     SwitchFailed."""
     if wanted:
         _start_keeper(platform, host)
@@ -113,14 +113,14 @@ def apply_guard(wanted: bool, platform: Platform, host: Host) -> None:
     if loaded(platform, host):
         result = host.run([platform.program("nft"), "delete", "table", "inet", TABLE], check=False)
         if result.code and loaded(platform, host):
-            raise SwitchFailed(f"nft delete table: {result.err.strip()}")
+            raise SwitchFailed(f"nft cannot delete the table inet {TABLE}: {result.err.strip()}")
 
 
 def _start_keeper(platform: Platform, host: Host) -> None:
-    """Start the keeper unless it answers already. Units that need it are not to notice."""
+    """Start the keeper unless it answers already, without an effect on units that need it."""
     if host.run(applying(platform, "0"), check=False).code != NOBODY:
         return
-    if platform.init == "systemd":
+    if platform.managed:
         host.run([*_QUIETLY, "stop", UNIT], check=False)
         host.run(["systemctl", "reset-failed", UNIT], check=False)
         host.run(["systemctl", "start", UNIT])
@@ -132,7 +132,7 @@ def _start_keeper(platform: Platform, host: Host) -> None:
 
 
 def _stop_keeper(platform: Platform, host: Host) -> None:
-    if platform.init == "systemd":
+    if platform.managed:
         host.run([*_QUIETLY, "stop", UNIT], check=False)
         return
     directory = supervised_at(NAME, platform)
@@ -155,11 +155,11 @@ def findings(platform: Platform, processes: Sequence[Process], host: Host) -> Fi
         return Findings("nft is not installed any more")
     listing = _alone(_LIST, RULES, platform, host)
     if listing.code:
-        return Findings(f"nft does not take {RULES}: {listing.err.strip()}")
+        return Findings(f"nft does not accept {RULES}: {listing.err.strip()}")
     have, want = kernel_rules(platform, host), content(listing.out)
     told = [f"the nftables table inet {TABLE}: {text}" for text in differences(have, want)]
     if not any(KEEPER in process.argv and "keep" in process.argv for process in processes):
-        told.append(f"nobody keeps the rules loaded: {KEEPER} does not run")
+        told.append(f"{KEEPER}, which keeps the rules loaded, does not run")
     return Findings("; ".join(told), _readable(have), _readable(want)) if told else Findings()
 
 

@@ -71,7 +71,7 @@ def _match(listener: Listener, side: str = "d") -> str:
 
 
 def _interface_rules(service: Service, platform: Platform) -> list[str]:
-    """What comes from another interface meets a closed port; a reply to it would be sent all the same."""
+    """A rule that refuses packets from another interface as a closed port would."""
     rules = []
     for endpoint, listener in zip(service.listen, service.listeners(platform.ipv6)):
         if endpoint.interface and listener.transport != "unix":
@@ -115,7 +115,7 @@ def _access_rules(service: Service, fields: frozenset[str], sets: list[str]) -> 
 
 
 def _condition(service: Service, compiled: AccessList, family: str, sets: list[str]) -> str | None:
-    """What makes a source address unwelcome; None where no address of the family is."""
+    """Condition for refused source addresses; None if no address of the family is refused."""
     version = 4 if family == "ipv4" else 6
     networks = [str(network) for network in compiled.networks if network.version == version]
     if not networks:
@@ -133,7 +133,7 @@ def _condition(service: Service, compiled: AccessList, family: str, sets: list[s
 
 
 def _source_rules(service: Service, fields: frozenset[str], sets: list[str]) -> list[str]:
-    """Counted from the first packet: who forges an address uses up the limit of nobody but that address."""
+    """Counted from the first packet: a client that forges an address exhausts only the limit of that address."""
     if "connections.per_source" not in fields:
         return []
     rules = []

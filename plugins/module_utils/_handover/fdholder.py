@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Listening sockets that the next super-server goes on with: the very same ones, which are never closed."""
+"""Handover ``fdholder``: the next super-server inherits the open listening sockets, which are never closed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Inheriting:
         inodes = frozenset(os.fstat(entry.fileno()).st_ino for entry in self.sockets.values())
         try:
             for name, entry in self.sockets.items():
-                # Two accept from it now, and one of them comes too late.
+                # Two processes accept from it now, and one of them may find no connection.
                 entry.setblocking(False)
                 entry.listen(self.backlogs[name])
             start_holder(platform, host)

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Holding ports while they are closed: putting the rules in place and lifting them."""
+"""The hold of closed ports: loads and removes its rules."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host.types i
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 
-# Is there for as long as the table may be.
+# The rules file of the hold exists while its table may exist.
 RULES = f"{RUNTIME}/hold.nft"
-# What nft is only asked about.
+# Rules that nft only checks.
 DRAFT = f"{RUNTIME}/hold-draft.nft"
 
 
 def obstacle(listeners: Sequence[Listener], platform: Platform, host: LocalHost) -> str:
-    """What keeps this host from holding ports, in words; empty where nothing does."""
+    """Why this host cannot hold ports, in words; empty if it can."""
     if not listeners or lacking(platform):
         return lacking(platform) if listeners else ""
     _files.install(File(DRAFT, render_hold(listeners), 0o600))
@@ -35,9 +35,9 @@ def obstacle(listeners: Sequence[Listener], platform: Platform, host: LocalHost)
 
 
 def lacking(platform: Platform) -> str:
-    """The same as far as it can be told without a try."""
+    """The same, without a check by nftables itself."""
     if platform.policy == "never":
-        return "the guard's policy is never to use nftables"
+        return "superserver_guard is never, so that nftables is not used"
     return "" if "nft" in platform.programs else "nftables is not installed"
 
 
@@ -53,7 +53,7 @@ def _last_word(text: str) -> str:
 
 
 def hold(listeners: Sequence[Listener], platform: Platform, host: LocalHost) -> None:
-    """Have clients of these listeners wait until the hold is lifted, or ends by itself."""
+    """Let clients of these listeners wait until the hold is lifted or expires."""
     _files.install(File(RULES, render_hold(listeners), 0o600))
     host.run([platform.program("nft"), "-f", RULES])
 

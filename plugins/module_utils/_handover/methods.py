@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a listener passes from one super-server to another: which methods there are, and which one a service gets.
+"""Handover methods, and the choice of the method for a service.
 
 Pure: what the host permits is handed in as facts.
 """
@@ -30,7 +30,7 @@ class Method:
 
 _EVERYWHERE = frozenset({"systemd", "xinetd", "s6-networking", "ucspi"})
 
-# The best one first.
+# In order of preference.
 METHODS = (
     # xinetd and the servers of s6 do not share a port.
     Method(REUSEPORT, frozenset({"systemd"}), frozenset({"tcp", "udp"}), ("duplicate",)),
@@ -84,14 +84,14 @@ def _apart(move: Move) -> str:
     """Why the old and the new listeners cannot be open at once; empty where they can."""
     reasons = (
         (move.same, "the same super-server closes and opens the socket"),
-        (move.guarded, "the rules of the guard change with the listener"),
-        (move.grows, "the service gets new listeners, too"),
+        (move.guarded, "the guard's rules change together with the listener"),
+        (move.grows, "the service also gets new listeners"),
     )
     return next((reason for holds, reason in reasons if holds), "")
 
 
 def _objection(method: Method, move: Move, facts: Mapping[str, str]) -> str:
-    """What keeps a method from being used, in words; empty where nothing does."""
+    """Why a method cannot be used, in words; empty if it can."""
     if move.into not in method.into:
         return f"{move.into} cannot take sockets over"
     apart = _apart(move) if "duplicate" in method.needs else ""

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The listeners that are open before and after a switch: by which method each service's pass over."""
+"""The handover plan: the method for each service whose listeners are open before and after a switch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live
-from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.answers import enforced_by_guard
+from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.answers import (
+    column_of,
+    enforced_by_guard,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import Action
 from ansible_collections.ondemand.superserver.plugins.module_utils._guard.hold import SECONDS, held
 from ansible_collections.ondemand.superserver.plugins.module_utils._handover.fdholder import (
@@ -35,7 +38,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoi
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 
-_FROM_OTHERS = Choice(GAP, "somebody else had its listeners")
+_FROM_OTHERS = Choice(GAP, "a foreign service held its listeners")
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ class Passing:
     def move(self, guard_changes: bool, platform: Platform) -> Move:
         """The same for the choice of a method."""
         return Move(
-            platform.column(self.new.backend),
+            column_of(self.new.backend, platform).name,
             frozenset(listener.transport for listener in self.listeners),
             self.old.backend == self.new.backend,
             guard_changes and bool(enforced_by_guard(self.new, platform)),
@@ -167,12 +170,12 @@ def old_sockets(passing: Passing, live: Live) -> tuple[list[socket.socket], str]
         for entry in realising(listener, live.near(listener)):
             owner = live.owners.get(entry.inode)
             if owner is None:
-                return [], f"nobody can be seen who holds {listener}"
+                return [], f"no visible process holds {listener}"
             # Only sockets of one user share a port.
             if entry.uid not in (0, UNKNOWN_UID):
-                return [], f"the socket of {listener} was not made by root"
+                return [], f"root did not create the socket of {listener}"
             inodes.setdefault(owner.pid, []).append(entry.inode)
     try:
         return [entry for pid, own in inodes.items() for entry in _takeover.duplicates(pid, own)], ""
     except OSError as exc:
-        return [], f"the old socket cannot be had: {exc.strerror or exc}"
+        return [], f"the old socket cannot be duplicated: {exc.strerror or exc}"

@@ -1,7 +1,8 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ports that two super-servers share for a moment: the new listener is open before the old one is closed.
+"""Handover ``reuseport``: two super-servers share a port for a moment; the new listener opens before the old one
+closes.
 
 Everything that outlives this process has a name of its own, so that whoever undoes a switch finds it.
 """

@@ -53,7 +53,7 @@ class LocalHost:
         )
         if check and code:
             raise SwitchFailed(
-                f"{' '.join(argv[:3])} ended with {code}: {err.strip() or out.strip() or 'it says nothing'}"
+                f"{' '.join(argv[:3])} ended with {code}: {err.strip() or out.strip() or 'it printed nothing'}"
             )
         return Result(code, out, err)
 

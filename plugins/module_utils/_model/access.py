@@ -43,7 +43,7 @@ def parse_network(text: str) -> Network:
     except ValueError:
         return _explain(text)
     if isinstance(network, ipaddress.IPv6Network) and network.subnet_of(ipaddress.IPv6Network("::ffff:0:0/96")):
-        raise ValueError(f'"{text}" is IPv4 in IPv6 clothes; write the IPv4 prefix')
+        raise ValueError(f'"{text}" is an IPv4-mapped IPv6 prefix; write the IPv4 prefix')
     return network
 
 
@@ -52,11 +52,11 @@ def _explain(text: str) -> t.NoReturn:
         loose = ipaddress.ip_network(text, strict=False)
     except ValueError:
         raise ValueError(
-            f'"{text}" is not an address or a CIDR prefix such as "192.0.2.0/24" or "2001:db8::/32"; '
-            "host names are not accepted, because what they mean changes behind the list's back; write addresses, or "
-            "have them resolved in the inventory, for example by the lookup community.general.dig"
+            f'"{text}" is not an address or a CIDR prefix such as "192.0.2.0/24" or "2001:db8::/32"; host names '
+            "are not accepted, because their addresses can change unnoticed; write addresses, or resolve the names "
+            "in the inventory, for example with the lookup community.general.dig"
         ) from None
-    raise ValueError(f'"{text}" has bits set behind its prefix; write "{loose}", or the single address')
+    raise ValueError(f'"{text}" has host bits set; write "{loose}", or the single address')
 
 
 def compile_access(allow: Iterable[str], deny: Iterable[str]) -> AccessList:

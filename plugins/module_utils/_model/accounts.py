@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Accounts and groups by their numbers: they become names before anything else looks at a service.
+"""Accounts and groups as numbers, which become names before other code reads a service.
 
 Super-servers read numbers differently (xinetd makes the number of the account its group as well), and a number that no
 account has leaves nothing to take groups from.

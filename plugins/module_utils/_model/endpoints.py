@@ -118,12 +118,12 @@ def parse_endpoint(transport: str, text: str) -> Endpoint:
     if not colon:
         return Endpoint(transport, "", _port(text), type=kind)
     if ":" in host:
-        raise ValueError(f'an IPv6 address goes into brackets: "[{host}]:{port}"')
+        raise ValueError(f'must have the IPv6 address in brackets: "[{host}]:{port}"')
     return Endpoint(transport, _address(host, 4), _port(port), family="ipv4", type=kind)
 
 
 def parse_targets(text: str) -> tuple[Endpoint, ...]:
-    """Read where connections are forwarded to: ``"127.0.0.1:80"``, ``"[::1]:80"``, ``"localhost:80"`` or a socket's
+    """Read the target of a proxy: ``"127.0.0.1:80"``, ``"[::1]:80"``, ``"localhost:80"`` or a socket's
     path. localhost is two addresses, whatever the host's files say.
 
     Raises ValueError, saying what would be right.
@@ -136,12 +136,12 @@ def parse_targets(text: str) -> tuple[Endpoint, ...]:
     if host == "localhost":
         return parse_targets(f"127.0.0.1:{port}") + parse_targets(f"[::1]:{port}")
     if re.search(r"[A-Za-z]", host) and ":" not in host:
-        raise ValueError(f'"{host}" is a name, which may mean something else tomorrow; write an address or "localhost"')
+        raise ValueError(f'"{host}" is a name, whose address can change; write an address or "localhost"')
     target = parse_endpoint("tcp", text)
     if not isinstance(target.port, int):
         raise ValueError(f'"{port}" is a name; write the number of the port')
     if target.address in ANY.values():
-        raise ValueError(f'"{target.address}" is no address to connect to; write one such as "127.0.0.1:{port}"')
+        raise ValueError(f'"{target.address}" is not an address to connect to; write one such as "127.0.0.1:{port}"')
     return (target,)
 
 
@@ -169,13 +169,13 @@ def _address(text: str, version: int) -> str:
         raise ValueError(f'"{text}" is not an IPv{version} address; write a literal one, such as "{example}"') from None
     if isinstance(address, ipaddress.IPv6Address) and address.is_link_local:
         raise ValueError(
-            f'"{text}" is a link-local IPv6 address, which says nothing without an interface; write one that is not, '
-            "or, to listen on a link, the port alone with family: ipv6 and interface: NAME"
+            f'"{text}" is a link-local IPv6 address, which is ambiguous without an interface; write another '
+            "address, or, to listen on one link, only the port with family: ipv6 and interface: NAME"
         )
     if address.version != version or zone:
         raise ValueError(f'"{text}" is not a plain IPv{version} address; write one such as "{example}"')
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        raise ValueError(f'"{text}" is an IPv4 address in IPv6 clothes; write "{address.ipv4_mapped}"')
+        raise ValueError(f'"{text}" is an IPv4-mapped IPv6 address; write "{address.ipv4_mapped}"')
     return str(address)
 
 

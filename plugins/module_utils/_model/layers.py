@@ -109,7 +109,7 @@ def _check_layer(layer: Layer, problems: list[Problem]) -> list[tuple[str, dict[
         if not isinstance(name, str):
             continue
         if name in seen:
-            report(f"{path}.name", f'"{name}" stands in this list twice, also at {seen[name]}; merge the two entries')
+            report(f"{path}.name", f'"{name}" appears twice in this list, also at {seen[name]}; merge the two entries')
             continue
         seen[name] = path
         checked.append((path, entry, len(problems) == before))

@@ -17,6 +17,9 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # some of them (cd, umask, wait) have namesakes.
 EXECLINE_PATH = "/usr/lib/execline/bin:/command"
 
+# What PID 1 is. Where it is neither of two that are known, nothing is started again when it ends.
+SYSTEMD, S6, OTHER = "systemd", "s6", "other"
+
 _VERSIONED = re.compile(r"(?P<program>[a-z0-9]+)>=(?P<version>[0-9.]+)")
 
 
@@ -57,7 +60,7 @@ class Platform:
     ``s6_rc``: where s6-rc is to manage the services of s6; None for a plain scan directory.
     """
 
-    init: str = "systemd"
+    init: str = SYSTEMD
     systemd: int = 252
     xinetd: str = "2.3.15.3"
     s6: str = "ucspi"
@@ -73,6 +76,16 @@ class Platform:
     s6_rc: Rc | None = None
     programs: Mapping[str, str] = field(default_factory=dict)
     primary_groups: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def managed(self) -> bool:
+        """Whether PID 1 is systemd, so that there are units."""
+        return self.init == SYSTEMD
+
+    @property
+    def supervised(self) -> bool:
+        """Whether PID 1 is s6-svscan, so that there are service directories."""
+        return self.init == S6
 
     def program(self, name: str) -> str:
         """Absolute path of a helper program; where it was not looked up, its usual place."""
@@ -90,18 +103,14 @@ class Platform:
         if need == "syslog":
             return self.syslog
         if need in ("journal", "ordered", "waiter"):
-            return self.init == "systemd"
+            return self.managed
         if need in ("daemons", "keeper"):
-            return self.init != "other"
+            return self.init != OTHER
         versioned = _VERSIONED.fullmatch(need)
         if not versioned:
             raise ValueError(f"unknown need: {need}")
         have = str(getattr(self, versioned.group("program")))
         return version_tuple(have) >= version_tuple(versioned.group("version"))
-
-    def column(self, backend: str) -> str:
-        """The column of the capability table that holds for ``backend`` on this host."""
-        return (self.s6 or "ucspi") if backend == "s6" else backend
 
 
 def version_tuple(text: str) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ import typing as t
 from dataclasses import dataclass, field, fields
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Endpoint
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.names import RAW
 
 
 def known(record: type[t.Any], given: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -30,8 +31,8 @@ class Proxy:
 
 @dataclass(frozen=True)
 class Rate:
-    """At most ``count`` new connections at once and in each ``interval`` (seconds); who comes beyond that is refused,
-    and so is everybody for ``pause`` seconds."""
+    """At most ``count`` new connections at once and in each ``interval`` (seconds); further connections are refused,
+    and then all connections for ``pause`` seconds."""
 
     count: int
     interval: int = 1
@@ -40,8 +41,8 @@ class Rate:
 
 @dataclass(frozen=True)
 class Connections:
-    """How many clients are served at a time; None: no declared limit. From a one-minute load of ``max_load`` on
-    nobody is."""
+    """How many clients are served at a time; None: no declared limit. New clients are refused while the one-minute load
+    average is ``max_load`` or more."""
 
     max: int | None = None
     per_source: int | None = None
@@ -51,7 +52,7 @@ class Connections:
 
 @dataclass(frozen=True)
 class Access:
-    """Who is served, and when; see :mod:`access` and :mod:`hours` for what the lists mean."""
+    """Which clients are served, and when; :mod:`access` and :mod:`hours` define the lists."""
 
     allow: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
@@ -87,7 +88,7 @@ class Tcp:
 
 @dataclass(frozen=True)
 class Banner:
-    """What a client is told when it comes, or when it is refused; either ``text`` or ``file``."""
+    """Text that a client gets when it connects, or when it is refused; either ``text`` or ``file``."""
 
     text: str = ""
     file: str = ""
@@ -96,7 +97,7 @@ class Banner:
 
 @dataclass(frozen=True)
 class Tls:
-    """What a service proves to be, by paths on its host, and what it demands of clients."""
+    """Certificate and key, as paths on the host, and the CA of client certificates."""
 
     certificate: str
     key: str
@@ -117,8 +118,8 @@ class Log:
 
 @dataclass(frozen=True)
 class Probe:
-    """How the service is proven: ``send`` this, and ``expect`` (a regular expression) must come back in ``timeout``
-    s."""
+    """Probe of a service: ``send`` is sent, and the answer must match ``expect`` (a regular expression) within
+    ``timeout`` s."""
 
     send: str = ""
     expect: str = ""
@@ -127,8 +128,8 @@ class Probe:
 
 @dataclass(frozen=True)
 class Secret:
-    """A value that must not be told. ``digest`` stands for it wherever a service is written down or shown; ``value`` is
-    None where nothing but that is known."""
+    """A secret value. ``digest`` stands for it wherever a service is stored or shown; ``value`` is
+    None if only the digest is known."""
 
     digest: str
     value: str | None = field(default=None, compare=False, repr=False)
@@ -139,9 +140,21 @@ Directives = t.Mapping[str, t.Union[str, t.Sequence[str]]]
 
 @dataclass(frozen=True)
 class Native:
-    """Raw directives; each value is a string, or a list of strings for a directive that is repeated."""
+    """Raw directives by their field, such as ``systemd.socket``; each value is a string, or a list of strings for a
+    directive that is repeated."""
 
-    systemd_socket: Directives = field(default_factory=dict)
-    systemd_service: Directives = field(default_factory=dict)
-    xinetd: Directives = field(default_factory=dict)
-    s6: Directives = field(default_factory=dict)
+    kinds: t.Mapping[str, Directives] = field(default_factory=dict)
+
+    def of(self, kind: str) -> Directives:
+        """Those of one kind."""
+        return self.kinds.get(kind, {})
+
+
+def native_of(given: t.Mapping[str, t.Any]) -> Native:
+    """Raw directives as they were declared, of the kinds that there are."""
+    return Native({raw.field: found for raw in RAW for found in (_at(given, raw.field),) if found})
+
+
+def _at(given: t.Mapping[str, t.Any], path: str) -> Directives:
+    top, _dot, rest = path.partition(".")
+    return _at(given.get(top, {}), rest) if rest else given.get(top, {})

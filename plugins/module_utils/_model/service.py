@@ -42,6 +42,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.record
     Tcp,
     Tls,
     known,
+    native_of,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import OWN_ACCOUNT
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.types import DIGEST, collector
@@ -225,8 +226,6 @@ def build(fields: Mapping[str, t.Any], backend: str, origins: Mapping[str, str],
         fields = {**fields, "secrets": {name: {DIGEST: secret.digest} for name, secret in secrets}}
     listen = tuple(build_endpoint(endpoint) for endpoint in fields["listen"])
     groups = fields.get("supplementary_groups")
-    native = fields.get("native", {})
-    systemd = native.get("systemd", {})
     return Service(
         name=fields["name"],
         backend=fields.get("backend") or backend,
@@ -262,9 +261,7 @@ def build(fields: Mapping[str, t.Any], backend: str, origins: Mapping[str, str],
         after=tuple(fields.get("after", ())),
         sandbox=fields.get("sandbox", "off"),
         probe=Probe(**known(Probe, fields["probe"])) if "probe" in fields else None,
-        native=Native(
-            systemd.get("socket", {}), systemd.get("service", {}), native.get("xinetd", {}), native.get("s6", {})
-        ),
+        native=native_of(fields.get("native", {})),
         origins=origins,
     )
 

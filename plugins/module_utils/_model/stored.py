@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Mapping
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import BACKENDS
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.names import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service, build
 
 # What each field is made of, as JSON has it. A field of another shape says that this is no service.
@@ -62,4 +62,4 @@ def _check_shapes(value: t.Any) -> None:
     if "/" in value["name"]:
         raise NotUnderstood(f'"{value["name"]}" is no name')
     if value["backend"] not in BACKENDS:
-        raise NotUnderstood(f'"{value["name"]}" is of the backend "{value["backend"]}", which is not known here')
+        raise NotUnderstood(f'"{value["name"]}" has the backend "{value["backend"]}", which this version does not know')

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The watcher: puts the services of this host back when the run that is changing them dies.
+"""The watcher: rolls a change of this host back when the run that makes it dies.
 
 It is started before the first change and goes on in the background. A run holds a lock for as long as it lives,
 whatever ends it; the journal that is there once the lock is free is that of a run that has not finished.
@@ -80,11 +80,11 @@ def complain(text: str) -> None:
 
 
 def watch() -> None:
-    """Wait for the end of the run, and undo what it has not finished, or what nobody confirms in time."""
+    """Wait for the end of the run, and roll back a change that was not finished, or not confirmed in time."""
     for _attempt in range(ATTEMPTS):
         try:
             seconds = attempt()
-        except Exception:  # whatever it is, the next attempt may be luckier
+        except Exception:  # the next attempt may succeed, whatever the cause
             complain(traceback.format_exc())
             seconds = PAUSE
         if not seconds:
@@ -143,7 +143,7 @@ def main() -> None:
     if sys.argv[1:] == [BOOT]:
         boot()
         return
-    # Whoever started this goes on now.
+    # The process that started the watcher continues now.
     if os.fork():
         return
     detach()

@@ -7,15 +7,19 @@ whether these are service directories in a scan directory, or definitions that s
 from __future__ import annotations
 
 import re
+import typing as t
 from collections.abc import Callable, Mapping, Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import boot as _systemd_boot
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Change
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change, Inquiry
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.delivery import secret_files
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.ownership import Run, Tracing
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import closing, control, limit
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import rc as _s6_rc
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import startup as opening
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.columns import COLUMNS
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.control import PATIENCE
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.facts import PROGRAMS, facts
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.fdholder import NAME as HOLDER
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.files import (
     process_lines,
@@ -32,8 +36,13 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.
     servers,
     supervised_at,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.tracing import (
+    KEEPER,
+    DirectoryTracing,
+    is_directory,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.tls import behind, in_front, joined
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, Host, SwitchFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, Host, Process, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import Problem
@@ -67,14 +76,23 @@ NATIVE: Mapping[str, tuple[str, Callable[[str], bool]]] = {
 }
 
 
-class S6:
+class S6(Backend):
     """The backend ``s6``; see :class:`base.Backend` for what each method must do."""
 
     name = "s6"
-    atomic = False
+    owned = "s6 service directory"
+    owner_rank = 1
+    keepers = frozenset({KEEPER})
+    columns = COLUMNS
+    programs = PROGRAMS
     binds_ahead = True
-    entries = ""
-    stopping: tuple[str, ...] = ()
+
+    def fitness(self, processes: Sequence[Process]) -> int:
+        """Where a scan directory is running."""
+        return 2 if any(process.program == "s6-svscan" for process in processes) else -1
+
+    def facts(self, inquiry: Inquiry) -> Mapping[str, t.Any]:
+        return facts(inquiry)
 
     def render(self, services: Sequence[Service], platform: Platform) -> list[File]:
         fronts = [in_front(service, platform) for service in services]
@@ -83,12 +101,12 @@ class S6:
 
     def refuse(self, service: Service, platform: Platform) -> list[Problem]:
         problems = []
-        for name, value in service.native.s6.items():
+        for name, value in service.native.of("s6").items():
             path = f"{service.path('native')}.s6.{name}"
             if name not in NATIVE:
                 known = ", ".join(NATIVE)
                 problems.append(
-                    Problem(path, f"is not a file that may be added to the service directory; these may: {known}")
+                    Problem(path, f"is not a file that can be added to the service directory; allowed are {known}")
                 )
             elif not isinstance(value, str) or not NATIVE[name][1](value):
                 problems.append(Problem(path, f"must be {NATIVE[name][0]}"))
@@ -111,14 +129,17 @@ class S6:
     def claims(self, service: Service, platform: Platform) -> list[str]:
         return [path for server in servers(service, platform) for path in scanned_at(server.name, platform)]
 
-    def hides(self, service: Service, platform: Platform) -> Mapping[str, str]:
-        return {}
-
     def disturbed(
         self, services: Sequence[Service], files: Sequence[File], platform: Platform, host: Host
     ) -> tuple[list[Problem], list[str]]:
         """Directories of others take some of the places that s6-svscan has."""
         return limit.objections(files, platform, host) if services else [], []
+
+    def tracing(self, run: Run) -> Tracing:
+        return DirectoryTracing()
+
+    def is_owner(self, asked: str, found: str) -> bool:
+        return is_directory(asked, found)
 
     def missing(self, platform: Platform, host: Host) -> str:
         found = platform.programs
@@ -129,7 +150,7 @@ class S6:
             lacking.append("TCP servers (s6-networking or ucspi-tcp-ipv6)")
         if platform.s6_rc:
             lacking += _s6_rc.lacking(platform.s6_rc, platform, host)
-        elif platform.init == "systemd" and not host.exists(UNIT_FILE):
+        elif platform.managed and not host.exists(UNIT_FILE):
             lacking.append(UNIT)
         elif platform.init == "other":
             lacking.append("systemd or s6-svscan as PID 1, to run it")
@@ -174,9 +195,6 @@ class S6:
         if platform.s6_rc or not new or not control.tell_scanner(platform, control.NOTHING, host):
             return
         opening.supervise(new, PATIENCE + START * len(new), platform, host)
-
-    def cuts(self, change: Change, platform: Platform, host: Host) -> list[Service]:
-        return change.ended
 
     def reopens(self, change: Change, platform: Platform) -> list[Service]:
         """The holder keeps what is started again open, where a server can take that."""
@@ -249,12 +267,9 @@ class S6:
 
         control.forget(stray, PATIENCE, platform, host)
 
-    def settle(self, change: Change, platform: Platform, host: Host) -> None:
-        """Nothing remains."""
-
     def health(self, services: Sequence[Service], platform: Platform, host: Host) -> dict[str, str]:
         enabled = [service for service in services if service.enabled]
-        if platform.init == "systemd" and not host.exists(UNIT_LINK):
+        if platform.managed and not host.exists(UNIT_LINK):
             return {service.name: f"{UNIT} is not enabled at boot" for service in enabled}
         if not control.tell_scanner(platform, control.NOTHING, host):
             return {service.name: f"no s6-svscan runs on {platform.scan_directory}" for service in enabled}
@@ -273,7 +288,7 @@ class S6:
         return "\n".join(lines[-LOG_LINES:])
 
     def retire(self, platform: Platform, host: Host) -> None:
-        if platform.init == "systemd":
+        if platform.managed:
             _systemd_boot.retire(UNIT, host)
             # A session that lives on keeps its logger, and that the tree until systemd's patience is at its end.
             host.run(["systemctl", "reset-failed", UNIT], check=False)
@@ -318,14 +333,14 @@ def _running(server: Server, platform: Platform) -> tuple[object, ...]:
 
 def _ailments(server: Server, platform: Platform, host: Host) -> str:
     if platform.s6_rc and not _s6_rc.known_at_boot(server, platform.s6_rc, host):
-        return f"{platform.s6_rc.compiled}, the database of the boot, does not have {server.name} as it is declared"
+        return f"{platform.s6_rc.compiled}, the boot database, does not contain {server.name} as declared"
     return _ailment(server.name, platform, host) or _ailment(logger_of(server.name, platform), platform, host)
 
 
 def _ailment(name: str, platform: Platform, host: Host) -> str:
     # s6-rc has such files come and go, and none of them outlives a boot.
     if not platform.s6_rc and host.exists(opening.down_file(name, platform)):
-        return f"{opening.down_file(name, platform)} keeps it from being started at boot"
+        return f"{opening.down_file(name, platform)} prevents its start at boot"
     directory = supervised_at(name, platform)
     return "" if control.tell(directory, control.NOTHING, host) else f"{directory} is not supervised"
 
@@ -340,7 +355,7 @@ def _ensure_running(platform: Platform, host: Host) -> None:
     def scanned() -> bool:
         return control.tell_scanner(platform, control.NOTHING, host)
 
-    if platform.init == "systemd" and not (host.exists(UNIT_LINK) and scanned()):
+    if platform.managed and not (host.exists(UNIT_LINK) and scanned()):
         _systemd_boot.enable(UNIT, host)
         host.run(["systemctl", "start", UNIT])
     if not host.wait(scanned, PATIENCE):

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Talking to s6 by its FIFOs and status files, the way s6-svc, s6-svscanctl and s6-svstat do it: without a command for
+"""Controls s6 by its FIFOs and status files, as s6-svc, s6-svscanctl and s6-svstat do, but without one command for
 each service."""
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ SOCKET = f"{DIRECTORY}/socket"
 KEEP = f"{LIBRARY}/keep"
 LET_GO = f"{LIBRARY}/let-go"
 
-# As many as there may be clients at a time (its maximum), and sockets.
+# As many clients at a time as possible (its maximum), and sockets.
 CLIENTS = "256"
 SOCKETS = "10000"
 # How long a client waits for an answer, in milliseconds.

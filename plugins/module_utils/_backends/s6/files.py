@@ -150,7 +150,7 @@ def _server_files(server: Server, platform: Platform) -> list[File]:
         ("run", run, 0o755),
         *_beside(server, platform),
         ("notification-fd", f"{READY}\n", 0o644),
-        *((name, f"{value}\n", 0o644) for name, value in service.native.s6.items()),
+        *((name, f"{value}\n", 0o644) for name, value in service.native.of("s6").items()),
         *((path, "", 0o644) for path in _rules(server, platform)),
     ]
     logger = script([line(platform.program("s6-log"), *ROTATION, "T", server.logs)], platform)
@@ -186,7 +186,7 @@ def _needs(server: Server, platform: Platform) -> list[str]:
 def _kept_apart(server: Server, platform: Platform) -> bool:
     """Whether s6 is what starts the keeper of this server's rules."""
     guarded = server.service.enabled and enforced_by_guard(server.service, platform)
-    return platform.init == "s6" and bool(guarded)
+    return platform.supervised and bool(guarded)
 
 
 def _beside(server: Server, platform: Platform) -> list[tuple[str, str, int]]:
@@ -214,7 +214,7 @@ def _preparation(server: Server, platform: Platform) -> list[str]:
         line("cd", "/"),
         line("umask", server.service.umask),
         # The unit gives s6-svscan more, which needs two descriptors for each server.
-        *([line("s6-softlimit", "-o", OPEN_FILES)] if platform.init == "systemd" else []),
+        *([line("s6-softlimit", "-o", OPEN_FILES)] if platform.managed else []),
     ]
 
 
@@ -337,7 +337,7 @@ def _chain(server: Server, platform: Platform) -> list[str]:
     reading = opening(service, platform)
     importing, references = substitution(passed.values(), [*words, *declared, *reading, service.working_directory])
     lines = [block("if", line(*_gate(server, platform)))] if _gate(server, platform) else []
-    # Before anybody asks which process this is.
+    # Before anything reads the process id.
     lines += [line(*ending(service, platform))] if service.end_children else []
     lines += [line(*_session(server, platform))] if _session(server, platform) else []
     lines += [importing] if passed else []

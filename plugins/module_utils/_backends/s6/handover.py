@@ -1,8 +1,8 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Listening sockets that servers of s6 inherit from another super-server: the holder gets them before the servers
-start, which find them there and bind none of their own."""
+"""Handover ``fdholder``: s6 servers inherit listening sockets from another super-server. The fdholder gets the sockets
+before the servers start, so that these find them there and bind none of their own."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def obstacle(old: Service, new: Service, platform: Platform) -> str:
         (not (old.accept and new.accept), "only for services with accept: true"),
         (old.tcp != new.tcp, "the options of the socket change"),
         (
-            bool(old.native.systemd_socket or old.native.xinetd),
-            "native directives may have given the socket more options",
+            bool(old.native.of("systemd.socket") or old.native.of("xinetd")),
+            "native directives may have set further options of the socket",
         ),
         (any(server.kind != "tcp" for server in servers(new, platform)), "its server binds the socket itself"),
     )

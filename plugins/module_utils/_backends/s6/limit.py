@@ -76,7 +76,7 @@ def _scans(process: Process, platform: Platform) -> bool:
     """Whether this is the s6-svscan of the scan directory; as process 1 it may have that as its working directory."""
     if process.program != "s6-svscan":
         return False
-    return process.pid == 1 if platform.init == "s6" else platform.scan_directory in process.argv
+    return process.pid == 1 if platform.supervised else platform.scan_directory in process.argv
 
 
 def _wanted(files: Iterable[File], platform: Platform) -> dict[str, bool]:

@@ -53,8 +53,8 @@ rm -rf {TRIAL}
 exit $code
 """
 
-# A run that is killed leaves its command at work, while whoever undoes the run begins with another; one would remove
-# what the other has just compiled. So each waits for its turn.
+# The command of a killed run keeps running while the rollback starts another one; one would remove what the other has
+# compiled. So a lock serializes them.
 LOCK = f"{RUNTIME}/s6-rc"
 IN_TURN = f'mkdir -p -m 0700 {RUNTIME} && exec s6-setlock {LOCK} "$0" -c "$@"'
 
@@ -116,7 +116,7 @@ def bundles(rc: Rc) -> list[File]:
 
 def lacking(rc: Rc, platform: Platform, host: Host) -> list[str]:
     """What must be there for s6-rc to manage anything, in words."""
-    if platform.init != "s6":
+    if not platform.supervised:
         return ["s6-svscan as PID 1, without which there is no s6-rc to join"]
     found = [f"the program {name}" for name in PROGRAMS if name not in platform.programs]
     needed = {

@@ -154,7 +154,7 @@ def server_at(directory: str) -> str:
 def scan_prefix(platform: Platform) -> str:
     """What names begin with in the scan directory. In the host's own they are kept apart from those of others:
     s6-rc-init and s6-rc-update give up over a name that is taken, which can keep a host from booting."""
-    return PREFIX if platform.init == "s6" else ""
+    return PREFIX if platform.supervised else ""
 
 
 def scanned_at(name: str, platform: Platform) -> list[str]:
@@ -162,7 +162,7 @@ def scanned_at(name: str, platform: Platform) -> list[str]:
     that by itself."""
     entry = scan_prefix(platform) + name
     found = [f"{platform.scan_directory}/{entry}"]
-    if platform.init == "s6" and not platform.s6_rc and platform.scan_directory.startswith("/run/"):
+    if platform.supervised and not platform.s6_rc and platform.scan_directory.startswith("/run/"):
         found.append(f"{RUN_IMAGE}/{platform.scan_directory[len('/run/') :]}/{entry}")
     return found
 
@@ -194,7 +194,7 @@ def _kind(listener: Listener, options: Tcp, platform: Platform) -> str:
 
 
 def _provider(platform: Platform) -> Provider:
-    return PROVIDERS[platform.column("s6")]
+    return PROVIDERS[platform.s6 or "ucspi"]
 
 
 def _slug(listener: Listener) -> str:

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Servers of s6 on their way to their ports: supervised, brought up, and awaited."""
+"""Start of s6 servers: supervise them, start them, and wait until they listen."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PACED = 0.3
 
 
 def down_file(name: str, platform: Platform) -> str:
-    """With it a service is not started when its supervisor is."""
+    """The file that keeps a supervisor from starting its service."""
     return f"{supervised_at(name, platform)}/down"
 
 

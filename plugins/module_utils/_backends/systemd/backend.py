@@ -7,27 +7,32 @@ from __future__ import annotations
 
 import posixpath
 import re
+import typing as t
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Change
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change, Inquiry
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.delivery import secret_files
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.ownership import Run, Tracing
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.collector import collector
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.columns import COLUMNS
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.directives import directed
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.dropins import disturbances
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.facts import facts
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.native import (
     refuse_native,
     settings_of,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.parts import UNITS, parts
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.sandbox import hidden_places
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.tracing import UnitTracing
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.units import (
     listener_settings,
     readers,
     render_service,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.tls import behind, in_front, joined
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, Host, SwitchFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, Host, Process, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import Problem
@@ -55,14 +60,21 @@ _SOCKET_UNIT = re.compile(r"(?P<service>[A-Za-z0-9_-]+)(\.udp)?\.socket")
 _SHARED = ("backlog", "owner", "group", "mode")
 
 
-class Systemd:
+class Systemd(Backend):
     """The backend ``systemd``; see :class:`base.Backend` for what each method must do."""
 
     name = "systemd"
-    atomic = False
+    owned = "systemd unit"
+    owner_rank = 2
+    columns = COLUMNS
     binds_ahead = True
-    entries = ""
-    stopping: tuple[str, ...] = ()
+
+    def fitness(self, processes: Sequence[Process]) -> int:
+        """Where it is PID 1."""
+        return 3 if any(process.pid == 1 and process.program == "systemd" for process in processes) else -1
+
+    def facts(self, inquiry: Inquiry) -> Mapping[str, t.Any]:
+        return facts(inquiry)
 
     def render(self, services: Sequence[Service], platform: Platform) -> list[File]:
         fronts = [in_front(service, platform) for service in services]
@@ -71,7 +83,7 @@ class Systemd:
 
     def refuse(self, service: Service, platform: Platform) -> list[Problem]:
         native = service.native
-        raw = native.systemd_socket or native.systemd_service
+        raw = native.of("systemd.socket") or native.of("systemd.service")
         written = self._written(service, platform) if raw else {}
         return refuse_native(service, platform, written) + _refuse_differing(service) + _refuse_split(service, platform)
 
@@ -114,10 +126,13 @@ class Systemd:
     def disturbed(
         self, services: Sequence[Service], files: Sequence[File], platform: Platform, host: Host
     ) -> tuple[list[Problem], list[str]]:
-        return disturbances(services, files, host) if services and platform.init == "systemd" else ([], [])
+        return disturbances(services, files, host) if services and platform.managed else ([], [])
+
+    def tracing(self, run: Run) -> Tracing:
+        return UnitTracing(run)
 
     def missing(self, platform: Platform, host: Host) -> str:
-        return "" if platform.init == "systemd" else "systemd as PID 1"
+        return "" if platform.managed else "systemd as PID 1"
 
     def check(self, root: str, files: Sequence[File], platform: Platform, host: Host) -> list[str]:
         """systemd-analyze exits with 0 for unknown keys, so that every line it prints about these units is a
@@ -139,20 +154,8 @@ class Systemd:
             return [f"systemd-analyze verify ended with {result.code}: {result.err.strip() or result.out.strip()}"]
         return list(dict.fromkeys(line.replace(root, "") for line in lines if not _NO_PROGRAM.search(line)))
 
-    def wake(self, platform: Platform, host: Host) -> None:
-        """systemd runs."""
-
     def reload(self, platform: Platform, host: Host) -> None:
         host.run([SYSTEMCTL, "daemon-reload"])
-
-    def prepare(self, change: Change, platform: Platform, host: Host) -> None:
-        """systemd itself is all that runs."""
-
-    def cuts(self, change: Change, platform: Platform, host: Host) -> list[Service]:
-        return change.ended
-
-    def reopens(self, change: Change, platform: Platform) -> list[Service]:
-        return []
 
     def release(self, change: Change, platform: Platform, host: Host) -> None:
         """A socket whose daemon runs would stay bound by the daemon, so both stop; sessions of Accept=yes live on.
@@ -163,7 +166,7 @@ class Systemd:
         sockets = [part.socket for part in stopping]
         daemons = [part.service for part in stopping if not part.accept]
         self._stop(daemons, host)
-        # Once more: somebody may have knocked in between.
+        # Once more: a client may have connected meanwhile.
         self._stop(sockets + daemons, host)
         if daemons:
             # Whoever a daemon has left may have its socket, too.
@@ -182,7 +185,9 @@ class Systemd:
         host.run([SYSTEMCTL, "reset-failed", *sockets], check=False)
         result = host.run([SYSTEMCTL, "start", *sockets], check=False)
         if result.code:
-            raise SwitchFailed(f"systemctl start: {result.err.strip()}\n{self.log(change.start, platform, host)}")
+            raise SwitchFailed(
+                f"systemctl start failed: {result.err.strip()}\n{self.log(change.start, platform, host)}"
+            )
 
     def settle(self, change: Change, platform: Platform, host: Host) -> None:
         """What read messages, and has no unit any more, would stay for good."""
@@ -206,7 +211,7 @@ class Systemd:
             if unit.get("LoadState") == "masked":
                 problems[name] = f"{unit['Id']} is masked"
             elif unit.get("LoadState") != "loaded" or unit.get("NeedDaemonReload") == "yes":
-                problems[name] = f"systemd has not read {unit['Id']} as it is on disk"
+                problems[name] = f"systemd has not read the current file of {unit['Id']}"
             elif wanted[name] and unit.get("UnitFileState") != "enabled":
                 problems[name] = f"{unit['Id']} is not enabled at boot"
         return problems
@@ -221,16 +226,13 @@ class Systemd:
         words = [word for pattern in patterns for word in ("-u", pattern)]
         return host.run(["journalctl", "--no-pager", "-q", "-n", "20", "-o", "cat", *words], check=False).out.strip()
 
-    def retire(self, platform: Platform, host: Host) -> None:
-        """systemd stays: it was not installed by anybody."""
-
     def _stop(self, units: Sequence[str], host: Host) -> None:
         if not units:
             return
         result = host.run([SYSTEMCTL, "stop", *units], check=False)
         # 5: some unit is not loaded, so that there is nothing to stop.
         if result.code not in (0, 5):
-            raise SwitchFailed(f"systemctl stop: {result.err.strip()}")
+            raise SwitchFailed(f"systemctl stop failed: {result.err.strip()}")
 
 
 def _refuse_differing(service: Service) -> list[Problem]:
@@ -241,8 +243,8 @@ def _refuse_differing(service: Service) -> list[Problem]:
             problems.append(
                 Problem(
                     f"{service.path('listen')}.{name}",
-                    "systemd cannot honour this: it has one value for all endpoints of a service, but they differ "
-                    "here. Give them all the same, or split the service",
+                    "systemd cannot honour this: it has one value for all endpoints of a service, and these "
+                    "differ. Give all of them the same value, or split the service",
                 )
             )
     return problems

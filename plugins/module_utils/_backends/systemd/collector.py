@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Units that bring what handlers say into the journal, through a pipe that a handler can open anew. Pure.
+"""Units that copy the standard error of handlers to the journal, through a pipe that a handler can open again. Pure.
 
 There is one for each part of a service. The first handler starts it, and it goes with the socket unit; the program says
 what becomes of handlers that are left then.
@@ -56,7 +56,7 @@ def stream(part: Part) -> str:
 
 def collector_unit(service: Service, part: Part, platform: Platform) -> str:
     """The unit's text. What the declaration says of messages is the reader's, which hands them to the journal."""
-    declared = {name: value for name, value in service.native.systemd_service.items() if name in _LOGGING}
+    declared = {name: value for name, value in service.native.of("systemd.service").items() if name in _LOGGING}
     unit = [
         ("Description", f"Messages of {description(service)}"),
         ("PartOf", part.socket),

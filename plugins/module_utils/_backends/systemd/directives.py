@@ -207,7 +207,7 @@ VARIABLES: dict[str, dict[str, tuple[str, ...]]] = {
 
 def directed(service: Service) -> tuple[str, ...]:
     """The variables that systemd may set because of raw directives, but for those that are declared."""
-    given = {"socket": service.native.systemd_socket, "service": service.native.systemd_service}
+    given = {"socket": service.native.of("systemd.socket"), "service": service.native.of("systemd.service")}
     names = [
         name for section, directives in given.items() for key in directives for name in VARIABLES[section].get(key, ())
     ]

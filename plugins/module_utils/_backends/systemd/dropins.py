@@ -1,8 +1,8 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files of others that systemd reads along with units of ours: drop-ins of a unit's own name, of its prefixes, and of
-all units of a type (systemd.unit(5)). What they say goes before what a unit says."""
+"""Foreign files that systemd reads together with the collection's units: drop-ins of a unit's own name, of its
+prefixes, and of all units of a type (systemd.unit(5)). They override the unit."""
 
 from __future__ import annotations
 
@@ -172,10 +172,10 @@ def _refusal(path: str, found: Mapping[str, Sequence[str]]) -> str:
     links = [f"{UNITS}/{unit}.d/{posixpath.basename(path)}" for unit in found]
     if path not in links:
         units, them = ("this unit", "a link") if len(links) == 1 else ("these units", "links")
-        way_out += f", or have it left out for {units}, by {them} {' and '.join(links)} to /dev/null"
-    return f'"{path}" sets {told}, and would go before what is declared; {way_out}'
+        way_out += f", or mask it for {units} with {them} {' and '.join(links)} to /dev/null"
+    return f'"{path}" sets {told}, which would override the declaration; {way_out}'
 
 
 def _warning(path: str, keys: str, units: Sequence[str]) -> str:
     more = f" and {len(units) - 3} more" if len(units) > 3 else ""
-    return f"{path} sets {keys} of {', '.join(units[:3])}{more}, beside what is declared"
+    return f"{path} sets {keys} of {', '.join(units[:3])}{more}, in addition to the declaration"

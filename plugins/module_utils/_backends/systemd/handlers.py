@@ -82,7 +82,7 @@ def service_unit(service: Service, part: Part, platform: Platform) -> str:
         settings += [(limit.directive, str(value)) for limit, value in limits(service)]
     settings += _sandbox(service, platform)
     settings += [("Slice", slice_unit(service))] if _slice_settings(service) else []
-    settings += native_settings(service.native.systemd_service)
+    settings += native_settings(service.native.of("systemd.service"))
     return unit_text(("Unit", unit), ("Service", settings))
 
 
@@ -166,7 +166,7 @@ class Start:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """What can be told in advance."""
+        """Variables that are known in advance."""
         return (*self.before, *self.after)
 
     @property

@@ -85,7 +85,7 @@ def _for_sockets(way: _Way, _value: Value) -> str:
     return (
         ""
         if way.takes_sockets
-        else "is about sockets that a process gets as descriptors; it has a meaning with exec, accept: false and "
+        else "applies to sockets that a process gets as descriptors; it works with exec, accept: false and "
         "socket_fd: listen_fds only"
     )
 
@@ -95,8 +95,8 @@ def _for_main(way: _Way, value: Value) -> str:
     if way.is_main or value in ("all", "none"):
         return ""
     return (
-        "is about the process that systemd starts, which is not the handler here, but what serves tls, log, "
-        "resources.connection_time, proxy or internal; leave one of them out"
+        "applies to the process that systemd starts, which here is not the handler but the program that serves "
+        "tls, log, resources.connection_time, proxy or internal; leave one of them out"
     )
 
 
@@ -104,8 +104,8 @@ def _for_account(way: _Way, _value: Value) -> str:
     if not way.rooted:
         return ""
     return (
-        f"would be root's, and not that of {way.service.user}: the handler is started by root, because of "
-        f"{way.rooted}; leave one of them out"
+        f"would apply to root and not to {way.service.user}: root starts the handler, because of {way.rooted}; "
+        "leave one of them out"
     )
 
 
@@ -115,19 +115,19 @@ def _for_commands(way: _Way, value: Value) -> str:
     plain = [command for command in commands if command and not set(command[:3]) & set("+!")]
     if not (way.rooted and plain):
         return ""
-    return f'{_for_account(way, value)}, or put "+" before the command if it is to be root\'s'
+    return f'{_for_account(way, value)}, or put "+" before the command to run it as root'
 
 
 def _for_ambient(way: _Way, value: Value) -> str:
     if confined(way.service):
-        return "is about capabilities, of which sandbox leaves none; use the field sandbox"
+        return "sets capabilities, and sandbox removes them all; use the field sandbox"
     return _for_account(way, value)
 
 
 def _for_leaving(way: _Way, _value: Value) -> str:
     if not way.service.end_children:
         return ""
-    return "says how processes are told to end, which end_children says already; leave one of them out"
+    return "sets how processes are ended, which end_children sets already; leave one of them out"
 
 
 def _for_one_process(field: str) -> Callable[[_Way, Value], str]:
@@ -157,7 +157,7 @@ _RULES = (
 
 def refuse_native(service: Service, platform: Platform, written: Written) -> list[Problem]:
     """What is wrong with the raw directives of a service."""
-    given = {"socket": service.native.systemd_socket, "service": service.native.systemd_service}
+    given = {"socket": service.native.of("systemd.socket"), "service": service.native.of("systemd.service")}
     way = _Way(service, platform, written)
     return [
         Problem(f"{service.path('native')}.systemd.{section}.{key}", message)

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Socket units that share their ports with somebody else's listeners, for as long as a switch takes. Pure."""
+"""Socket units that share their ports with foreign listeners during a switch. Pure."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def hidden_places(service: Service, platform: Platform) -> dict[str, str]:
 
 def _causes(service: Service, platform: Platform) -> Iterator[tuple[str, str]]:
     for directive in _HIDING:
-        value = service.native.systemd_service.get(directive)
+        value = service.native.of("systemd.service").get(directive)
         if isinstance(value, str) and value.lower() in _YES:
             yield directive, f"native.systemd.service.{directive}"
         elif service.sandbox == "strict":

@@ -15,15 +15,13 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-import typing as t
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.ownership import Run
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes import table as _processes
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import Socket
-
-Run = t.Callable[[t.Sequence[str]], t.Tuple[int, str, str]]
 
 MANAGER = 1
 

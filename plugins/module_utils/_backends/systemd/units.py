@@ -101,7 +101,7 @@ def _socket_unit(service: Service, part: Part, platform: Platform) -> str:
     if platform.able("systemd>=255"):
         settings += [("PollLimitIntervalSec", "0")]
     settings += _access(service, guarded)
-    settings += native_settings(service.native.systemd_socket)
+    settings += native_settings(service.native.of("systemd.socket"))
     unit = [("Description", description(service)), ("StartLimitIntervalSec", "0"), *_order(service)]
     unit += required(platform) if guarded and service.enabled else []
     return unit_text(

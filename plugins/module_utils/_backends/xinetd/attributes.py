@@ -107,7 +107,7 @@ def refuse_native(service: Service) -> list[Problem]:
     """Attributes that xinetd does not know, that belong to the schema, or that a line cannot hold."""
     return [
         Problem(f"{service.path('native')}.xinetd.{name}", message)
-        for name, value in service.native.xinetd.items()
+        for name, value in service.native.of("xinetd").items()
         for message in _problems(name, words(value))
     ]
 
@@ -130,6 +130,6 @@ def _problems(name: str, values: list[str]) -> t.Iterator[str]:
     if len(values) != wanted:
         yield f"takes {wanted} {'value' if wanted == 1 else 'values'}, but {len(values)} were given"
     if any(word.startswith("#") for word in values):
-        yield 'must not have a word that begins with "#": xinetd takes it for a value, not for a comment'
+        yield 'must not have a word that begins with "#": xinetd reads it as a value, not as a comment'
     if len(" ".join(values).encode("utf-8")) > MOST_BYTES:
         yield f"must be at most {MOST_BYTES} bytes long: xinetd cuts longer lines"

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import typing as t
 from collections.abc import Mapping, Sequence
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Change
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change, Inquiry
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.delivery import secret_files
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.ownership import Run, Tracing
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.tls import behind, in_front, joined
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd import boot, daemon, waiting
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.attributes import refuse_native
@@ -18,6 +20,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xin
     defaults_elsewhere,
     other_services,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.columns import COLUMNS
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.facts import facts
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.files import (
     DROP_IN,
     ENTRIES,
@@ -26,7 +30,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xin
     log_file,
     render_services,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, Host, SwitchFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.tracing import EntryTracing
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, Host, Process, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import Problem
@@ -37,14 +42,23 @@ LINES = 20
 WRITTEN = 0.5
 
 
-class Xinetd:
+class Xinetd(Backend):
     """The backend ``xinetd``; see :class:`base.Backend` for what each method must do."""
 
     name = "xinetd"
+    owned = "xinetd service"
+    columns = COLUMNS
+    programs = ("xinetd",)
     atomic = True
-    binds_ahead = False
     entries = ENTRIES
-    stopping: tuple[str, ...] = (DROP_IN, waiting.UNIT_FILE, waiting.UNIT_LINK)
+    stopping = (DROP_IN, waiting.UNIT_FILE, waiting.UNIT_LINK)
+
+    def fitness(self, processes: Sequence[Process]) -> int:
+        """Everywhere, where nothing else is at home."""
+        return 1
+
+    def facts(self, inquiry: Inquiry) -> Mapping[str, t.Any]:
+        return facts(inquiry)
 
     def render(self, services: Sequence[Service], platform: Platform) -> list[File]:
         fronts = [in_front(service, platform) for service in services]
@@ -69,23 +83,14 @@ class Xinetd:
         kind, name = owner
         return name.split(":", 1)[0] if kind == self.name else ""
 
-    def claims(self, service: Service, platform: Platform) -> list[str]:
-        """Files are all that a service of xinetd has, and their names are the collection's own."""
-        return []
-
-    def hides(self, service: Service, platform: Platform) -> Mapping[str, str]:
-        return {}
-
-    def disturbed(
-        self, services: Sequence[Service], files: Sequence[File], platform: Platform, host: Host
-    ) -> tuple[list[Problem], list[str]]:
-        return [], []
+    def tracing(self, run: Run) -> Tracing:
+        return EntryTracing()
 
     def missing(self, platform: Platform, host: Host) -> str:
         return "" if platform.xinetd else "xinetd"
 
     def check(self, root: str, files: Sequence[File], platform: Platform, host: Host) -> list[str]:
-        """To let go of services is right on any host."""
+        """A runtime is always complete enough to stop its services."""
         problems = [config_problem(host), defaults_elsewhere(host)] if files else []
         return [*filter(None, problems), *check_entries(root, files, platform, host)]
 
@@ -94,23 +99,11 @@ class Xinetd:
         if not config_problem(host) and daemon.find(host) is None:
             daemon.start(platform, host)
 
-    def reload(self, platform: Platform, host: Host) -> None:
-        """Reading its files is what opens and closes xinetd's listeners."""
-
-    def prepare(self, change: Change, platform: Platform, host: Host) -> None:
-        """xinetd itself is all that runs."""
-
     def cuts(self, change: Change, platform: Platform, host: Host) -> list[Service]:
         """When it reads that a service is gone, it kills its handlers."""
         stays = change.stop and (any(service.enabled for service in change.kept) or _serves_others(host))
         gone = change.stop if stays else ()
         return [*gone, *(service for service in change.ended if service not in gone)]
-
-    def reopens(self, change: Change, platform: Platform) -> list[Service]:
-        return []
-
-    def release(self, change: Change, platform: Platform, host: Host) -> None:
-        """Done in ``activate``."""
 
     def activate(self, change: Change, platform: Platform, host: Host) -> None:
         """The reload comes as early as possible: ports that come from another super-server are closed until then."""
@@ -131,7 +124,7 @@ class Xinetd:
     def settle(self, change: Change, platform: Platform, host: Host) -> None:
         if any(service.enabled for service in change.kept):
             boot.enable(platform, host)
-        if platform.init == "systemd":
+        if platform.managed:
             waiting.settle(change.kept, platform, host)
 
     def health(self, services: Sequence[Service], platform: Platform, host: Host) -> dict[str, str]:
@@ -144,16 +137,16 @@ class Xinetd:
         elif not problem and not boot.starts(platform, host):
             problem = "xinetd is not enabled at boot"
         elif not problem and waiting.needed(services, platform) and not waiting.runs(host):
-            problem = f"{waiting.UNIT} does not run, which waits for addresses"
+            problem = f"{waiting.UNIT}, which waits for addresses, does not run"
         return dict.fromkeys(enabled, problem) if problem else {}
 
     def log(self, services: Sequence[Service], platform: Platform, host: Host) -> str:
         lines = []
-        if platform.init == "systemd":
+        if platform.managed:
             argv = ["journalctl", "--no-pager", "-q", "-n", str(LINES), "-o", "cat", "-t", "xinetd"]
             lines = host.run(argv, check=False).out.splitlines()
         files = [path for path in (log_file(in_front(service, platform)) for service in services) if path]
-        # Whoever writes it may have been started a moment ago.
+        # Its writer may have started a moment ago.
         host.wait(lambda: all(map(host.read, files)), WRITTEN)
         for path in files:
             lines += (host.read(path) or "").splitlines()[-LINES:]

@@ -88,7 +88,7 @@ def _scripts(platform: Platform, host: Host) -> Scripts | None:
 
 def starts(platform: Platform, host: Host) -> bool:
     """Whether xinetd will run after a reboot, as far as that can be known."""
-    if platform.init == "systemd":
+    if platform.managed:
         result = host.run(["systemctl", "is-enabled", UNIT], check=False)
         return result.out.strip() in ("enabled", "static", "indirect")
     scripts = _scripts(platform, host)
@@ -99,7 +99,7 @@ def enable(platform: Platform, host: Host) -> None:
     """Start xinetd at every boot. Raises SwitchFailed, for example when its unit is masked."""
     if starts(platform, host):
         return
-    if platform.init == "systemd":
+    if platform.managed:
         _systemd_boot.enable(UNIT, host)
         return
     scripts = _scripts(platform, host)
@@ -109,7 +109,7 @@ def enable(platform: Platform, host: Host) -> None:
 
 def retire(platform: Platform, host: Host) -> None:
     """Do not start xinetd at boot any more; under systemd, stop it as well. Raises SwitchFailed."""
-    if platform.init == "systemd":
+    if platform.managed:
         _systemd_boot.retire(UNIT, host)
         return
     scripts = _scripts(platform, host)

@@ -115,7 +115,7 @@ def judge(log: str, wanted: int, error: str = "") -> list[str]:
     else:
         return [*problems, *general] or [f"xinetd did not read the configuration: {error.strip() or 'no reason given'}"]
     if not problems and read != wanted:
-        problems.append(f"xinetd took {read} of {wanted} entries and did not say what is wrong with the others")
+        problems.append(f"xinetd accepted {read} of {wanted} entries and gave no reason for the others")
     return problems
 
 

@@ -110,9 +110,7 @@ def reload(process: Process, host: Host) -> None:
 
     host.wait(done, PATIENCE)
     if find(host) is None:
-        raise SwitchFailed(
-            f"xinetd ended when it read its configuration; look for what is wrong in the defaults entry of {CONFIG}"
-        )
+        raise SwitchFailed(f"xinetd ended when it read its configuration; correct the defaults entry of {CONFIG}")
 
 
 def leave(process: Process, services: Sequence[Service], platform: Platform, host: Host) -> None:
@@ -127,7 +125,7 @@ def leave(process: Process, services: Sequence[Service], platform: Platform, hos
 
 def start(platform: Platform, host: Host) -> None:
     """Start xinetd. Raises SwitchFailed."""
-    if platform.init == "systemd":
+    if platform.managed:
         host.run(["systemctl", "reset-failed", boot.UNIT], check=False)
         # To start it would do nothing where systemd calls it active though it has died.
         host.run(["systemctl", "restart", boot.UNIT])
@@ -146,7 +144,7 @@ def start(platform: Platform, host: Host) -> None:
         return _sleeps_on_clients(process, host)
 
     if not host.wait(waits, PATIENCE):
-        raise SwitchFailed("xinetd was started, but does not run")
+        raise SwitchFailed("xinetd was started but does not run")
 
 
 def serves_inetd(host: Host) -> bool:

@@ -119,7 +119,7 @@ def render_services(services: Sequence[Service], platform: Platform) -> list[Fil
         File(HANDLERS, mode=0o755, kind="directory"),
         File(LOGS, mode=0o755, kind="directory"),
     ]
-    if platform.init == "systemd":
+    if platform.managed:
         guarded = any(service.enabled and enforced_by_guard(service, platform) for service in services)
         unit = [f"{name}={value}\n" for name, value in required(platform)] if guarded else []
         files.append(File(DROP_IN, _DROP_IN + ("".join(["\n[Unit]\n", *unit]) if unit else "")))
@@ -157,7 +157,7 @@ def _entry(service: Service, entry: Entry, platform: Platform) -> str:
         ("log_on_success", "PID HOST EXIT DURATION"),
         ("log_on_failure", "HOST"),
     ]
-    settings += [(name, " ".join(words(value))) for name, value in service.native.xinetd.items()]
+    settings += [(name, " ".join(words(value))) for name, value in service.native.of("xinetd").items()]
     # Nothing behind this line is read when it says yes.
     settings.append(("disable", "no" if service.enabled else "yes"))
     return "\n".join([f"service {service.name}", "{", *_assignments(settings), "}"]) + "\n"

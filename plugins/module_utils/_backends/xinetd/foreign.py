@@ -80,10 +80,10 @@ def _look(name: str, chosen: list[Entry], defaults: Entry) -> Foreign:
 
 def _absent(name: str) -> str:
     if any(service.id == name for service in read_inetd_services(INETD_CONFIG)):
-        return f"is a line of {INETD_CONFIG}, which is no service of xinetd's own; comment the line out"
+        return f"is a line of {INETD_CONFIG} and not a service of xinetd's own configuration; comment out the line"
     return (
-        f"is no service of xinetd on this host ({CONFIG} and what it includes), and no unit either: their names end "
-        'in ".socket" or ".service"'
+        f"is neither a service of xinetd on this host ({CONFIG} and the files that it includes) nor a unit: names "
+        'of units end in ".socket" or ".service"'
     )
 
 

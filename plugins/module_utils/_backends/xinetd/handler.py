@@ -124,6 +124,6 @@ def _passes_socket(service: Service, accept: bool) -> bool:
 
 def _dynamic(service: Service, accept: bool) -> list[str]:
     if accept:
-        # A socket of both families tells IPv4 addresses in IPv6 clothes.
+        # A socket of both families shows IPv4 addresses as IPv4-mapped IPv6 addresses.
         return ['REMOTE_ADDR="${REMOTE_HOST#::ffff:}"']
     return ["LISTEN_FDS=1", 'LISTEN_PID="$$"'] if _passes_socket(service, accept) else []

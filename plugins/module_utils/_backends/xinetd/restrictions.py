@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What keeps clients out of a service of xinetd, as xinetd 2.3.15 understands its entry and the defaults.
+"""Restrictions of clients of a service of xinetd, as xinetd 2.3.15 understands its entry and the defaults.
 
 Only what somebody has written counts: that xinetd would refuse more than fifty connections a second anyway is nobody's
 wish. Where an entry adds to what the defaults deny, or has its own instead, is not told apart: both count.
@@ -42,7 +42,7 @@ def _only_from(entry: Entry, defaults: Entry) -> Iterator[Restriction]:
     words = _set(entry, defaults, "only_from")
     if words is not None:
         only = tuple(network for word in words for network in _networks(word) or ())
-        told = f"lets in {' '.join(words) or 'nobody'} only"
+        told = f"allows only {' '.join(words)}" if words else "allows no client"
         yield Restriction("only_from", told, "access", Filter(only=only))
 
 
@@ -50,7 +50,7 @@ def _no_access(entry: Entry, defaults: Entry) -> Iterator[Restriction]:
     """Who has a name and no address cannot be compared."""
     words = [*entry.attributes.get("no_access", ()), *defaults.attributes.get("no_access", ())]
     found = {word: _networks(word) for word in dict.fromkeys(words)}
-    told = f"keeps out {' '.join(found)}"
+    told = f"denies {' '.join(found)}"
     if any(each is None for each in found.values()):
         yield Restriction("no_access", told, "rules")
     elif found:
@@ -89,7 +89,7 @@ def _access_times(entry: Entry, _defaults: Entry) -> Iterator[Restriction]:
     words = entry.attributes.get("access_times")
     if words:
         minutes = frozenset(minute for word in words for minute in _minutes(word))
-        yield Restriction("access_times", f"is open from {' '.join(words)} only", "hours", minutes)
+        yield Restriction("access_times", f"is open only at {' '.join(words)}", "hours", minutes)
 
 
 def _minutes(word: str) -> Iterable[int]:
@@ -109,12 +109,12 @@ def _numbers(entry: Entry, defaults: Entry) -> Iterator[Restriction]:
             yield Restriction(word, text.format(values[0]), kind, number)
 
 
-# Each with what it is compared by.
+# Each with the kind of value that it is compared by.
 _NUMBERS = (
-    ("instances", "max", "serves {} clients at a time"),
-    ("per_source", "per_source", "serves {} clients of one address at a time"),
-    ("cps", "rate", "takes {} connections a second"),
-    ("max_load", "max_load", "serves nobody from a load of {} on"),
+    ("instances", "max", "serves at most {} clients at a time"),
+    ("per_source", "per_source", "serves at most {} clients of one address at a time"),
+    ("cps", "rate", "accepts at most {} connections a second"),
+    ("max_load", "max_load", "serves no client from a load of {} on"),
 )
 _COUNTS = {"cps": 2}
 
@@ -140,7 +140,7 @@ def _wrapped(entry: Entry, _defaults: Entry) -> Iterator[Restriction]:
         names.add(posixpath.basename(called))
     rules = _libwrap.rules(names) if names else []
     if rules:
-        yield Restriction("libwrap", f"obeys {'; '.join(rules)}", "rules")
+        yield Restriction("libwrap", f"applies the rules {'; '.join(rules)}", "rules")
 
 
 _LOOKS: tuple[Callable[[Entry, Entry], Iterator[Restriction]], ...] = (

@@ -1,8 +1,8 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What waits for addresses on behalf of xinetd: it gives up endpoints whose address is not there when it starts, as
-after a boot that is faster than the network, until somebody has it read its configuration."""
+"""The waiter for addresses of xinetd's endpoints: xinetd drops an endpoint whose address the host lacks at its start,
+as after a boot that is faster than the network, until it reads its configuration again."""
 
 from __future__ import annotations
 
@@ -83,5 +83,5 @@ def settle(services: Sequence[Service], platform: Platform, host: Host) -> None:
 
 
 def runs(host: Host) -> bool:
-    """Whether the waiter does."""
+    """Whether the waiter runs."""
     return any(WAITER in process.argv and of_this_host(process, host) for process in host.processes())

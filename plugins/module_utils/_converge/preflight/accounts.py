@@ -14,15 +14,15 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.proble
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import OWN_ACCOUNT
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 
-# What makes the account, where the role does not.
+# Command that creates the account without the role.
 COMMAND = f"useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /bin/false {OWN_ACCOUNT}"
 _ABSENT = (
-    f'the host has no user "{OWN_ACCOUNT}", the account of the collection\'s own, which this service needs; have the '
-    f'role ondemand.superserver.superserver make it, or make it with "{COMMAND}"'
+    f'the host has no user "{OWN_ACCOUNT}", the collection\'s own account, which this service needs; let the role '
+    f'ondemand.superserver.superserver create it, or run "{COMMAND}"'
 )
 _RIGHTS_OF_ROOT = (
-    f'"{OWN_ACCOUNT}", the account of the collection\'s own, which this service needs, has the rights of root on this '
-    "host; give it a user id and a group of its own"
+    f"\"{OWN_ACCOUNT}\", the collection's own account, which this service needs, has root's rights on this host; "
+    "give it its own user id and group"
 )
 
 
@@ -92,8 +92,9 @@ def reach_problems(service: Service) -> list[Problem]:
     return [
         Problem(
             service.path("proxy.to"),
-            f'"{target.path}" cannot be reached by "{service.user}", the account that the forwarder runs as; declare '
-            "supplementary_groups with a group that may, or user, or give the socket another owner or mode",
+            f'the forwarder runs as "{service.user}" and cannot reach "{target.path}"; declare '
+            "supplementary_groups with a group that can, or declare another user, or change the owner or the mode "
+            "of the socket",
         )
         for target in service.proxy.to
         if target.path and not may_connect(target.path, service.user, service.group, service.supplementary_groups)

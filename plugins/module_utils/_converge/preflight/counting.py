@@ -44,6 +44,6 @@ def counting_problems(
 def _told(rule: Untracked, port: int) -> str:
     whose = "" if rule.everybody else " of some clients"
     return (
-        f'nothing counts connections{whose} to port {port}: the rule "{rule.rule}" of the table {rule.table} switches '
-        "connection tracking off for them. Take the port out of that rule, or leave the limit out"
+        f'connections{whose} to port {port} cannot be counted: the rule "{rule.rule}" of the table {rule.table} '
+        "switches connection tracking off for them. Remove the port from that rule, or leave the limit out"
     )

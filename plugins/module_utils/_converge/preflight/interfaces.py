@@ -27,8 +27,11 @@ def interface_problems(service: Service) -> list[Problem]:
 def _problem(interface: str, transport: str) -> str:
     vrf = vrf_of(interface)
     if vrf:
-        return f'"{interface}" belongs to the VRF "{vrf}", by whose name the kernel knows its packets; write "{vrf}"'
+        return (
+            f'"{interface}" belongs to the VRF "{vrf}", and the kernel reports its packets under that name; '
+            f'write "{vrf}"'
+        )
     setting = setting_that_hides(transport) if is_vrf(interface) else ""
     if setting:
-        return f'"{interface}" is a VRF, which no listener gets clients of on this host; set {setting} to 1 first'
+        return f'"{interface}" is a VRF, and listeners of this host get no clients from it; set {setting} to 1 first'
     return ""

@@ -20,7 +20,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.servic
 
 
 def path_problems(service: Service) -> list[Problem]:
-    """What speaks against the paths of a service."""
+    """Problems of the paths of a service."""
     problems = _banner_problems(service) + _log_problems(service)
     for index, endpoint in enumerate(service.listen):
         if endpoint.transport == "unix":
@@ -35,7 +35,7 @@ def _banner_problems(service: Service) -> list[Problem]:
     field = service.path("banner.file")
     if not os.path.isfile(file):
         return [Problem(field, f'"{file}" is not a file on the host')]
-    # Root reads it for every client: a link of somebody else's would show them any file.
+    # Root reads it for every client: a foreign link could show them any file.
     return _unsafe(field, file, "be read by root", objection_to_reading(file))
 
 
@@ -43,7 +43,7 @@ def _socket_problems(field: str, path: str) -> list[Problem]:
     before, after = RENAMED
     if same_name(path).startswith(before):
         other = after + path[len(before) :]
-        return [Problem(field, f'"{path}" is "{other}" to systemd, but not on this host; write "{other}"')]
+        return [Problem(field, f'systemd reads "{path}" as "{other}", but on this host they differ; write "{other}"')]
     if os.path.lexists(path) and not _is_socket(path):
         return [Problem(field, f'"{path}" exists and is not a socket')]
     return _unsafe(field, path, "be bound by root", objection(path))
@@ -55,8 +55,8 @@ def _unsafe(field: str, path: str, what: str, reason: str) -> list[Problem]:
     return [
         Problem(
             field,
-            f'"{path}" cannot safely {what}: {reason}. Have only root own and write every directory on the way to it, '
-            "or choose a path below one such as /run or /var/log",
+            f'"{path}" cannot safely {what}: {reason}. Let only root own and write every directory of the path, or '
+            "choose a path below a directory such as /run or /var/log",
         )
     ]
 

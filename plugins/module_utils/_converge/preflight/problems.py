@@ -1,8 +1,8 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What can be known to fail before anything is touched: programs, daemons, certificates, names and ports that are
-taken."""
+"""Problems that a run can find before it changes anything: missing programs and daemons, wrong certificates, names and
+ports that are taken."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _LOAD_STATES = {
 }
 _UNREADABLE = "cannot be loaded by systemd; repair the unit first"
 
-# How long before a certificate expires somebody should know.
+# How long before its expiry a certificate causes a warning.
 SOON = datetime.timedelta(days=14)
 # What a service with sandbox: strict has a directory of its own for, or none at all (systemd.exec(5)).
 _HIDDEN = ("/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/")
@@ -75,7 +75,7 @@ def _obstacle(program: str) -> str:
         return "does not exist on the host; install it first"
     # access(2) tells of both in the same way.
     if os.path.isfile(program) and os.statvfs(program).f_flag & os.ST_NOEXEC:
-        return "is on a file system that is mounted with noexec; install it on another one"
+        return "is on a file system that is mounted with noexec; install it on another file system"
     return "is not an executable file; install it first"
 
 
@@ -90,7 +90,7 @@ def daemon_problems(services: Iterable[Service], platform: Platform, host: Local
                 daemons[f"{service.path('requires')}[{index}]"] = name
     if not daemons:
         return []
-    look = _directory_problems if platform.init == "s6" else _unit_problems
+    look = _directory_problems if platform.supervised else _unit_problems
     wrong = look(sorted(set(daemons.values())), host)
     return [Problem(path, f'"{name}" {wrong[name]}') for path, name in daemons.items() if wrong[name]]
 
@@ -117,7 +117,7 @@ def environment_problems(service: Service) -> list[Problem]:
     try:
         read_variables(path)
     except Refused as refused:
-        return [Problem(service.path("environment_file"), f"{refused}; put it right first")]
+        return [Problem(service.path("environment_file"), f"{refused}; correct it first")]
     return []
 
 
@@ -136,7 +136,7 @@ def certificate_problems(service: Service) -> list[Problem]:
 
 
 def exposure_problems(service: Service) -> list[Problem]:
-    """A key that others have, and files that others can put something else in the place of: they say who is let in."""
+    """Keys that other accounts can read, and keys and certificates that they can replace."""
     if service.tls is None:
         return []
     problems = []
@@ -145,15 +145,16 @@ def exposure_problems(service: Service) -> list[Problem]:
         reason = objection_to_reading(path) if path else ""
         if reason:
             way_out = (
-                "have only root own and write every directory on the way to it, or put it below one such as /etc/ssl"
+                "let only root own and write every directory of the path, or store the file below a directory such "
+                "as /etc/ssl"
             )
             problems.append(Problem(service.path(f"tls.{name}"), f'"{path}" can be replaced: {reason}; {way_out}'))
     if anybody_may_read(service.tls.key):
         problems.append(
             Problem(
                 service.path("tls.key"),
-                f'"{service.tls.key}" can be read by every account of the host; change its mode to 0600, and make '
-                "another one if somebody may have read it",
+                f'"{service.tls.key}" can be read by every account of the host; change its mode to 0600, and '
+                "replace the key if another account may have read it",
             )
         )
     return problems
@@ -190,7 +191,7 @@ def manager_problems(manifest: Manifest, platform: Platform) -> list[Problem]:
     return [
         Problem(
             "superserver_s6_rc",
-            f"the services of s6 on this host are managed by {manager}; have a run without them before this is changed",
+            f"the services of s6 on this host are managed by {manager}; run once without them before you change this",
         )
     ]
 
@@ -198,7 +199,7 @@ def manager_problems(manifest: Manifest, platform: Platform) -> list[Problem]:
 def name_problems(
     service: Service, manifest: Manifest, backend: Backend, platform: Platform, host: LocalHost
 ) -> list[Problem]:
-    """Names that are taken by units and directories of others."""
+    """Service names that foreign units and directories have."""
     held = manifest.services.get(service.name)
     if held is not None and held["backend"] == service.backend:
         return []
@@ -207,7 +208,8 @@ def name_problems(
             return [
                 Problem(
                     service.path("name"),
-                    f'"{service.name}" is taken: {path} exists and is not of this collection; choose another name',
+                    f'"{service.name}" is taken: {path} exists and does not belong to this collection; choose '
+                    "another name",
                 )
             ]
     return []
@@ -216,7 +218,7 @@ def name_problems(
 def file_problems(
     services: Mapping[str, Service], files: Sequence[File], seen: Mapping[str, Seen | None], manifest: Manifest
 ) -> list[Problem]:
-    """Files in the way that somebody else wrote."""
+    """Foreign files at the paths of wanted files."""
     problems = []
     for file in files:
         there = seen[file.path]
@@ -227,7 +229,10 @@ def file_problems(
             service = services.get(file.service)
             path = service.path("name") if service else file.path
             problems.append(
-                Problem(path, f"{file.path} exists and is not of this collection; move it away or choose another name")
+                Problem(
+                    path,
+                    f"{file.path} exists and does not belong to this collection; move it away or choose another name",
+                )
             )
     return problems
 
@@ -250,9 +255,9 @@ def holder_problems(
     standing: Standing = lambda _socket, _owner: None,
     objections: Objections = lambda _owners: {},
 ) -> list[Problem]:
-    """Endpoints that somebody else holds. What this collection's own services hold, they will let go of. ``standing``
-    knows of some sockets that they will be let go of, or that they will not; ``objections`` which of their owners
-    should not be offered to be taken over."""
+    """Endpoints that foreign services hold. The collection's own services release their sockets. ``standing`` tells
+    for some foreign sockets whether this run releases them, None if it does not know; ``objections`` has the
+    owners that cannot be taken over, with the reason."""
     possession = _Possession(have, live, backends, platform, standing)
     taken = []
     for service in services:
@@ -267,7 +272,8 @@ def holder_problems(
     return [
         Problem(
             path,
-            f"{listener} cannot be bound: {socket} is held by {live.holder(socket)}, which is not of this collection; "
+            f"{listener} cannot be bound: {socket} is held by {live.holder(socket)}, which does not "
+            "belong to this collection; "
             f"{_way_out(live.owners.get(socket.inode), objected)}",
         )
         for path, listener, socket in taken
@@ -310,8 +316,8 @@ def _way_out(owner: Owner | None, objected: Mapping[Owner, str]) -> str:
     objection = objected.get(owner, "") if owner else ""
     nameable = owner and (owner.kind == "xinetd" or (owner.kind == "systemd" and may_listen(owner.name)))
     if owner and owner.name and nameable and not objection:
-        return f'name "{owner.name}" in superserver_adopt to have it taken over, or choose another port'
-    return f"{objection or 'stop and disable that'}, or choose another port"
+        return f'name "{owner.name}" in superserver_adopt to take it over, or choose another port'
+    return f"{objection or 'stop and disable it'}, or choose another port"
 
 
 def objections_on(host: LocalHost, own: t.Collection[str]) -> Objections:

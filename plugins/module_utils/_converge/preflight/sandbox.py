@@ -87,8 +87,8 @@ def _interpreter_problems(service: Service, hidden: Mapping[str, str]) -> list[P
             return [
                 Problem(
                     _place(service, "exec"),
-                    f'"{service.exec[0]}" is started by "{interpreter}", which is hidden by {reason}; have it started '
-                    "by a program elsewhere, such as below /usr/local or /opt",
+                    f'"{service.exec[0]}" is started by "{interpreter}", which is hidden by {reason}; let a program '
+                    "elsewhere start it, such as below /usr/local or /opt",
                 )
             ]
     return []

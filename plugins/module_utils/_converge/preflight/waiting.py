@@ -25,7 +25,7 @@ def address_problems(services: Iterable[Service], platform: Platform, host: Loca
     return [
         Problem(
             f"{service.path('listen')}[{index}].{listener.transport}",
-            f'"{listener.address}" is not an address of this host; give it that address first, or, where it comes '
+            f'"{listener.address}" is not an address of this host; add the address first, or, if the address comes '
             "later, let the endpoint wait for it with freebind: true",
         )
         for service in services
@@ -47,8 +47,8 @@ def waiting(services: Iterable[Service], platform: Platform) -> list[str]:
 def unreachable(services: Iterable[Service], platform: Platform) -> list[str]:
     """What is told of endpoints whose address the host had, and has no more."""
     return [
-        f"{service.name}: {listener} cannot be reached: this host does not have the address, and freebind does not say "
-        "that it may be without it"
+        f"{service.name}: {listener} cannot be reached: this host does not have the address, and the endpoint does "
+        "not set freebind"
         for service in services
         for _index, listener in _without_address(service, platform)
         if not listener.freebind

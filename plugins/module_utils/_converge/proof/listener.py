@@ -22,6 +22,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.own
     owner_words,
     owners,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.expression import TooSlow, matches
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.places import same_name
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets import table as _sockets
@@ -93,7 +94,7 @@ class _Held:
         return [_row(self.entry, holder, self.owner) for holder in self.holders] or [_row(self.entry, None, self.owner)]
 
     def __str__(self) -> str:
-        return f"{self.entry} held by {self.owner or 'no process that can be seen'}"
+        return f"{self.entry} held by {self.owner or 'no visible process'}"
 
 
 def assertion_of(options: Mapping[str, t.Any]) -> Assertion:
@@ -105,11 +106,11 @@ def assertion_of(options: Mapping[str, t.Any]) -> Assertion:
     asked = [name for name in _CLIENT_OPTIONS if options[name]]
     surplus = asked + (["owner"] if owner else [])
     if free and surplus:
-        raise ValueError(f"nothing answers for a free endpoint: remove {', '.join(surplus)}, or assert state held")
+        raise ValueError(f"nothing can answer at a free endpoint: remove {', '.join(surplus)}, or assert state held")
     if options["refuse"] and (options["expect"] or options["connect"]):
-        raise ValueError("refuse wants nothing to come back: remove expect and connect")
+        raise ValueError("refuse asserts that nothing comes back: remove expect and connect")
     if options["source"] and not asked:
-        raise ValueError(f"source is for a connection, which one of {', '.join(_CLIENT_OPTIONS)} asks for")
+        raise ValueError(f"source needs a connection: add one of {', '.join(_CLIENT_OPTIONS)}")
     negative = [name for name in ("timeout", "retries", "delay") if options[name] < 0]
     if negative:
         raise ValueError(f"must not be negative: {', '.join(negative)}")
@@ -240,11 +241,11 @@ def _survey(sockets: list[Socket], run: Run) -> list[_Held]:
 
 def _not_held(assertion: Assertion, others: list[_Held]) -> str:
     if others:
-        return f"{assertion.endpoint} is not held as asked ({_described(assertion.listener)}): found {_list(others)}"
+        return f"{assertion.endpoint} is not held as asserted ({_described(assertion.listener)}): found {_list(others)}"
     if assertion.listener.transport == "unix":
         there = "the path exists" if os.path.lexists(assertion.listener.path) else "the path does not exist"
         return f"{assertion.endpoint} is not held: nothing listens there, and {there}"
-    return f"{assertion.endpoint} is not held: nothing has the port"
+    return f"{assertion.endpoint} is not held: nothing uses the port"
 
 
 def _described(listener: Listener) -> str:
@@ -268,10 +269,7 @@ def _owned(held: _Held, kind: str, name: str) -> bool:
         return name in {holder.program for holder in held.holders}
     if held.owner is None or held.owner.kind != kind or not held.owner.name:
         return False
-    if kind == "s6":
-        actual = held.owner.name
-        return os.path.realpath(name) == os.path.realpath(actual) if "/" in name else name == os.path.basename(actual)
-    return name == held.owner.name
+    return BACKENDS[kind].is_owner(name, held.owner.name)
 
 
 def judge(listener: Listener, client: Client, ways: Sequence[Way] = ()) -> tuple[str, Row]:
@@ -297,7 +295,7 @@ def judge(listener: Listener, client: Client, ways: Sequence[Way] = ()) -> tuple
 
 def _disappointment(client: Client, answer: Answer) -> str:
     if client.refuse:
-        return f"nothing should have come back, but {_words(answer)}" if answer.outcome == "answered" else ""
+        return f"nothing should come back, but {_words(answer)}" if answer.outcome == "answered" else ""
     if answer.outcome != "answered":
         return f"no answer, but {_words(answer)}"
     return _mismatch(client.expect, client.timeout, answer) if client.expect else ""
@@ -309,8 +307,8 @@ def _mismatch(expect: re.Pattern[bytes], timeout: float, answer: Answer) -> str:
             return ""
     except TooSlow:
         return (
-            f"to search for {expect.pattern.decode()!r} in what came back takes more than {timeout:g} s; write an "
-            f"expression that can match in one way only ({_words(answer)})"
+            f"the search for {expect.pattern.decode()!r} in the answer takes more than {timeout:g} s; write an "
+            f"expression that can match in only one way ({_words(answer)})"
         )
     return f"the answer should match {expect.pattern.decode()!r}, but {_words(answer)}"
 

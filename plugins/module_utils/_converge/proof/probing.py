@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a probe comes from, so that it is let in like a client; and what keeps it from that."""
+"""Source addresses of probes that ``access`` allows, and reasons why there is none."""
 
 from __future__ import annotations
 
@@ -24,12 +24,13 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.servic
 # All of it is the host's own, but for its ends.
 _LOCAL_NETWORK = ipaddress.IPv4Network("127.0.0.0/8")
 _ENDS = (_LOCAL_NETWORK.network_address, _LOCAL_NETWORK.broadcast_address)
-_WITHOUT = "leave probe out: that its endpoints are open, and whose they are, is proven without one"
+_WITHOUT = "leave probe out: the run proves without it that the endpoints are open and who owns them"
 
 
 @dataclass(frozen=True)
 class Moment:
-    """What decides beside addresses whether a client is let in: the day of the week, the clock and the load."""
+    """Conditions besides addresses that decide whether a client is served: the day of the week, the time and the
+    load."""
 
     day: int
     clock: str
@@ -83,7 +84,7 @@ def _sources(target: str, permitted: AccessList, own: Iterable[str]) -> Iterator
 
 
 def lasting_problems(services: Iterable[Service], platform: Platform) -> list[Problem]:
-    """Probes that are turned away whenever they come."""
+    """Probes that are always refused."""
     probed = [service for service in services if service.enabled and service.probe]
     own = own_addresses() if any(service.uses("access") for service in probed) else ()
     return [problem for service in probed for problem in _lasting(service, platform, own)]
@@ -96,8 +97,8 @@ def _lasting(service: Service, platform: Platform, own: Sequence[str]) -> Iterat
             addresses = ", ".join(dict.fromkeys(("127.0.0.1", *own)))
             yield Problem(
                 service.path("access"),
-                f"lets no address of this host in ({addresses}), so that the probe of {listener} would be turned away; "
-                f"let one of these in, or {_WITHOUT}",
+                f"allows no address of this host ({addresses}), so that the service would refuse the probe of "
+                f"{listener}; allow one of these addresses, or {_WITHOUT}",
             )
     rate = service.connections.rate
     count = sum(len(possible) for listener, possible in found.items() if listener.transport != "udp")
@@ -110,12 +111,12 @@ def _lasting(service: Service, platform: Platform, own: Sequence[str]) -> Iterat
 
 
 def passing_problems(services: Iterable[Service], moment: Moment) -> list[Problem]:
-    """Probes that would be turned away just now."""
+    """Probes that would be refused now."""
     found = ((service, obstacle(service, moment)) for service in services if service.enabled and service.probe)
     return [
         Problem(
             service.path(reason[0]),
-            f"{reason[1]}, so that the probe would be turned away; run this at another time or with "
+            f"{reason[1]}, so that the service would refuse the probe; run this at another time or with "
             f"superserver_verify: false, or {_WITHOUT}",
         )
         for service, reason in found
@@ -124,13 +125,13 @@ def passing_problems(services: Iterable[Service], moment: Moment) -> list[Proble
 
 
 def obstacle(service: Service, moment: Moment) -> tuple[str, str] | None:
-    """The field that keeps every client away at a moment, and why."""
+    """The field that refuses every client at a moment, and why."""
     hours, most = service.access.hours, service.connections.max_load
     if hours and not is_open(hours, moment.day, moment.clock):
         clock = f"{moment.clock[:2]}:{moment.clock[2:]}"
-        return "access.hours", f"lets nobody in now, at {clock} by the host's clock"
+        return "access.hours", f"allows no client now, at {clock} by the host's clock"
     if most is not None and moment.load >= most:
-        return "connections.max_load", f"lets nobody in now, at a load of {moment.load:.2f}"
+        return "connections.max_load", f"allows no client now, at a load of {moment.load:.2f}"
     return None
 
 

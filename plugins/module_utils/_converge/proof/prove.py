@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Proof: the kernel's table, the owner of each listener, and what a declared probe gets. What a file says is no
+"""Proof: the kernel's table, the owner of each listener, and the answers to declared probes. Files are no
 proof."""
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.servic
 # How long listeners may take to appear, in seconds.
 PATIENCE = 10.0
 _ANYTHING = re.compile(b"")
-_NO_WAY = "the probe would be turned away, because access lets no address of this host in"
+_NO_WAY = "the service would refuse the probe, because access allows no address of this host"
 
 
 @dataclass(frozen=True)

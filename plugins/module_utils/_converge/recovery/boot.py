@@ -1,10 +1,10 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A host that boots in the middle of a change, or before it was confirmed, puts itself back without another run.
+"""A host that boots during a change, or before its confirmation, restores the previous state without another run.
 
-What sees to that at boot is there for as long as the journal. It puts the files back before anything reads them, so
-that no listener of the new state opens, and leaves the rest to the watcher, once the host has booted.
+A program runs at boot while the journal exists. It restores the files before anything reads them, so
+that no listener of the new state opens, and leaves the rest to the watcher after the boot.
 """
 
 from __future__ import annotations
@@ -91,19 +91,19 @@ RUN_TEXT = f"""#!/bin/sh
 FINISH_TEXT = f"#!/bin/sh\n{NOTE}\nexit 125\n"
 
 AT_ONCE = (
-    "s6-svscan starts everything at once: if this host lost power in the middle of a change, or before it was "
-    "confirmed, it would put itself back right after its boot, and listeners of the new state may be open until then"
+    "s6-svscan starts everything at once: after a power failure during a change, or before its confirmation, this "
+    "host restores its previous state only after the boot, and listeners of the new state may be open until then"
 )
 NEVER = (
-    "nothing is known that this host runs at boot: if it lost power in the middle of a change, or before it was "
-    "confirmed, the next run would put it back"
+    "the collection does not know what this host runs at boot: after a power failure during a change, or before "
+    "its confirmation, only the next run restores the previous state"
 )
 
 
 @dataclass(frozen=True)
 class Means:
-    """How a host is made to put itself back at boot: files, and the commands that have the init system know of them, or
-    not any more. ``gap``: what it does not reach, in words."""
+    """How a host restores itself at boot: files, and the commands that register them with the init
+    system, or remove them. ``gap``: its limits, in words."""
 
     files: tuple[File, ...] = ()
     enable: tuple[tuple[str, ...], ...] = ()
@@ -126,8 +126,8 @@ NONE = Means(gap=NEVER)
 Fits = t.Callable[[Platform], bool]
 # The first one that fits.
 EVERY: Sequence[tuple[Fits, Means]] = (
-    (lambda platform: platform.init == "systemd", SYSTEMD),
-    (lambda platform: platform.init == "s6" and platform.scan_directory == "/run/service", S6),
+    (lambda platform: platform.managed, SYSTEMD),
+    (lambda platform: platform.supervised and platform.scan_directory == "/run/service", S6),
     (lambda platform: platform.init == "other" and _is_debian() and _runs_scripts(), DEBIAN_SCRIPT),
     (lambda platform: platform.init == "other" and os.path.exists(OPENRC_RUNS), OPENRC),
     (lambda _platform: True, NONE),
@@ -148,13 +148,13 @@ def means_of(platform: Platform) -> Means:
 
 
 def gaps(platform: Platform) -> list[str]:
-    """What is to be known of a host that cannot do it, or not in time."""
+    """Warnings for a host that cannot restore itself at boot, or not in time."""
     gap = means_of(platform).gap
     return [gap] if gap else []
 
 
 def prepare(platform: Platform, host: LocalHost) -> None:
-    """Have the host put itself back at boot. Raises SwitchFailed or OSError."""
+    """Let the host restore itself at boot. Raises SwitchFailed or OSError."""
     means = means_of(platform)
     for file in means.files:
         if not _files.matches(file, _files.look(file.path)):

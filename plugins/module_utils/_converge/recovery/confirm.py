@@ -73,7 +73,7 @@ def settle(journal: Journal, host: LocalHost) -> None:
     """A run that comes over a fresh connection confirms what was changed before it. Raises RunFailed where it does not
     come over one."""
     accept(journal, host)
-    _journal.tell(["the change before this run was not confirmed yet; this run came over a fresh connection, so it is"])
+    _journal.tell(["the previous change was not confirmed yet; this run came over a fresh connection and confirmed it"])
 
 
 def accept(journal: Journal, host: LocalHost) -> None:
@@ -81,8 +81,8 @@ def accept(journal: Journal, host: LocalHost) -> None:
     awaited = journal.confirmation
     if awaited and awaited.connection and awaited.connection == connection_of(os.getpid()):
         raise RunFailed(
-            f"a change waits for its confirmation over a fresh connection, and this is not one ({awaited.connection}); "
-            f"the change is undone in {awaited.left:.0f} s"
+            f"a change waits for its confirmation over a fresh connection, and this is the old one "
+            f"({awaited.connection}); the change is rolled back in {awaited.left:.0f} s"
         )
     _boot.conclude(host)
 
@@ -93,6 +93,6 @@ def confirm(host: LocalHost) -> dict[str, t.Any]:
         journal = _journal.read()
         told = recover(journal, host) if journal and journal.confirmation and not journal.awaited else _journal.told()
         if journal is None or not journal.confirmation or told:
-            raise RunFailed("; ".join(told) or "there is no change that waits for its confirmation")
+            raise RunFailed("; ".join(told) or "no change waits for its confirmation")
         accept(journal, host)
         return dict(journal.confirmation.result)

@@ -1,13 +1,14 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Undoing a switch that was not finished, by whoever finds its journal: the run itself, the watcher or the next run."""
+"""Rolls back an unfinished switch: in the run itself, in the watcher or in the next run."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Change
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.detection import detect
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import reopened, reverse
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.proof.prove import prove_listeners
@@ -22,7 +23,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.ste
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.switch import undo_all
 from ansible_collections.ondemand.superserver.plugins.module_utils._guard.hold import held
 from ansible_collections.ondemand.superserver.plugins.module_utils._handover import hold as _hold
-from ansible_collections.ondemand.superserver.plugins.module_utils._host import platform as _platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import SwitchFailed
@@ -33,18 +33,18 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._programs.gua
 
 
 def recover(journal: Journal, host: LocalHost) -> list[str]:
-    """Undo what a run that died left half done; what there is to tell of it."""
+    """Roll back a run that died; returns the report."""
     reached = _reached(journal)
     problems = roll_back(journal, host)
-    return [f"{_cause(journal)}; {len(journal.files)} files were put back as they were before it{reached}", *problems]
+    return [f"{_cause(journal)}; {len(journal.files)} files were restored to their previous state{reached}", *problems]
 
 
 def _reached(journal: Journal) -> str:
-    """How far the run had come, in words; empty where that is not known."""
+    """The last step that the run began, in words; empty if it is not known."""
     number, every = _progress.begun(), len(journal.steps)
     if journal.confirmation or not 0 < number <= every:
         return ""
-    return f"; it had come to step {number} of {every}: {journal.steps[number - 1]}"
+    return f"; the run had reached step {number} of {every}: {journal.steps[number - 1]}"
 
 
 def _cause(journal: Journal) -> str:
@@ -54,14 +54,14 @@ def _cause(journal: Journal) -> str:
 
 
 def roll_back(journal: Journal, host: LocalHost) -> list[str]:
-    """Make the host again what the journal says it was; what does not work even so.
+    """Restore the state in the journal; returns the problems.
 
     The journal is kept where something could not be put back: the watcher tries again, and so does the next run.
     """
     have = journal.manifest.built()
     every = [*have.values()] + [service for change in journal.changes.values() for service in change.start]
     manager = journal.manifest.manager(journal.s6_rc)
-    platform = _platform.detect(every, host.processes(), journal.policy, journal.bin_directory, manager, host)
+    platform = detect(every, host.processes(), journal.policy, journal.bin_directory, manager, host)
     problems = []
     try:
         undo_all(steps_back(journal, have, platform), Site(BACKENDS, platform, host))
@@ -70,7 +70,7 @@ def roll_back(journal: Journal, host: LocalHost) -> list[str]:
     _hold.lift(platform, host)
     problems += [str(failure) for failure in prove_listeners(list(have.values()), BACKENDS, platform, host)]
     if not problems:
-        # The journal must not be gone from the disk before what it tells has been undone there.
+        # The rollback must be on the disk before the journal is removed from it.
         _files.sync_folders_of([*journal.files, _manifest.PATH])
         _boot.conclude(host)
     return problems

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The dead man's switch: a program on the host that rolls a switch back when the run that carries it out dies."""
+"""Starts the watcher: a program on the host that rolls a switch back when the run dies."""
 
 from __future__ import annotations
 
@@ -25,11 +25,10 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._programs imp
 PATH = _boot.PROGRAM
 PREFIX = "ansible_collections.ondemand.superserver.plugins.module_utils."
 
-# What is in the way of putting things back may pass: a full disk, somebody on a port. Seconds between two attempts.
+# The cause of a failed rollback may disappear: a full disk, a port that is taken. Seconds between two attempts.
 PAUSE = _helper_watcher.PAUSE
 
-# A unit of its own: what ends the session of the run does not reach it, nor does it need a message bus. What it starts
-# is not ended with it.
+# A separate unit survives the end of the run's session and needs no message bus. Processes that it starts survive it.
 UNIT = (
     "systemd-run",
     "--quiet",
@@ -47,7 +46,7 @@ def arm(platform: Platform, host: LocalHost) -> None:
     wanted = Seen("file", program(), 0o600, "root", "root")
     if _files.look(PATH) != wanted:
         _files.restore(PATH, wanted)
-    _start(UNIT if platform.init == "systemd" else (), host)
+    _start(UNIT if platform.managed else (), host)
 
 
 def _start(unit: Sequence[str], host: LocalHost) -> None:

@@ -1,10 +1,10 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Everything that is stored on a host, looked at before a run relies on it.
+"""Checks everything that is stored on a host before a run relies on it.
 
-What is not understood is set aside under a name with the date, and told. Whatever it held is nobody's then: nothing of
-it is removed, and what is declared is made as if it were new.
+A file that cannot be understood is set aside under a name with the date, and reported. Its services are then foreign:
+none of their files is removed, and declared services are created as if they were new.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class _Finding:
     rest: _manifest.Manifest | None = None
 
     def __str__(self) -> str:
-        return f"{self.file.path} is not understood: {self.reason}; {self.file.follows}"
+        return f"{self.file.path} cannot be understood: {self.reason}; {self.file.follows}"
 
 
 def problems() -> list[str]:
@@ -75,16 +75,14 @@ def _findings() -> Iterator[_Finding]:
 
 
 def _files() -> Iterator[_File]:
-    nobody = "what it held is taken for somebody else's, and nothing of it is removed"
+    nobody = "the services that it recorded are treated as foreign, and none of them is removed"
     yield _File(_manifest.PATH, _manifest.FORMAT, _manifest.from_json, nobody)
     yield _File(
         _journal.PATH,
         _journal.FORMAT,
         _journal.from_json,
-        "the run that wrote it was interrupted, and nothing of that was put back",
+        "the run that wrote it was interrupted, and its changes were not rolled back",
     )
-    yield _File(_journal.TOLD, _journal.TOLD_FORMAT, _journal.texts_from_json, "what it told is lost")
+    yield _File(_journal.TOLD, _journal.TOLD_FORMAT, _journal.texts_from_json, "its content is lost")
     for number, path in _generations.paths().items():
-        yield _File(
-            path, _generations.FORMAT, _generations.read_as(number), f"there is no going back to generation {number}"
-        )
+        yield _File(path, _generations.FORMAT, _generations.read_as(number), f"generation {number} cannot be restored")

@@ -1,9 +1,9 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The journal: how the host was before a switch, written before its first change, so that it can be made so again.
+"""The journal: the previous state of the host, written before the first change of a switch, for a rollback.
 
-It outlives the process that wrote it. Whoever finds one undoes what it describes before doing anything else.
+It outlives the process that wrote it. A process that finds a journal first rolls back the switch that it describes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._programs.wat
 
 PATH = JOURNAL
 FORMAT = _stored.Format(1)
-# What the watcher has done, for the next run to tell.
+# The watcher's report for the next run.
 TOLD = f"{STATE}/watcher.json"
 
 # 1.0.0 stored only the texts, in a list.
@@ -46,9 +46,9 @@ FIRST_PROCESS = "/proc/1/stat"
 
 @dataclass(frozen=True)
 class Confirmation:
-    """What makes a switch stand that has been proven: that the controller comes back, within so many seconds, over
-    another connection than the run's. ``deadline`` is on the clock of this ``boot``. ``result``: what the run returned,
-    for the case that the connection did not live to carry it."""
+    """Condition under which a proven switch becomes permanent: the controller connects again, within so many seconds,
+    over another connection than the run's. ``deadline`` is on the clock of this ``boot``. ``result``: what the run
+    returned, for the case that the connection did not live to carry it."""
 
     within: int = 0
     deadline: float = 0.0
@@ -100,7 +100,7 @@ class Journal:
 
     @property
     def awaited(self) -> float:
-        """Seconds for which the run's change may still be confirmed; 0 where it is to be undone now."""
+        """Seconds in which the run's change can still be confirmed; 0 if it has to be rolled back now."""
         return self.confirmation.left if self.confirmation else 0.0
 
     def restore(self) -> None:
@@ -189,19 +189,19 @@ def from_json(value: Mapping[str, t.Any]) -> Journal:
 
 
 def clear() -> None:
-    """The switch is over, one way or the other, and this is on the disk when it returns."""
+    """Remove the journal after a switch; the removal is on the disk when this returns."""
     if os.path.lexists(PATH):
         os.unlink(PATH)
         _files.sync_folder(os.path.dirname(PATH))
 
 
 def tell(texts: Sequence[str]) -> None:
-    """Leave word for the next run."""
+    """Store texts for the next run."""
     _files.install(File(TOLD, json.dumps({"version": TOLD_FORMAT.version, "texts": list(texts)}), 0o600))
 
 
 def told() -> list[str]:
-    """What was left for this run; it is told once."""
+    """Texts that were stored for this run; they are reported once."""
     texts = _stored.understood(TOLD, TOLD_FORMAT, texts_from_json)
     if texts is not None:
         os.unlink(TOLD)
@@ -211,7 +211,7 @@ def told() -> list[str]:
 def texts_from_json(value: Mapping[str, t.Any]) -> list[str]:
     """Read what :func:`tell` stores, in this version of the format."""
     if not isinstance(value["texts"], list):
-        raise NotUnderstood("there is no list of texts")
+        raise NotUnderstood("it has no list of texts")
     return [str(text) for text in value["texts"]]
 
 

@@ -40,7 +40,7 @@ def locked(check: bool, host: LocalHost, patience: float = BRIEF) -> Iterator[No
         if not _taken(lock, host, patience) and _held_by_others(lock):
             lock = stack.enter_context(_renewed())
         if not _taken(lock, host, 0.0):
-            raise RunFailed(f"another run is at work on this host: {_holder(lock)}")
+            raise RunFailed(f"another run is active on this host: {_holder(lock)}")
         lock.truncate(0)
         lock.write(f"process {os.getpid()}")
         lock.flush()
@@ -51,7 +51,7 @@ def _opened() -> t.TextIO:
     try:
         return opened(LOCK)
     except OSError as exc:
-        raise RunFailed(f"there is no lock to take: {exc}\nnothing was changed") from exc
+        raise RunFailed(f"the lock of this host cannot be taken: {exc}\nnothing was changed") from exc
 
 
 def _taken(lock: t.TextIO, host: LocalHost, patience: float) -> bool:

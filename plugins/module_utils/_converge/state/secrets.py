@@ -49,7 +49,7 @@ def problems_of(service: Service) -> list[Problem]:
     return [
         Problem(
             service.path(f"secrets.{name}"),
-            "is a digest, and the host does not have the value any more that it stands for; declare the value",
+            "is a digest, but the host no longer has the value that it stands for; declare the value",
         )
         for name, secret in service.secrets
         if secret.value is None

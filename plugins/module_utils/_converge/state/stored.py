@@ -26,7 +26,7 @@ T = t.TypeVar("T")
 # What a file is of that has no version: 1.0.0 wrote most without.
 FIRST = 1
 
-# What shows that a value is not of the shape that is expected.
+# Exceptions that show an unexpected structure.
 WRONG = (TypeError, ValueError, KeyError, AttributeError)
 
 
@@ -55,7 +55,7 @@ def load(path: str, stored: Format, build: t.Callable[[Record], T]) -> T | None:
     except NotUnderstood:
         raise
     except WRONG as exc:
-        raise NotUnderstood(f"it is not of the shape that it should be: {type(exc).__name__}: {exc}") from exc
+        raise NotUnderstood(f"it has an unexpected structure: {type(exc).__name__}: {exc}") from exc
 
 
 def understood(path: str, stored: Format, build: t.Callable[[Record], T]) -> T | None:
@@ -79,9 +79,9 @@ def _upgraded(path: str, stored: Format, value: t.Any) -> Record:
     version = _version(value)
     if version > stored.version:
         raise RunFailed(
-            f"{path} was written by a newer version of this collection: its format is {version}, and {stored.version} "
-            "is the last one that is known here; use that version of the collection, or a later one\n"
-            "nothing was changed"
+            f"{path} was written by a newer version of this collection: it has format {version}, and this version "
+            f"knows formats up to {stored.version}; use the version of the collection that wrote it, or a later "
+            "one\nnothing was changed"
         )
     for number in range(version, stored.version):
         value = stored.steps[number](value)
@@ -93,14 +93,14 @@ def _upgraded(path: str, stored: Format, value: t.Any) -> Record:
 def _version(value: t.Any) -> int:
     version = value.get("version", FIRST) if isinstance(value, dict) else FIRST
     if not isinstance(version, int) or version < FIRST:
-        raise NotUnderstood(f"{version!r} is no version")
+        raise NotUnderstood(f"{version!r} is not a version")
     return version
 
 
 def mapping(value: t.Any) -> Mapping[str, t.Any]:
     """A value that has to be a record."""
     if not isinstance(value, Mapping):
-        raise NotUnderstood(f"{type(value).__name__} in the place of a record")
+        raise NotUnderstood(f"{type(value).__name__} instead of a record")
     return value
 
 

@@ -33,7 +33,7 @@ class Edit(Operation):
 
     @property
     def line(self) -> str:
-        return f"change {listed(list(self.files))}, which others have made"
+        return f"change the foreign files {listed(list(self.files))}"
 
     def run(self, site: Site) -> None:
         for path, seen in self.files.items():
@@ -48,10 +48,10 @@ class StopUnits(Operation):
 
     @property
     def line(self) -> str:
-        stopped = f"stop {listed(self.others.stop)}" if self.others.stop else ""
+        stopped = f"stop the foreign {listed(self.others.stop)}" if self.others.stop else ""
         failed = [unit for unit in self.others.failed if unit not in self.others.stop]
-        forgotten = f"reset the failure of {listed(failed)}" if failed else ""
-        return f"{' and '.join(filter(None, (stopped, forgotten)))}, which others have made"
+        forgotten = f"reset the failed state of {listed(failed)}" if failed else ""
+        return " and ".join(filter(None, (stopped, forgotten)))
 
     def run(self, site: Site) -> None:
         give_way(self.others, site.host)
@@ -65,7 +65,7 @@ class ReadEntries(Operation):
 
     @property
     def line(self) -> str:
-        return "have xinetd read its files, for the sake of services of others"
+        return "have xinetd read its files for foreign services"
 
     def run(self, site: Site) -> None:
         read_entries_again(self.others, site.platform, site.host)
@@ -79,7 +79,7 @@ class Mask(Operation):
 
     @property
     def line(self) -> str:
-        return f"make {listed(self.others.masks)}, so that nothing starts these units"
+        return f"mask the foreign units by {listed(self.others.masks)}"
 
     def run(self, site: Site) -> None:
         put_masks(self.others)
@@ -93,7 +93,7 @@ class StartUnits(Operation):
 
     @property
     def line(self) -> str:
-        started = f"start {listed(self.others.start)}, which others have made" if self.others.start else ""
+        started = f"start the foreign {listed(self.others.start)}" if self.others.start else ""
         opened = f"wait for {listed(list(map(str, self.others.opening)))}" if self.others.opening else ""
         return "; ".join(filter(None, (started, opened)))
 

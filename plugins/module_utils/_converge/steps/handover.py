@@ -123,7 +123,7 @@ class Migrate(Operation):
 
     @property
     def line(self) -> str:
-        return "set net.ipv4.tcp_migrate_req, so that what waits in a listener that closes passes to the new one"
+        return "set net.ipv4.tcp_migrate_req, so that connections waiting in a listener that closes move to the new one"
 
     def run(self, site: Site) -> None:
         _sharing.migrate()
@@ -135,7 +135,7 @@ class RestoreMigration(Operation):
 
     @property
     def line(self) -> str:
-        return "set net.ipv4.tcp_migrate_req as it was"
+        return "reset net.ipv4.tcp_migrate_req"
 
     def run(self, site: Site) -> None:
         _sharing.restore_migration()
@@ -151,7 +151,7 @@ class Hold(Operation):
 
     @property
     def line(self) -> str:
-        return f"have new clients of {listed(list(map(str, self.listeners)))} wait (nftables)"
+        return f"hold new clients of {listed(list(map(str, self.listeners)))} (nftables)"
 
     def run(self, site: Site) -> None:
         if self.tried or not _hold.obstacle(self.listeners, site.platform, site.host):
@@ -172,7 +172,7 @@ class Lift(Operation):
 
     @property
     def line(self) -> str:
-        return "let the clients in that wait"
+        return "lift the hold"
 
     def run(self, site: Site) -> None:
         _hold.lift(site.platform, site.host)

@@ -229,7 +229,7 @@ def _tidied(
     transition: Transition, backends: Sequence[Backend], platform: Platform, but: Iterable[str] = ()
 ) -> Iterator[Operation]:
     """What nothing uses any more is removed, and what is given back comes back. ``but``: files that others remove."""
-    unloaded = platform.init == "systemd" and _unloads_units(transition, backends)
+    unloaded = platform.managed and _unloads_units(transition, backends)
     yield from _removed(GUARD, transition.gone(GUARD), but)
     for backend in _atomic(backends):
         entries = transition.gone(backend.name, backend.entries)

@@ -61,11 +61,11 @@ class Retire(Operation):
 
     @property
     def line(self) -> str:
-        return f"stop {self.backend}, which holds nothing any more"
+        return f"stop {self.backend}, which has no services any more"
 
     def run(self, site: Site) -> None:
         try:
             site.backends[self.backend].retire(site.platform, site.host)
         except SwitchFailed as exc:
-            raise SwitchFailed(f"{self.backend} holds nothing any more, but could not be stopped: {exc}") from exc
+            raise SwitchFailed(f"{self.backend} has no services any more but could not be stopped: {exc}") from exc
         _manifest.save(_manifest.load().retired(self.backend))

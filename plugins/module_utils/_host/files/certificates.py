@@ -34,7 +34,7 @@ def key_problem(certificate: str, key: str) -> str:
     try:
         _context().load_cert_chain(certificate, key, _ask)
     except _Locked:
-        return "is protected by a passphrase, which nobody could enter; write it without one"
+        return "is protected by a passphrase, which nothing could enter at a start; store it without one"
     except ssl.SSLError as exc:
         if exc.reason in ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED"):
             return f"does not belong to the certificate {certificate}"

@@ -100,7 +100,7 @@ class Folder:
         if self._links > _MOST_LINKS:
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), self.at(name))
         if not trusted(status.st_uid):
-            raise Unsafe(self.at(name), f"is a link of {account(status.st_uid)}")
+            raise Unsafe(self.at(name), f"is a symbolic link that belongs to {account(status.st_uid)}")
         return os.readlink(name, dir_fd=self.number)
 
     def _enter(self, name: str) -> None:
@@ -148,7 +148,7 @@ class Folder:
     def _check(self) -> None:
         status = os.fstat(self.number)
         if not trusted(status.st_uid):
-            raise Unsafe(self.path, f"belongs to {account(status.st_uid)}, who can put something else in its place")
+            raise Unsafe(self.path, f"belongs to {account(status.st_uid)}, who can replace it")
         mode = stat.S_IMODE(status.st_mode)
         writers = mode & (stat.S_IWGRP | stat.S_IWOTH)
         if self._groups or (status.st_gid == _ROOT and not self._has_access_list()):
@@ -158,8 +158,8 @@ class Folder:
             whose = "everybody" if writers & stat.S_IWOTH else f"its group, {group(status.st_gid)}"
             raise Unsafe(
                 self.path,
-                f"belongs to {account(status.st_uid)}, but has mode {mode:04o}, so that it can be written by {whose}, "
-                "who can put something else in its place",
+                f"belongs to {account(status.st_uid)}, but has mode {mode:04o}, so that {whose} can write to it "
+                "and replace files",
             )
 
     def _has_access_list(self) -> bool:
@@ -199,7 +199,7 @@ class Folder:
                 try:
                     return self.open(name, flags | os.O_CREAT | os.O_EXCL, mode)
                 except FileExistsError:
-                    # Others are at it, too.
+                    # Another process changes it at the same time.
                     continue
             except OSError as problem:
                 if problem.errno not in (errno.ELOOP, errno.ENXIO, errno.EISDIR):
@@ -342,7 +342,7 @@ def _no_file_of_root(status: os.stat_result) -> str:
     reasons = (
         (not stat.S_ISREG(status.st_mode), "is not a file"),
         (not trusted(status.st_uid), f"belongs to {account(status.st_uid)}"),
-        (status.st_nlink > 1, "has another name, by which it may be something else"),
+        (status.st_nlink > 1, "has a second hard link, and may be another file"),
     )
     return next((reason for holds, reason in reasons if holds), "")
 

@@ -18,7 +18,7 @@ _ADDRESS, _LOCAL, _FLAGS = 1, 2, 8
 _NUMBER = struct.Struct("=I")
 # Another host's address, and one of a family that the host does not have.
 _NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
-# The one that throws everything away.
+# A route that discards everything.
 _SOME_PORT = 9
 # Not the host's yet, or found out to be another's.
 _TENTATIVE, _DUPLICATE = 0x40, 0x08

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Connections that somebody's rules keep the kernel from tracking: nothing counts these."""
+"""Rules that switch connection tracking off, so that connections cannot be counted."""
 
 from __future__ import annotations
 

@@ -122,23 +122,23 @@ def _program(pid: int) -> str:
 
 
 def not_its_own(unit: str, main: int, holder: Holder) -> str:
-    """Why a unit is not offered, or not taken over, and what can be done."""
+    """Why a unit cannot be taken over, and what to do instead."""
     own = f"its main process is {_program(main) or 'another'} (pid {main})" if main else "it has no main process"
-    whence = str(origin(holder.pid)) or "started by something in it"
+    whence = str(origin(holder.pid)) or "started by another process in it"
     return (
-        f"is not what holds the port: {own}, and {holder.program} (pid {holder.pid}), which does, is {whence}; {unit} "
-        f"would be stopped with all that is in it, so {remedy(holder.pid)}"
+        f"does not hold the port itself: {own}, and {holder.program} (pid {holder.pid}), which holds it, is "
+        f"{whence}; to take over {unit} would stop everything in it, so {remedy(holder.pid)}"
     )
 
 
 def remedy(pid: int) -> str:
-    """What a person can do about a program."""
+    """The way out for the program that holds a port."""
     found = origin(pid)
     if found.container:
-        return "stop that container, or publish another port of it"
+        return "stop that container, or let it publish another port"
     if found.user_unit:
         return f"stop and disable {found.user_unit} as user {found.user} (systemctl --user)"
     if found.user:
-        return f"have user {found.user} end it"
+        return f"let user {found.user} end it"
     parent = found.parents[-1][1] if found.parents else ""
-    return f"end it where it is started ({parent} has done that)" if parent else "stop it where it is started"
+    return f"end it where it is started ({parent} started it)" if parent else "stop it where it is started"

@@ -151,6 +151,11 @@ def arguments(pid: int) -> list[str]:
     return _read(f"/proc/{pid}/cmdline").rstrip("\0").split("\0")
 
 
+def directory(pid: int) -> str:
+    """The directory that a process is in."""
+    return os.path.realpath(f"/proc/{pid}/cwd")
+
+
 def ancestors(pid: int) -> Iterator[int]:
     """The ids of a process's parent, its parent's parent and so on, up to the first process."""
     while pid:

@@ -1,8 +1,8 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Getting hold of a listening socket that another process has, and making it step back behind a new one of the same
-port, without a connection being refused.
+"""Duplication of another process's listening socket, and the transfer of its connections to a new socket of the
+same port, without refusing a connection.
 
 The old socket is made to share its port (``share``), and goes on getting every connection when the new one listens, too
 (``come_first``). Once the owner of the new one can serve it, the old one gets no more connections (``step_back``),
@@ -72,7 +72,7 @@ def share(listener: socket.socket) -> None:
 
 
 def come_first(listener: socket.socket) -> bool:
-    """Get every connection, though a new socket listens; False while there is no group of the two."""
+    """Let the old socket get every connection although a new one listens; False while both are not in one group."""
     try:
         _choose(_FIRST, listener)
     except OSError:
@@ -81,7 +81,7 @@ def come_first(listener: socket.socket) -> bool:
 
 
 def step_back(listener: socket.socket) -> None:
-    """Leave what arrives from now on to the new socket, which must listen by now.
+    """Let the new socket, which must already listen, get all further connections.
 
     A new socket of the very same family shares a group with the old one, and the kernel is told to choose it. Else, as
     between one socket for both families and two of one family each, there is no group, and the old socket is bound to

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A real client: connects, sends, and says in one word what came of it."""
+"""A real client: connects, sends, and classifies the result in one word."""
 
 from __future__ import annotations
 
@@ -141,7 +141,10 @@ def _exchange(
     try:
         outcome, detail = _receive(client, until, deadline, received)
     except socket.timeout:
-        return "timeout", "connected, but no such answer in time" if received else "connected, but no answer in time"
+        return (
+            "timeout",
+            "connected, but no matching answer in time" if received else "connected, but no answer in time",
+        )
     except TooSlow:
         return "timeout", "the search for the expression did not end in time"
     return _failure(refusal) if refusal and outcome == "closed" else (outcome, detail)
@@ -169,7 +172,7 @@ def _receive(
         if until is None or matches(until, received, _left(deadline)):
             return "answered", "answered"
         if len(received) > _MOST:
-            return "answered", f"no such answer in the first {len(received)} bytes"
+            return "answered", f"no matching answer in the first {len(received)} bytes"
 
 
 def _left(deadline: float) -> float:

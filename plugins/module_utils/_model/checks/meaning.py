@@ -34,12 +34,12 @@ _PROCESS = (
     "environment_file",
     "secrets",
 )
-# What to do where there is no TLS to be had.
+# The way out where TLS is impossible.
 _TLS = (
-    "let the daemon itself do TLS, or have two services: one with listen: [{unix: /run/NAME.sock}] for the daemon, and "
-    "one with tls and proxy: {to: /run/NAME.sock}"
+    "let the daemon itself do TLS, or declare two services: one with listen: [{unix: /run/NAME.sock}] for the "
+    "daemon, and one with tls and proxy: {to: /run/NAME.sock}"
 )
-# The forwarder looks at no variable.
+# The forwarder uses no variable.
 _READ = ("environment_file", "secrets")
 _FORWARDERS = (*_HANDOVER, *_READ, "argv0", "end_children")
 
@@ -77,13 +77,19 @@ def pointless(fields: Mapping[str, t.Any]) -> Iterator[tuple[str, str]]:
     yield from _pointless_by_endpoints(fields)
     yield from _pointless_by_log(fields)
     if fields.get("banner", {}).get("on") == "refuse" and not turns_away(fields):
-        yield "banner", "is for clients that are turned away; add access.hours or connections.max_load, or leave on out"
+        yield (
+            "banner",
+            (
+                "applies only to clients that access.hours or connections.max_load refuses; add one of "
+                "these fields, or leave on out"
+            ),
+        )
 
 
 def _pointless_by_log(fields: Mapping[str, t.Any]) -> Iterator[tuple[str, str]]:
     where = fields.get("log", {}).get("where", "file")
     if where != "file":
-        about = f"is about a file, but the log goes to {where}"
+        about = f"applies to a log file, but the log goes to {where}"
         yield from ((f"log.{name}", about) for name in ("file", "rotate_size", "rotate_keep"))
 
 
@@ -95,24 +101,33 @@ def _pointless_by_handler(fields: Mapping[str, t.Any]) -> Iterator[tuple[str, st
         if forwards_each(fields):
             yield "proxy.idle_timeout", "has no meaning with tls: each connection has a forwarder, which ends with it"
     elif accepts(fields):
-        yield "socket_fd", "has a meaning with accept: false only; a handler gets its connection as fd 0"
+        yield "socket_fd", "works with accept: false only; a handler gets its connection as fd 0"
     elif fields.get("stderr") == "client":
-        yield "stderr", "cannot be client with accept: false: the process gets a socket, which is no client to write to"
+        yield (
+            "stderr",
+            "cannot be client with accept: false: the process gets a listening socket, not a client to write to",
+        )
     if not _serves_connections(fields):
-        about = "is about single connections, which the process with accept: false takes by itself"
+        about = "applies to single connections, but with accept: false the process accepts them itself"
         yield from ((name, about) for name in ("resources.connection_time", "connections.max_load", "banner", "log"))
     if not _serves_connections(fields):
-        yield "tls", f"has a process for each connection: not with accept: false, nor with proxy.unit; {_TLS}"
+        yield (
+            "tls",
+            f"needs one process for each connection, and accept: false and proxy.unit have one for all; {_TLS}",
+        )
     elif "tls" in fields:
-        yield "probe", "is said in plain text, which a service with tls does not understand"
+        yield "probe", "sends plain text, which a service with tls does not understand"
 
 
 def _pointless_by_endpoints(fields: Mapping[str, t.Any]) -> Iterator[tuple[str, str]]:
     if not has(fields, "tcp", "udp"):
-        about = "is about network addresses, but the service listens on unix sockets only; use owner, group and mode"
+        about = "applies to network addresses, but the service listens on unix sockets only; use owner, group and mode"
         yield from ((f"access.{name}", about) for name in ("allow", "deny"))
     if kinds(fields) - {"stream"}:
-        yield "tls", "is for connections of tcp and unix stream, but the service has other endpoints; split it in two"
+        yield (
+            "tls",
+            "works with tcp and unix stream connections only, but the service has other endpoints; split it in two",
+        )
     if kinds(fields) == {"datagram"}:
         counts = "counts connections, but the service receives datagrams only"
         yield from ((f"connections.{name}", counts) for name in ("max", "per_source", "rate"))
@@ -123,10 +138,8 @@ def _pointless_by_endpoints(fields: Mapping[str, t.Any]) -> Iterator[tuple[str, 
         yield from ((f"tcp.{name}", options) for name in ("keepalive", "no_delay", "defer_accept"))
     elsewhere = sorted({endpoint.get("interface", LOOPBACK) for endpoint in fields.get("listen", ())} - {LOOPBACK})
     if elsewhere:
-        about = (
-            f"is a connection that the host makes itself, which comes in over {LOOPBACK} and not over {elsewhere[0]}"
-        )
-        yield "probe", f"{about}; leave probe out, or have a service of its own for that endpoint"
+        about = f"connects from the host itself, so that the connection arrives on {LOOPBACK} and not on {elsewhere[0]}"
+        yield "probe", f"{about}; leave probe out, or declare a separate service for that endpoint"
 
 
 def _serves_connections(fields: Mapping[str, t.Any]) -> bool:
@@ -135,7 +148,7 @@ def _serves_connections(fields: Mapping[str, t.Any]) -> bool:
 
 
 def turns_away(fields: Mapping[str, t.Any]) -> bool:
-    """Whether a service has something that decides at the door whether a client is served."""
+    """Whether a service has an admission check."""
     return bool(fields.get("access", {}).get("hours")) or "max_load" in fields.get("connections", {})
 
 

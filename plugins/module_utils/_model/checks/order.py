@@ -1,8 +1,8 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What services want to have before them: ``requires`` and ``after`` name services of the declaration, or units of
-systemd, which have a dot in their names."""
+"""Order of services: ``requires`` and ``after`` name services of the declaration, or systemd units,
+which have a dot in their names."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def check_order(services: Sequence[Merged], backend: str, report: Report) -> Non
                 report(f"{service.path(field)}[{index}]", f'"{name}" {problem}')
     for name in sorted(known):
         circle = _circle(name, known)
-        # Once for each circle, at the first of its services.
+        # Once for each cycle, at the first of its services.
         if circle and name == min(circle):
             field = next(field for field, _index, other in _entries(known[name]) if other == circle[1])
-            report(known[name].path(field), f"is a circle, in which nothing could be first: {' -> '.join(circle)}")
+            report(known[name].path(field), f"is a dependency cycle: {' -> '.join(circle)}")
 
 
 def _entries(service: Merged) -> Iterator[tuple[str, int, str]]:
@@ -47,18 +47,18 @@ def _entries(service: Merged) -> Iterator[tuple[str, int, str]]:
 
 def _problem(service: Merged, other: Merged | None, field: str, backend: str) -> str:
     if other is None:
-        return "is no service of this host; a unit of systemd has a dot in its name, such as postgresql.service"
+        return "is not a service of this host; the name of a systemd unit has a dot, such as postgresql.service"
     state = other.fields.get("state", "present")
     if field == "requires" and state != "present" and service.fields.get("state") != "disabled":
-        return f'is {state}, so that "{service.fields["name"]}" can never have it; enable it, or leave it out here'
+        return f'is {state}, so that "{service.fields["name"]}" could never start; enable it, or leave it out here'
     mine, its = service.fields.get("backend") or backend, other.fields.get("backend") or backend
     if mine != its and state == "present":
-        return f"is a service of {its}, whose start {mine} knows nothing of; give both the same backend"
+        return f"is a service of {its}, and {mine} does not know when it starts; give both the same backend"
     return ""
 
 
 def _circle(start: str, known: Mapping[str, Merged]) -> list[str]:
-    """The way from a service back to itself, e.g. a, b, a; empty if there is none."""
+    """A cycle from a service back to itself, e.g. a, b, a; empty if there is none."""
     ways = [[start]]
     seen: set[str] = set()
     while ways:

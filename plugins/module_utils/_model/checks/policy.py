@@ -50,12 +50,12 @@ _PATHS = Listing(DIRECTORY)
 POLICY = Record(
     (
         Field("accounts", Listing(ACCOUNT), "accounts and groups that handlers and forwarders may run as"),
-        Field("programs", _PATHS, "programs that may be started, or directories of them"),
-        Field("files", _PATHS, "files that root may read for a service, or directories of them"),
-        Field("logs", _PATHS, "log files, or directories of them"),
-        Field("sockets", _PATHS, "unix sockets, or directories of them"),
+        Field("programs", _PATHS, "programs that may be started, or directories with such programs"),
+        Field("files", _PATHS, "files that root may read for a service, or directories with such files"),
+        Field("logs", _PATHS, "log files, or directories with such files"),
+        Field("sockets", _PATHS, "unix sockets, or directories with such sockets"),
         Field("ports", Listing(Text("port or range of ports", numbers=True, checker=_ports)), "TCP and UDP ports"),
-        Field("units", Listing(Text("unit name")), "units and daemons that may be waited for or started"),
+        Field("units", Listing(Text("unit name")), "units and daemons that services may wait for or start"),
         Field("native", Flag(), "whether services may have raw directives"),
     ),
     "policy",
@@ -98,9 +98,9 @@ def _problems(service: Service, policy: Policy) -> Iterator[Problem]:
 
 def _refusal(part: str, value: t.Any, allowed: t.Any) -> str:
     if part == "native":
-        return f"{VARIABLE}.native allows no raw directives; leave them out, or have the policy changed"
+        return f"{VARIABLE}.native allows no raw directives; leave them out, or let the policy be changed"
     choices = ", ".join(map(str, allowed)) or "none"
-    return f'{VARIABLE}.{part} does not allow "{value}", but {choices}; use one of these, or have the policy changed'
+    return f'{VARIABLE}.{part} does not allow "{value}", but {choices}; use one of these, or let the policy be changed'
 
 
 def _accounts(service: Service) -> Values:
@@ -159,9 +159,8 @@ def _units(service: Service) -> Values:
 
 
 def _native(service: Service) -> Values:
-    for name, value in service.declared.get("native", {}).items():
-        if any(value.values()) if name == "systemd" else value:
-            yield f"native.{name}", value
+    for name in dict.fromkeys(kind.partition(".")[0] for kind in service.native.kinds):
+        yield f"native.{name}", service.declared["native"][name]
 
 
 def _below(prefixes: Sequence[str], path: str) -> bool:

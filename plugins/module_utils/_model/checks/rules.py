@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rules that hold on every backend and that need more than one field to check."""
+"""Rules that apply on every backend and need more than one field."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema
 
 HANDLERS = ("exec", "internal", "proxy")
 OWN_ADDRESS = (
-    "is an address of the service itself, by {}; it would never end. Have the daemon listen on another port, or on a "
-    "unix socket, which leads to another network namespace as well"
+    "is an address of the service itself ({}), so that its connections would never end. Let the daemon listen on "
+    "another port, or on a unix socket, which can also be in another network namespace"
 )
 _NETWORK_ONLY = ("family", "interface", "freebind")
 # What a forwarder has open beside its connections and listening sockets, such as its log. An endpoint is two sockets at
@@ -70,11 +70,11 @@ def check_services(services: Sequence[Merged], problems: list[Problem]) -> None:
 
 
 def _account(service: Merged, report: Report) -> None:
-    """What faces the network is root's only where somebody has said so; defaults that are wrong may say so."""
+    """Only an explicit ``user`` makes a service run as root."""
     if _handlers(service) == ["exec"] and "user" not in service.fields and DEFAULTS not in service.broken:
         report(
             service.path("user"),
-            "is missing: name an account that the handler runs as, or say user: root where it needs root's rights",
+            "is missing: name the account that the handler runs as, or write user: root if it needs root's rights",
         )
 
 
@@ -105,7 +105,7 @@ def _endpoint(endpoint: Mapping[str, t.Any], path: str, report: Report) -> None:
     if endpoint.get("freebind") and not listener_of(parsed, ipv6=True).mobile:
         report(
             f"{path}.freebind",
-            "is for one address that a host may be without, such as 192.0.2.7:80; this one is always there; leave "
+            "applies to an address that the host may lack, such as 192.0.2.7:80; this one always exists; leave "
             "freebind out",
         )
     wanted = endpoint.get("family", "any")
@@ -140,7 +140,7 @@ def _accept(service: Merged, report: Report) -> None:
         report(
             service.path("listen"),
             "mixes connections and datagrams, which one handler cannot serve; split the service in two, or set "
-            "accept: false for a daemon that takes all the sockets",
+            "accept: false for a daemon that gets all the sockets",
         )
 
 
@@ -168,9 +168,9 @@ def _amplifier(service: Merged, report: Report) -> None:
         if "udp" in endpoint and not _listener(endpoint).loopback:
             report(
                 f"{service.path('listen')}[{index}]",
-                "answers datagrams of everybody, also those whose source address is forged, so that it could be used "
-                "to flood others; say in access.allow who may ask (not everybody, such as 0.0.0.0/0 or ::/0), listen "
-                f'on the host itself, such as "127.0.0.1:{_listener(endpoint).port}", or leave udp out',
+                "answers datagrams from every address, also from a forged one, so that it could be used to flood "
+                "other hosts; list in access.allow who may send them (not everybody, such as 0.0.0.0/0 or ::/0), "
+                f'listen on the host itself, such as "127.0.0.1:{_listener(endpoint).port}", or leave udp out',
             )
 
 
@@ -178,13 +178,17 @@ def _proxy(service: Merged, report: Report) -> None:
     if "proxy" not in service.fields:
         return
     if "start_timeout" in service.fields["proxy"] and "unit" not in service.fields["proxy"]:
-        report(service.path("proxy.start_timeout"), "is about a daemon that is started; name it in proxy.unit")
+        report(
+            service.path("proxy.start_timeout"),
+            "applies to a daemon that is started on demand; name it in proxy.unit",
+        )
     targets = [listener_of(target, ipv6=True) for target in parse_targets(service.fields["proxy"]["to"])]
     for index, endpoint in enumerate(service.fields["listen"]):
         path = f"{service.path('listen')}[{index}]"
         if kind_of(endpoint) != "stream":
             report(
-                path, f"cannot be forwarded: a proxy is for connections of tcp and unix stream, not {kind_of(endpoint)}"
+                path,
+                f"cannot be forwarded: a proxy forwards connections of tcp and unix stream, not {kind_of(endpoint)}",
             )
         elif any(collide(_listener(endpoint), target) for target in targets):
             report(service.path("proxy.to"), OWN_ADDRESS.format(path))
@@ -198,7 +202,9 @@ def _proxy_files(service: Merged, report: Report) -> None:
     most = service.fields.get("connections", {}).get("max")
     needed = 2 * ((most or BACKSTOP) + len(service.fields["listen"])) + FORWARDER_FILES
     if files < needed:
-        limit = f"connections.max is {most}" if most else f"it serves {BACKSTOP} where connections.max is not declared"
+        limit = (
+            f"connections.max is {most}" if most else f"the limit is {BACKSTOP} where connections.max is not declared"
+        )
         report(
             service.path("resources.open_files"),
             f"must be at least {needed} for this proxy, which has two files open for each connection: {limit}",
@@ -223,8 +229,8 @@ def _log(service: Merged, report: Report) -> None:
     if "refused" in what and not turns_away(service.fields) and service.origins.get("log.what") != DEFAULTS:
         report(
             service.path("log.what"),
-            "has refused, which is about clients that are turned away; add access.hours or connections.max_load, or "
-            "leave refused out",
+            "has refused, which applies only to clients that access.hours or connections.max_load refuses; add one "
+            "of these fields, or leave refused out",
         )
 
 
@@ -238,7 +244,8 @@ def _secrets(service: Merged, report: Report) -> None:
     for name in service.fields.get("secrets", {}):
         if name in service.fields.get("environment", {}):
             report(
-                service.path(f"secrets.{name}"), "is in environment, too; a variable has one value, so leave one out"
+                service.path(f"secrets.{name}"),
+                "is also in environment; a variable has one value, so leave one of them out",
             )
 
 
@@ -251,8 +258,8 @@ def _room(service: Merged, report: Report) -> None:
         if resources.get(name, least) < least:
             report(
                 service.path(f"resources.{name}"),
-                f"must be at least {least} with environment_file, secrets or argv0, which the program that sets them "
-                "needs",
+                f"must be at least {least} with environment_file, secrets or argv0, because the program that sets "
+                "them needs it",
             )
 
 

@@ -77,8 +77,8 @@ def duration(text: str) -> Number:
 
 
 _DURATION = (
-    "a number of seconds, or a duration such as 90s, 10m or 1h30m (ms, s, m, h, d, w, the longest first; m is minutes, "
-    "and months and years have no one length)"
+    "a number of seconds, or a duration such as 90s, 10m or 1h30m (ms, s, m, h, d, w, the longest first; m is "
+    "minutes, and months and years have no fixed length)"
 )
 
 
@@ -86,7 +86,7 @@ def percentage(text: str) -> Number:
     """Per cent: ``50%``."""
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?%", text) if len(text) <= _LONGEST else None
     if match is None:
-        raise ValueError("a number of per cent, such as 50 or 50%; two CPUs are 200%")
+        raise ValueError("a percentage, such as 50 or 50%; two CPUs are 200%")
     return _number(_amount(match[1]))
 
 
@@ -115,7 +115,7 @@ def endpoint(value: t.Any) -> dict[str, t.Any]:
     match = _TRANSPORT.fullmatch(value)
     text, transport = (match["endpoint"], match["transport"]) if match else (value, "tcp")
     if match is None and not value.rpartition(":")[2].isdigit():
-        raise ValueError(f'{_ENDPOINT}; a name of a port needs its transport, as in {{tcp: "http"}}')
+        raise ValueError(f'{_ENDPOINT}; a port name needs its transport, as in {{tcp: "http"}}')
     return {transport: text}
 
 
@@ -132,7 +132,7 @@ def proxy(value: t.Any) -> dict[str, t.Any]:
 def _amount(text: str, leading: bool = True) -> Fraction:
     """A decimal number. Where nothing follows it, a zero before other digits would be octal for some."""
     if text.startswith("0") and text[1:2].isdigit():
-        raise ValueError("a number without a zero before it")
+        raise ValueError("a number without leading zeros")
     if not leading and "." in text:
         raise ValueError("a whole number of bytes, or a size such as 256M or 64KiB")
     return Fraction(text)

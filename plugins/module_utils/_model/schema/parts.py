@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import parse_targets
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.names import RAW, RAW_GROUPS
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.forms import (
     duration,
     endpoint,
@@ -43,8 +44,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.words import Guide
 
-# Where root writes, or shows what it reads. Who can write a directory can lead root elsewhere.
-ONLY_ROOT = "Nobody but root may be able to write the directories on the way to it, sticky ones like `/tmp` aside"
+# Paths that root writes, or whose content it shows. An account that can write to a directory can redirect root.
+ONLY_ROOT = "Only root may be able to write to the directories of its path, except to sticky ones such as `/tmp`"
 
 ENDPOINT = Record(
     (
@@ -60,14 +61,15 @@ ENDPOINT = Record(
         Field(
             "interface",
             Text("interface name", pattern=r"[A-Za-z0-9_.:@-]{1,15}"),
-            "take connections that come in through this interface only",
+            "accept only connections that arrive on this interface",
         ),
         Field(
             "freebind",
             Flag(),
-            "the host may be without the address, which comes some time after the boot, say, or is another host's just "
-            "now. The endpoint waits for it, and takes connections as soon as it is there; that it waits is told. "
-            "Without this, an address that the host does not have is refused",
+            "the host may lack the address, for example because it is assigned after the boot or because another "
+            "host has it at the moment. The endpoint waits for the address and accepts connections as soon as the "
+            "host has it; the result says that it waits. Without this, the run refuses an address that the host "
+            "does not have",
             False,
         ),
         Field(
@@ -93,8 +95,8 @@ PROXY = Record(
         Field(
             "to",
             TargetText("`address:port` or absolute path", checker=parse_targets),
-            "where connections are forwarded to: `127.0.0.1:80`, `[::1]:80`, `localhost:80` (both of these addresses; "
-            "no other name is taken) or the path of a unix socket, with or without `unix:` before it",
+            "target of the connections: `127.0.0.1:80`, `[::1]:80`, `localhost:80` (both loopback addresses; no "
+            "other name is accepted) or the path of a unix socket, with or without `unix:` before it",
             required=True,
         ),
         Field(
@@ -106,21 +108,21 @@ PROXY = Record(
                 "a digit or _",
                 checker=daemon_name,
             ),
-            "daemon that the first connection starts: a systemd service (`.service` may be left out) where systemd is "
-            "PID 1, else a directory of the scan directory of the s6-svscan that is PID 1. A connection waits for it, "
-            "for up to `start_timeout`. Omitted: something else starts the daemon",
+            "daemon that the first connection starts: a systemd service (`.service` may be left out) where systemd "
+            "is PID 1, else a service directory in the scan directory of the s6-svscan that is PID 1. A connection "
+            "waits for the daemon for up to `start_timeout`. Omitted: something else starts the daemon",
         ),
         Field(
             "start_timeout",
             SECONDS,
-            "seconds that a connection waits for the daemon `unit` to take it, which has to be started first",
+            "seconds that a connection waits until the daemon `unit` has started and accepts it",
             10,
         ),
         Field(
             "idle_timeout",
             SECONDS,
-            "seconds without any connection after which the forwarder ends and, if it was started for a connection, "
-            "the daemon is stopped; the next connection starts both. Omitted: they stay",
+            "seconds without any connection after which the forwarder ends and stops the daemon, if it was started "
+            "for a connection; the next connection starts both. Omitted: both keep running",
         ),
     ),
     short=proxy,
@@ -143,8 +145,8 @@ RESOURCES = Record(
         Field(
             "connection_time",
             SECONDS,
-            "seconds that one connection may last; then its handler is told to end, with its process group, and after "
-            "5 more it is killed. `banner` has as many of its own, and so has a TLS handshake",
+            "seconds that one connection may last; then the handler and its process group get SIGTERM, and 5 "
+            "seconds later SIGKILL. `banner` and a TLS handshake have the same limit each",
         ),
     ),
     guide=Guide("resources"),
@@ -157,7 +159,7 @@ RATE = Record(
         Field(
             "pause",
             Number(0, 86400, "seconds", reader=duration),
-            "how long every connection is refused once there were more",
+            "how long every connection is refused after the limit was exceeded",
             0,
         ),
     ),
@@ -167,13 +169,15 @@ RATE = Record(
 
 CONNECTIONS = Record(
     (
-        Field("max", COUNT, "connections served at the same time; one more is closed at once"),
-        Field("per_source", COUNT, "connections served at the same time for one client address; one more is closed"),
+        Field("max", COUNT, "connections served at the same time; further ones are closed at once"),
+        Field(
+            "per_source", COUNT, "connections served at the same time for one client address; further ones are closed"
+        ),
         Field("rate", RATE, "limit of new connections"),
         Field(
             "max_load",
             Number(0, 10000, fractions=True),
-            "one-minute load from which on new connections are closed at once",
+            "one-minute load average from which on new connections are closed at once",
         ),
     ),
     guide=Guide("connections"),
@@ -181,9 +185,12 @@ CONNECTIONS = Record(
 
 ACCESS = Record(
     (
-        Field("allow", Listing(CIDR), "who may connect; if there is any entry, nobody else may", []),
+        Field("allow", Listing(CIDR), "clients that may connect; if there is any entry, no other client may", []),
         Field(
-            "deny", Listing(CIDR), "who may not connect; the most specific prefix of both lists wins, deny a tie", []
+            "deny",
+            Listing(CIDR),
+            "clients that may not connect; the most specific prefix of both lists wins, and `deny` wins a tie",
+            [],
         ),
         Field(
             "hours",
@@ -200,21 +207,21 @@ TCP = Record(
     (
         Field("keepalive", Flag(), "TCP keep-alive on accepted connections", False),
         Field("no_delay", Flag(), "disable Nagle's algorithm on accepted connections", False),
-        Field("defer_accept", SECONDS, "wake the service only when data has arrived, waiting at most this long"),
+        Field("defer_accept", SECONDS, "wake the service only when data has arrived, but wait at most this long"),
     ),
     guide=Guide("tcp"),
 )
 
 BANNER = Record(
     (
-        Field("text", Text("text", multiline=True), "what is sent"),
+        Field("text", Text("text", multiline=True), "text that is sent"),
         Field("file", FILE, f"file whose content is sent. {ONLY_ROOT}"),
         Field(
             "on",
             Choice(("connect", "refuse")),
-            "when it is sent: before the handler starts, or to a client that `access.hours` or `connections.max_load` "
-            "turns away (what else refuses a client sends nothing). A client has a minute to read it, or "
-            "`resources.connection_time` if that is less",
+            "when it is sent: before the handler starts, or to a client that `access.hours` or "
+            "`connections.max_load` refuses (a client that is refused for another reason gets nothing). A client "
+            "has a minute to read it, or `resources.connection_time` if that is less",
             "connect",
         ),
     ),
@@ -226,13 +233,13 @@ TLS = Record(
         Field(
             "certificate",
             FILE,
-            "certificate (PEM), with those of intermediate CAs behind it; read for each connection",
+            "certificate (PEM), followed by those of intermediate CAs; read for each connection",
             required=True,
         ),
         Field(
             "key",
             FILE,
-            f"private key (PEM), without a passphrase. Not everybody may be able to read it. {ONLY_ROOT}",
+            f"private key (PEM), without a passphrase. It must not be readable by every account. {ONLY_ROOT}",
             required=True,
         ),
         Field(
@@ -250,18 +257,18 @@ LOG = Record(
         Field(
             "what",
             Listing(Choice(("host", "pid", "exit", "duration", "refused")), least=1),
-            "what is logged. A line when a connection begins has the client's address (`host`, `-` on a unix socket) "
-            "and the process that serves it (`pid`); a line when it ends has besides how that ended (`exit`, 128 and "
-            "the signal's number for a signal, and for a handler that ends just when one is sent to it) and after how "
-            "many seconds (`duration`). `refused`: a line for each client that `access.hours` or "
-            "`connections.max_load` turns away; what else refuses a client leaves no record that would be the same "
-            "everywhere",
+            "what is logged. A line at the begin of a connection has the client's address (`host`, `-` on a unix "
+            "socket) and the process that serves it (`pid`). A line at its end also has the exit status of that "
+            "process (`exit`; for a signal 128 plus its number, also for a handler that ends at the moment when a "
+            "signal is sent to it) and the seconds that the connection lasted (`duration`). `refused`: a line for "
+            "each client that `access.hours` or `connections.max_load` refuses; other refusals leave no record "
+            "that is the same on every backend",
             ["host", "pid", "exit", "duration"],
         ),
         Field(
             "where",
             Choice(("journal", "syslog", "file")),
-            "where the log goes: to the journal and syslog as `superserver-` with the service's name",
+            "destination of the log; the journal and syslog name it `superserver-` and the service's name",
             "file",
         ),
         Field(
@@ -272,21 +279,21 @@ LOG = Record(
         Field(
             "rotate_size",
             Number(1, 2**63 - 1, "bytes", reader=size),
-            "size from which the log file is put aside: FILE becomes FILE.1, FILE.1 becomes FILE.2 and so on",
+            "size at which the log file is rotated: FILE becomes FILE.1, FILE.1 becomes FILE.2 and so on",
             1000000,
         ),
-        Field("rotate_keep", Number(1, 1000), "how many files that were put aside are kept", 10),
+        Field("rotate_keep", Number(1, 1000), "how many rotated files are kept", 10),
     ),
     guide=Guide("log"),
 )
 
 PROBE = Record(
     (
-        Field("send", Text("text", multiline=True, empty=True), "what the client sends", ""),
+        Field("send", Text("text", multiline=True, empty=True), "text that the client sends", ""),
         Field(
             "expect",
             Text("regular expression", multiline=True, empty=True, checker=regular_expression),
-            "what must come back",
+            "regular expression that the answer must match",
             "",
         ),
         Field("timeout", Number(1, 300, "seconds", fractions=True, reader=duration), "how long the answer may take", 5),
@@ -295,15 +302,14 @@ PROBE = Record(
 )
 
 _DIRECTIVES = Table(Text("directive", pattern=r"[A-Za-z][A-Za-z0-9_-]*"), OneOf())
-NATIVE = Record(
-    (
-        Field(
-            "systemd",
-            Record((Field("socket", _DIRECTIVES, "[Socket]", {}), Field("service", _DIRECTIVES, "[Service]", {}))),
-            "directives of the socket and of the service unit",
-        ),
-        Field("xinetd", _DIRECTIVES, "attributes of the xinetd service", {}),
-        Field("s6", _DIRECTIVES, "files of the s6 service directory", {}),
-    ),
-    guide=Guide("native"),
-)
+
+
+def _raw(backend: str) -> Field:
+    kinds = {raw.field.partition(".")[2]: raw.doc for raw in RAW if raw.backend == backend}
+    if backend not in RAW_GROUPS:
+        return Field(backend, _DIRECTIVES, kinds[""], {})
+    fields = tuple(Field(name, _DIRECTIVES, doc, {}) for name, doc in kinds.items())
+    return Field(backend, Record(fields), RAW_GROUPS[backend])
+
+
+NATIVE = Record(tuple(map(_raw, dict.fromkeys(raw.backend for raw in RAW))), guide=Guide("native"))

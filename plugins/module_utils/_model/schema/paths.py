@@ -1,8 +1,8 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Paths in their plain form: what changes nothing about a path is taken out of it, as systemd does by itself and others
-do not. What only a host can tell, such as where links lead, is found there."""
+"""Paths in their plain form, without parts that change nothing, as systemd writes them. Links are resolved on the
+host."""
 
 from __future__ import annotations
 

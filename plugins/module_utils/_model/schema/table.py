@@ -9,6 +9,7 @@ all read this table.
 
 from __future__ import annotations
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.names import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.parts import (
     ACCESS,
     BANNER,
@@ -48,7 +49,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.words import Guide
 
-BACKENDS = ("systemd", "xinetd", "s6")
 INTERNALS = ("echo", "discard", "daytime", "time", "chargen")
 
 # Written into every backend where a service declares no connections.max: no backend's own default is neutral
@@ -69,7 +69,7 @@ SERVICE = Record(
             "present",
         ),
         Field("backend", Choice(BACKENDS), "super-server of this service; omitted: the host's `superserver_backend`"),
-        Field("description", Text("one line", empty=True, checker=plain_end), "what the service is, in one line", ""),
+        Field("description", Text("one line", empty=True, checker=plain_end), "the service in one line", ""),
         Field("listen", Listing(ENDPOINT, least=1), "endpoints, each exactly one of `tcp`, `udp`, `unix`"),
         Field(
             "accept",
@@ -92,9 +92,9 @@ SERVICE = Record(
         Field(
             "argv0",
             Text("word", multiline=True),
-            "what the program of `exec` is told as its own name (argv[0]), such as `in.telnetd` for `tcpd`; what is in "
-            "`exec` behind the program stays as it is. A script is told its path all the same, by the kernel. "
-            "Omitted: the path of the program",
+            "name that the program of `exec` gets as its own (argv[0]), such as `in.telnetd` for `tcpd`; its other "
+            "arguments stay as they are. A script gets its path all the same, because the kernel sets it. Omitted: "
+            "the path of the program",
         ),
         Field(
             "internal",
@@ -105,19 +105,19 @@ SERVICE = Record(
         Field(
             "proxy",
             PROXY,
-            "forward connections to a daemon, which sees the forwarder as its client. The forwarder is one process of "
-            "the account `user`, without capabilities and new privileges, which gets the sockets as with "
-            "`accept: false`. Only root starts and stops the daemon",
+            "forward connections to a daemon, which sees the forwarder as its client. The forwarder is one process "
+            "of the account `user`, without capabilities and new privileges; it gets the sockets as with `accept: "
+            "false`. Root starts and stops the daemon",
         ),
         Field(
             "user",
             ACCOUNT,
-            "account the handler runs as. With `exec` there is none by default, whether `accept` is true or false: "
-            "name one, or `root` where the program needs root's rights. A forwarder (`proxy`) without one runs as "
-            f"`{OWN_ACCOUNT}`, an account of the collection's own, which the roles make where a service needs it. "
-            "Internal services, which take no `user`, and stunnel run as it, too",
+            "account that the handler runs as. `exec` has no default, whether `accept` is true or false: name an "
+            "account, or `root` if the program needs root's rights. The default of a forwarder (`proxy`) is "
+            f"`{OWN_ACCOUNT}`, the collection's own account, which the roles create where a service needs it. "
+            "Internal services, which accept no `user`, and stunnel run as this account, too",
         ),
-        Field("group", ACCOUNT, "group the handler runs as; omitted: the account's own group"),
+        Field("group", ACCOUNT, "group that the handler runs as; omitted: the account's own group"),
         Field(
             "supplementary_groups",
             Listing(ACCOUNT),
@@ -130,79 +130,79 @@ SERVICE = Record(
         Field(
             "environment",
             Table(VARIABLE, Text("value", multiline=True, empty=True, checker=variable_value)),
-            "the handler's environment: these, those of `environment_file` and `secrets`, PATH (unless given there), "
-            "REMOTE_ADDR and, where the backend knows it, REMOTE_PORT; nothing else",
+            "variables of the handler's environment. It has these, those of `environment_file` and `secrets`, PATH "
+            "(unless given there), REMOTE_ADDR and, where the backend knows it, REMOTE_PORT; nothing else",
             {},
         ),
         Field(
             "environment_file",
             FILE,
-            "file on the host with more variables for the environment, which root reads at each start of a handler. "
-            "Its lines are NAME=value, comments that begin with `#`, or empty. A value reaches to the end of its line "
-            "and means itself; backslashes, quotes at its beginning and blanks around it are refused. What "
-            "`environment` and `secrets` declare goes before what the file says. It must be root's, writable for "
-            "nobody else and no symbolic link, and nobody but root may be able to write the directories on the way to "
-            "it. While it is missing, or has any other line, no handler starts",
+            "file on the host with more variables for the environment, which root reads at each start of a "
+            "handler. Its lines are NAME=value, comments that begin with `#`, or empty. A value ends with its line "
+            "and is taken literally; backslashes, quotes at its beginning and blanks around it are refused. "
+            "`environment` and `secrets` override the file. The file must belong to root, must be writable for "
+            "root only and must not be a symbolic link, and only root may be able to write to the directories of "
+            "its path. While the file is missing, or has any other line, no handler starts",
         ),
         Field(
             "secrets",
             Table(VARIABLE, Hidden(Text("value", multiline=True, empty=True, checker=secret_value))),
-            "variables for the environment whose values must not be told, such as vaulted ones. They stand in a file "
-            "that only root can read, and in nothing that is shown or logged; a change of one shows as a change, and "
-            "no more. None of them can be in `environment` as well",
+            "variables for the environment whose values must stay secret, such as vaulted ones. They are stored in "
+            "a file that only root can read, and nothing shows or logs them; a changed value is reported as a "
+            "change without the value. None of them can be in `environment` as well",
             {},
         ),
         Field(
             "stderr",
             Choice(("log", "client")),
-            "where the handler's standard error goes: to the backend's log or to the client. For the log it is a pipe, "
-            "which the handler can open by a path, such as `/dev/stderr`, whatever its account",
+            "destination of the handler's standard error: the backend's log or the client. For the log it is a "
+            "pipe, which the handler can open by a path such as `/dev/stderr` under every account",
             "log",
         ),
         Field(
             "end_children",
             Flag(),
-            "what becomes of processes that a handler has started and that are left when it ends. `false`: they go on. "
-            "`true`: they are told to end, and after 5 seconds they are killed, also those in a session of their own",
+            "what happens to processes that a handler has started and that still run when it ends. `false`: they "
+            "keep running. `true`: they get SIGTERM, and 5 seconds later SIGKILL, also those in a session of their "
+            "own",
             False,
         ),
         Field("resources", RESOURCES, "limits"),
         Field("connections", CONNECTIONS, "how many clients are served"),
-        Field("access", ACCESS, "who is served, and when"),
+        Field("access", ACCESS, "which clients are served, and when"),
         Field("tcp", TCP, "TCP options"),
         Field("banner", BANNER, "text sent before the handler runs"),
         Field("tls", TLS, "terminate TLS before the handler"),
         Field(
             "log",
             LOG,
-            "log of connections, in the same words on every backend (what a handler says on its standard error goes "
-            "elsewhere)",
+            "log of connections, in the same form on every backend (the handler's standard error is not part of "
+            "it, see `stderr`)",
         ),
         Field(
             "requires",
             Listing(Text("service or unit name", checker=service_or_unit)),
-            "what there must be before this service: other services of the declaration, whose listeners are opened "
-            "before this one's, or units of systemd, which are started before a handler is, and without which none is",
+            "what this service needs: other services of the declaration, whose listeners are opened before those "
+            "of this service, or systemd units, which are started before a handler; without them no handler starts",
         ),
         Field(
             "after",
             Listing(Text("service or unit name", checker=service_or_unit)),
-            "the same order, but only if the others are to be started at all: services may be disabled, and units need "
-            "not run",
+            "the same order, but without the need: the services may be disabled, and the units need not run",
         ),
         Field(
             "sandbox",
             Choice(("off", "basic", "strict")),
-            "how far the handler is confined; `basic`: no new privileges and no capabilities; `strict`: besides, the "
-            "file system is read-only, home directories, devices and other processes' temporary files are hidden, and "
-            "the kernel's settings are out of reach",
+            "how far the handler is confined; `basic`: no new privileges and no capabilities; `strict`: in "
+            "addition, the file system is read-only, home directories, devices and temporary files of other "
+            "processes are hidden, and the kernel's settings are protected",
             "off",
         ),
         Field(
             "probe",
             PROBE,
-            "how the service is proven; omitted: only the socket is checked. The probe comes from an address of the "
-            "host itself that `access` lets in",
+            "how a client proves the service; omitted: only the socket is checked. The probe connects from an "
+            "address of the host itself that `access` allows",
         ),
         Field("native", NATIVE, "raw directives for one backend, for what the schema does not cover"),
     ),

@@ -15,7 +15,7 @@ import json
 import re
 import shlex
 import typing as t
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import Problem
@@ -78,7 +78,7 @@ class Text(Kind):
         if self.numbers and isinstance(value, int) and not isinstance(value, bool):
             value = str(value)
         if not isinstance(value, str):
-            quote = "; put quotes around what stands there" if isinstance(value, (int, float)) else ""
+            quote = "; put the value in quotes" if isinstance(value, (int, float)) else ""
             message = f"must be a string, not {type_name(value)}{quote}"
             report(path, message if quote else WrongType(message))
             return None
@@ -90,9 +90,9 @@ class Text(Kind):
 
     def _problem(self, value: str) -> str:
         if _CONTROL.search(value):
-            return "must not contain control characters (a tab or a line break is the most that some fields take)"
+            return "must not contain control characters (some fields accept tabs or line breaks)"
         if _NO_CHARACTER.search(value):
-            return "must be valid UTF-8 text, without what Unicode reserves as surrogates and noncharacters"
+            return "must be valid UTF-8 text without surrogates and noncharacters"
         if not self.multiline and _NEWLINE.search(value):
             return "must be one line, without line breaks"
         if not value and not self.empty:
@@ -168,7 +168,7 @@ class Flag(Kind):
 class Choice(Kind):
     """One of a few words."""
 
-    words: tuple[str, ...]
+    words: Sequence[str]
 
     def check(self, value: t.Any, path: str, report: Report) -> t.Any:
         if not isinstance(value, str) or value not in self.words:
@@ -265,14 +265,14 @@ class OneOf(Kind):
         return "string, number, boolean, or a list of them"
 
 
-# What stands for a value that must not be told.
+# Placeholder for a secret value.
 DIGEST = "digest"
 _DIGEST = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
 class Hidden(Kind):
-    """A text that must not be told, or what a host tells instead: ``{"digest": ...}``, for the value that it has."""
+    """A secret text, or a digest that a host returns instead: ``{"digest": ...}``."""
 
     text: Text
 
@@ -281,7 +281,7 @@ class Hidden(Kind):
             return self.text.check(value, path, report)
         digest = value.get(DIGEST)
         if set(value) != {DIGEST} or not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
-            report(path, "must be a string, or what services_info tells of it: a mapping with nothing but its digest")
+            report(path, "must be a string, or a mapping with only its digest, as services_info returns it")
         return {DIGEST: digest}
 
     def describe(self) -> str:

@@ -33,7 +33,7 @@ _UNIT_NAME = rf"[A-Za-z0-9:_.@-]{{1,240}}\.(service|{'|'.join(_UNIT_TYPES)})"
 
 def _name(text: str) -> None:
     if text.startswith(("s6rc-", "s6-rc-", "superserver-")):
-        raise ValueError('must not begin with "s6rc-", "s6-rc-" or "superserver-"; these names are taken')
+        raise ValueError('must not begin with "s6rc-", "s6-rc-" or "superserver-"; these names are reserved')
 
 
 def _program(text: str) -> None:
@@ -84,7 +84,7 @@ def variable_value(text: str) -> None:
 def secret_value(text: str) -> None:
     variable_value(text)
     if len(text.encode("utf-8")) > LONGEST_SECRET:
-        raise ValueError(f"must not have more than {LONGEST_SECRET} bytes: Linux takes no longer variable")
+        raise ValueError(f"must not have more than {LONGEST_SECRET} bytes: Linux allows no longer variable")
 
 
 def tcp_endpoint(text: str) -> None:

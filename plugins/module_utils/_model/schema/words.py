@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What people mean by a field that the schema does not have: words of xinetd, systemd and container tools.
+"""Suggestions for unknown fields: words of xinetd, systemd and container tools.
 
 Each field has an example of its right shape; each word from elsewhere names a field.
 """
@@ -13,11 +13,13 @@ import re
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.names import BACKENDS, RAW
+
 # Of each field an example value, as YAML.
 EXAMPLES: t.Mapping[str, str] = {
     "name": "web",
     "state": "disabled",
-    "backend": "systemd",
+    "backend": BACKENDS[0],
     "description": "Web server",
     "listen.tcp": '"80"',
     "listen.udp": '"53"',
@@ -93,10 +95,7 @@ EXAMPLES: t.Mapping[str, str] = {
     "probe.send": '"PING"',
     "probe.expect": '"PONG"',
     "probe.timeout": "5",
-    "native.systemd.socket": "{Mark: 1}",
-    "native.systemd.service": "{OOMPolicy: kill}",
-    "native.xinetd": "{flags: NOLIBWRAP}",
-    "native.s6": '{notification-fd: "3"}',
+    **{f"native.{raw.field}": raw.example for raw in RAW},
 }
 
 # What stands for a record as a whole.
@@ -200,9 +199,7 @@ _WORDS: t.Mapping[str, str] = {
     "sandbox": "nonewprivileges protectsystem protecthome privatetmp privatedevices capabilityboundingset "
     "systemcallfilter security hardening readonlypaths protectkerneltunables restrictnamespaces dynamicuser",
     "probe.expect": "check healthcheck",
-    "native.xinetd": "flags xinetd",
-    "native.systemd.service": "systemd directives slice oompolicy",
-    "native.s6": "s6",
+    **{f"native.{raw.field}": raw.words for raw in RAW if raw.words},
 }
 # What a word means inside one record, where that is something else than in a service.
 _INSIDE: t.Mapping[tuple[str, str], str] = {
@@ -232,20 +229,20 @@ _INSIDE: t.Mapping[tuple[str, str], str] = {
     ("probe", "request"): "probe.send",
     ("probe", "response"): "probe.expect",
 }
-# What has to be said besides.
+# Additional hints.
 _NOTES: t.Mapping[str, str] = {
     "wait": "wait = no is accept: true, the default for streams; wait = yes is accept: false",
     "nowait": "nowait is accept: true, the default for streams",
     "disable": "disable = yes is state: disabled, disable = no is state: present",
     "disabled": "disabled: true is state: disabled",
-    "enable": "what is enabled has state: present, the default",
-    "enabled": "what is enabled has state: present, the default",
+    "enable": "an enabled service has state: present, the default",
+    "enabled": "an enabled service has state: present, the default",
     "cps": "the second number of cps is a pause",
     "protocol": "the transport is the endpoint's key: tcp, udp or unix",
     "sockettype": "the transport is the endpoint's key: tcp, udp or unix",
     "serverargs": "the arguments follow the program in exec",
-    "before": "say after in the other service",
-    "bannerfail": "a banner for clients that are turned away has on: refuse beside its text or file",
+    "before": "write after in the other service",
+    "bannerfail": "a banner for refused clients has on: refuse beside its text or file",
     "cpus": "a CPU is 100%",
 }
 BY_WORD = {word: path for path, words in _WORDS.items() for word in words.split()}

@@ -2,15 +2,15 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keeps a daemon running for as long as a program needs it.
+"""The daemon keeper: keeps a daemon running while a program needs it.
 
 ``attendant systemd UNIT -- PROGRAM [ARGUMENT...]``
 ``attendant s6 DIRECTORY -- PROGRAM [ARGUMENT...]``
 
-This process becomes the program, with a socket to a child as its descriptor 0; so the program may drop its rights, and
-the child has nothing to do with sockets of clients. The child sees to it that the daemon runs, once when it begins and
-then whenever the program says a word, and says a word each time when that is done. When the program closes its end of
-the socket, or dies, the child stops the daemon, unless that ran already before, or another program needs it.
+This process becomes the program, with a socket to a child as its descriptor 0. So the program can drop its
+rights, and the child has no sockets of clients. The child starts the daemon at its beginning and whenever the program
+sends a byte, and answers each time with a byte when the daemon runs. When the program closes its end of the
+socket, or dies, the child stops the daemon, unless the daemon ran before, or another program needs it.
 
 This file is installed on hosts as a program of its own, with what it imports of the collection in its place.
 """
@@ -56,7 +56,7 @@ class Systemd:
         self._call("start")
 
     def state(self) -> str:
-        """What has become of it, in words."""
+        """Its state, in words."""
         shown = self._call("show", "--property=ActiveState", "--property=Result")
         found = dict(line.partition("=")[::2] for line in shown.splitlines())
         return f"is {found.get('ActiveState', 'gone')} ({found.get('Result', 'unknown')})"
@@ -90,7 +90,7 @@ class S6:
         self._tell(b"u")
 
     def state(self) -> str:
-        """What has become of it, in words."""
+        """Its state, in words."""
         return "does not run"
 
     def stop(self) -> None:
@@ -122,15 +122,15 @@ MANAGERS: dict[str, t.Callable[[str], Daemon]] = {"systemd": Systemd, "s6": S6}
 
 
 class Attendant:
-    """One of those who need a daemon.
+    """One user of a daemon.
 
-    Each holds a shared lock of one file, so that the last one is known, who has to stop the daemon; the file is not
-    empty if one of them has started it. What they do to the daemon they do one after the other, by another lock.
+    Each user holds a shared lock of one file, so that the last one knows that it has to stop the daemon. The
+    file is not empty if one of them has started the daemon. A second lock serializes starting and stopping.
     """
 
     def __init__(self, daemon: Daemon) -> None:
         self.daemon = daemon
-        # Whether this one has started it, and when that was last said to have been in vain.
+        # Whether this process has started the daemon, and when it last logged a failure.
         self.started = False
         self.told_at = -QUIET
         # The first of them may be the first to have anything below /run.
@@ -142,24 +142,24 @@ class Attendant:
             fcntl.flock(self.users, fcntl.LOCK_SH)
 
     def keep(self) -> None:
-        """See to it that the daemon runs."""
+        """Start the daemon if it does not run."""
         with self._my_turn():
             if not self.daemon.running():
                 self.complain()
-                # First of all, for the daemon not to be left behind when this is killed.
+                # Recorded first, so that the daemon does not stay when this process is killed.
                 os.pwrite(self.users, b"started\n", 0)
                 self.daemon.start()
                 self.started = True
 
     def complain(self) -> None:
-        """Tell the log, though not all the time, that what was started has not stayed."""
+        """Log, but not too often, that the started daemon does not keep running."""
         now = time.monotonic()
         if self.started and now - self.told_at >= QUIET:
             self.told_at = now
-            report(f"{self.daemon.name} was started and {self.daemon.state()}; it is started again")
+            report(f"{self.daemon.name} was started but {self.daemon.state()}; it is started again")
 
     def release(self) -> None:
-        """Stop the daemon, if that is for this one to do."""
+        """Stop the daemon if this is its last user."""
         with self._my_turn(), contextlib.suppress(BlockingIOError):
             fcntl.flock(self.users, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.fstat(self.users).st_size:
@@ -179,12 +179,12 @@ class Attendant:
 
 
 def attend(daemon: Daemon, program: socket.socket) -> None:
-    """Do what the program asks for until it has gone."""
+    """Serve the program's requests until it has ended."""
     attendant = Attendant(daemon)
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         attendant.keep()
         program.sendall(WORD)
-        # Words that have come together are answered together.
+        # Requests that arrive together get one answer.
         while program.recv(4096):
             attendant.keep()
             program.sendall(WORD)
@@ -192,7 +192,7 @@ def attend(daemon: Daemon, program: socket.socket) -> None:
 
 
 def detach() -> None:
-    """Have nothing to do with the sockets of clients, and outlive both the program and what ends it."""
+    """Close the sockets of clients, and survive the program and signals that end it."""
     os.setsid()
     # That of the program is the handler's.
     os.umask(0o077)
@@ -203,7 +203,7 @@ def detach() -> None:
 
 
 def report(what: str) -> None:
-    """Say something in the log."""
+    """Write a line to the log."""
     sys.stderr.write(f"attendant: {what}\n")
     sys.stderr.flush()
 

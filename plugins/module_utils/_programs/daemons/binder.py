@@ -2,7 +2,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Programs of a chain: one binds a socket, one gives it options, and one waits until something arrives on its sockets.
+"""The socket launcher, three programs of a chain: one binds a socket, one sets its options, and one waits for clients.
 
 ``binder bind SOCKET -- PROGRAM [ARGUMENT...]`` is replaced by PROGRAM, which has the socket as fd 0. SOCKET is one of::
 
@@ -13,8 +13,8 @@
 ``binder set KEEPALIVE NO_DELAY DEFER_ACCEPT -- PROGRAM [ARGUMENT...]`` gives the listening TCP socket that is fd 0
 these options (1 or 0; the last one in seconds), which its connections inherit, and is replaced by PROGRAM.
 
-``binder serve READY WAY DESCRIPTOR... -- PROGRAM [ARGUMENT...]`` waits until something arrives on the sockets that
-these descriptors are, starts PROGRAM, which takes it, and waits again when that ends. READY is the number of a
+``binder serve READY WAY DESCRIPTOR... -- PROGRAM [ARGUMENT...]`` waits until a client arrives on the sockets of these
+descriptors, starts PROGRAM, which accepts it, and waits again when PROGRAM has ended. READY is the number of a
 descriptor that gets a line when it waits for the first time. WAY is how the program gets its share:
 
 * ``listen_fds``: every socket, from fd 3 on; fd 0 is /dev/null.
@@ -219,7 +219,7 @@ class Binder:
         signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
         pid = os.fork()
         if pid:
-            # The child does the same; whoever comes second may be too late for it.
+            # The child does the same; the second call may fail.
             with contextlib.suppress(OSError):
                 os.setpgid(pid, pid)
             return pid
@@ -280,7 +280,7 @@ def restore_signals() -> None:
 
 
 def report(what: str) -> None:
-    """Say something in the log."""
+    """Write a line to the log."""
     sys.stderr.write(f"binder: {what}\n")
     sys.stderr.flush()
 

@@ -2,7 +2,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writes what the handlers of a service say on their standard error, which is a pipe, and bounds what that takes.
+"""Writes the standard error of a service's handlers from a pipe to a log file of limited size.
 
 ``logger prepare PIPE`` makes the pipe, in a directory that only root can enter. Who has it may open it anew for
 writing, as programs do with /dev/stderr.
@@ -68,7 +68,7 @@ class Log:
         except OSError as problem:
             if not self.failed:
                 self.failed = True
-                complain(f"{self.path} is not written: {problem}")
+                complain(f"{self.path} cannot be written: {problem}")
 
 
 def complain(what: str) -> None:
@@ -104,7 +104,7 @@ def write(here: Folder, name: str, log: Log) -> None:
 
 
 def announce(here: Folder, name: str) -> None:
-    """Have everybody know who writes."""
+    """Publish the identity of the writer."""
     with open("/proc/self/stat", "rb") as file:
         since = file.read().rpartition(b")")[2].split()[19]
     number = here.file(f"{name}.new", os.O_RDWR | os.O_TRUNC)
@@ -160,7 +160,7 @@ def main() -> None:
         if role == "write":
             write(here, os.path.basename(pipe), Log(words[0], int(words[1]), int(words[2])))
     except OSError as problem:
-        complain(f"{pipe} is of no use: {problem}")
+        complain(f"{pipe} cannot be used: {problem}")
         raise SystemExit(1) from problem
 
 

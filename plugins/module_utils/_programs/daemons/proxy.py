@@ -2,7 +2,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Forwards the connections of listening sockets to a daemon, and ends when nobody has been connected for a while.
+"""The forwarder: passes the connections of listening sockets to a daemon, and ends when it has been idle for a while.
 
 ``proxy IDLE MOST PER_SOURCE alone|attended[:PATIENCE] TARGET...``
 
@@ -12,10 +12,10 @@ The sockets are the descriptors from 3 on, as many as LISTEN_FDS says. IDLE is i
 connections at a time, PER_SOURCE that for one client address; 0 is no limit. Each TARGET is ``127.0.0.1:80``,
 ``[::1]:80`` or a path; the first that takes a connection gets it.
 
-``attended`` means that descriptor 0 is a socket to the attendant, who looks after the daemon: it says a word whenever
-it has seen to it that the daemon runs, for the first time on its own, then whenever it is asked with a word. A
-connection waits meanwhile, for PATIENCE seconds. Before this program ends it lets the attendant stop the daemon;
-whoever comes then waits in the queue of the listening socket, which belongs to the super-server.
+``attended`` means that descriptor 0 is a socket to the daemon keeper: it sends a byte whenever it has started
+the daemon, first by itself, then on request, which is a byte as well. A connection waits meanwhile,
+for PATIENCE seconds. Before this program ends it lets the daemon keeper stop the daemon; clients that
+connect then wait in the queue of the listening socket, which belongs to the super-server.
 
 This file is installed on hosts as a program of its own, so it imports nothing but the standard library.
 """
@@ -78,7 +78,7 @@ class Target(t.NamedTuple):
 
 
 def keep_alive(made: socket.socket) -> None:
-    """Have the kernel find out that the other end has vanished: it would keep the daemon running for ever."""
+    """Let the kernel detect a vanished peer, which would keep the daemon running for ever."""
     if made.family != socket.AF_UNIX:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
@@ -121,7 +121,7 @@ class Stream:
             self.pending, self.ended, self.done = b"", True, True
 
     def interest(self, end: socket.socket) -> int:
-        """What must happen to one of the ends for this to go on."""
+        """The events that this direction waits for."""
         if self.pending:
             return WRITE if end is self.sink else 0
         return READ if end is self.source and not self.ended else 0
@@ -177,7 +177,7 @@ class Connection:
             self.connect()
         elif not in_time or not (self.proxy.ask() or isinstance(problem, BlockingIOError)):
             within = "" if in_time else f" in {self.proxy.limits.patience:g} s"
-            self.proxy.report(f"nobody took a connection{within}: {problem.strerror or problem}")
+            self.proxy.report(f"the daemon accepted no connection{within}: {problem.strerror or problem}")
             self.close()
 
     def begin(self) -> None:
@@ -230,7 +230,7 @@ class Proxy:
         self.selector = selectors.DefaultSelector()
         self.listeners: list[socket.socket] = []
         self.room = room()
-        # When to listen again, 0 while that is done; and when it was last said why not.
+        # When to listen again, 0 while listening; and when the reason was last logged.
         self.resume_at = 0.0
         self.told_at = -QUIET
         self.connections: set[Connection] = set()
@@ -269,7 +269,7 @@ class Proxy:
             self.watch(listener, READ, functools.partial(self.accept, listener))
 
     def pause(self, why: str) -> None:
-        """Leave those who come in the queue for a while: nobody else has to wait for what they lack."""
+        """Leave new clients in the queue for a while, until the resource that they need is available."""
         now = time.monotonic()
         if now - self.told_at >= QUIET:
             self.told_at = now
@@ -279,12 +279,12 @@ class Proxy:
             self.watch(listener, 0)
 
     def idle(self) -> bool:
-        """Whether it is time to end."""
+        """Whether the forwarder is idle for long enough to end."""
         spent = time.monotonic() - self.idle_since
         return bool(self.limits.idle) and not self.connections and spent >= self.limits.idle
 
     def rest(self) -> float | None:
-        """How long nothing is to be done but to wait for sockets."""
+        """Seconds until the next action that does not depend on a socket."""
         if self.waiting or self.resume_at:
             return RETRY
         if self.connections or not self.limits.idle:
@@ -292,7 +292,7 @@ class Proxy:
         return max(0.0, self.idle_since + self.limits.idle - time.monotonic())
 
     def watch(self, watched: socket.socket, events: int, then: Callable[[], object] | None = None) -> None:
-        """Call ``then`` upon these events, or upon nothing any more."""
+        """Call ``then`` on these events, or on none."""
         there = self.selector.get_map().get(watched.fileno()) if watched.fileno() >= 0 else None
         if there and not events:
             self.selector.unregister(watched)
@@ -304,7 +304,7 @@ class Proxy:
     def accept(self, listener: socket.socket) -> None:
         """Take a connection in, or close it where there are too many."""
         if len(self.connections) >= self.room:
-            self.pause(f"there are files for {self.room} connections at a time only")
+            self.pause(f"the limit of open files allows only {self.room} connections at a time")
             return
         try:
             client, peer = listener.accept()
@@ -357,17 +357,18 @@ class Proxy:
         return self.attendant is not None
 
     def hear(self) -> None:
-        """The attendant has said something, or has gone."""
+        """Read an answer of the daemon keeper, or notice its end."""
         if self.attendant is None:
             return
         self.asked = False
         if not self.attendant.recv(CHUNK):
-            self.report("the attendant has gone, so that nobody starts the daemon")
+            self.report("the attendant has ended, so that nothing starts the daemon")
             self.watch(self.attendant, 0)
             self.attendant = None
 
     def end(self) -> None:
-        """Wait until the attendant has stopped the daemon, for the next one not to meet a daemon that is ending."""
+        """Wait until the daemon keeper has stopped the daemon, so that the next forwarder does not find a daemon that
+        is ending."""
         if self.attendant:
             self.attendant.shutdown(socket.SHUT_WR)
             while self.attendant.recv(CHUNK):
@@ -375,7 +376,7 @@ class Proxy:
 
     @staticmethod
     def report(what: str) -> None:
-        """Say something in the log."""
+        """Write a line to the log."""
         sys.stderr.write(f"proxy: {what}\n")
         sys.stderr.flush()
 

@@ -2,7 +2,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Has xinetd read its configuration again when an address comes that it could not bind to.
+"""Makes xinetd read its configuration again when the host gets an address that xinetd could not bind.
 
 ``waiter LIST``
 
@@ -176,17 +176,18 @@ def names(endpoints: t.Iterable[Endpoint]) -> str:
 def open_them(closed: list[Endpoint]) -> None:
     """Have xinetd open these, and say how that went."""
     if not tell_xinetd():
-        report(f"no xinetd for {names(closed)}")
+        report(f"xinetd does not run and cannot open {names(closed)}")
     elif until(lambda: all(map(is_open, closed))):
-        report(f"the address is there now, and xinetd has read its configuration: {names(closed)}")
+        report(f"the address exists now, and xinetd has read its configuration again: {names(closed)}")
     else:
         report(
-            f"xinetd has read its configuration and does not open {names(each for each in closed if not is_open(each))}"
+            "xinetd has read its configuration again but did not open "
+            f"{names(each for each in closed if not is_open(each))}"
         )
 
 
 def report(what: str) -> None:
-    """Say something in the log."""
+    """Write a line to the log."""
     sys.stderr.write(f"waiter: {what}\n")
     sys.stderr.flush()
 

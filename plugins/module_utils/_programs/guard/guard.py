@@ -29,9 +29,9 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.p
 
 SOCKET = "/run/superserver/guard.socket"
 BESIDE = "guard_rules.py"
-# How often to try to mend what others have changed, and the seconds in between.
+# Attempts to repair foreign changes, and the seconds in between.
 ATTEMPTS, PAUSE = 50, 0.1
-# How "apply" ends: nft refuses the rules, or nobody runs that could load them.
+# Exit codes of "apply": nft refuses the rules, or no keeper runs.
 REFUSED, NOBODY = 1, 3
 
 LIBRARY = "libnftables.so.1"
@@ -47,7 +47,7 @@ NETLINK_NETFILTER, NFNLGRP_NFTABLES = 12, 7
 
 
 class Failed(Exception):
-    """nft refuses something; says what."""
+    """nft refused a command; the text is its message."""
 
 
 def say(text: str) -> None:
@@ -60,7 +60,7 @@ def rules_module() -> t.Any:
     path = os.path.join(os.path.dirname(os.path.realpath(__file__)), BESIDE)
     spec = importlib.util.spec_from_file_location("guard_rules", path)
     if spec is None or spec.loader is None:
-        raise Failed(f"there is no {path}")
+        raise Failed(f"{path} does not exist")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -85,11 +85,11 @@ class Nft:
         out = self._library.nft_ctx_get_output_buffer(self._context) or b""
         err = self._library.nft_ctx_get_error_buffer(self._context) or b""
         if code:
-            raise Failed(err.decode(errors="replace").strip() or "nft fails without a word")
+            raise Failed(err.decode(errors="replace").strip() or "nft failed without a message")
         return str(out.decode())
 
     def close(self) -> None:
-        """Give up what belongs to this process: a program that it becomes would not know that it has it."""
+        """Release the table of this process before it becomes another program."""
         self._library.nft_ctx_free(self._context)
 
 
@@ -101,7 +101,7 @@ class Program:
         argv = ["nft", *(["-s", "-a"] if listing else []), "-f", "-"]
         done = subprocess.run(argv, input=text, text=True, capture_output=True, check=False)
         if done.returncode:
-            raise Failed(done.stderr.strip() or "nft fails without a word")
+            raise Failed(done.stderr.strip() or "nft failed without a message")
         return done.stdout
 
     def close(self) -> None:
@@ -207,12 +207,12 @@ class Keeper:
         try:
             self.nft.run("\n".join(self.rules.edits(have, self._want, text)) + "\n")
         except Failed:
-            # What others have made of the table may be beyond mending.
+            # The changes of others may be impossible to repair one by one.
             self._load(text, True, self.ownership)
 
     def _wanted(self, text: str) -> t.Any:
-        """What nft makes of the rules: loaded where they concern nobody, which is a network namespace of its own, or
-        else a table that no packet meets."""
+        """The rules as nft prints them: they are loaded in a separate network namespace or, if that is
+        impossible, in a table that no packet passes."""
         listing = in_own_network(lambda: self._listing_of(text))
         if listing is not None:
             return self.rules.content(listing)
@@ -321,7 +321,7 @@ def installed() -> tuple[int, ...]:
 
 
 def end(number: int, _frame: t.Any) -> None:
-    """Take the socket along, and die of the signal all the same."""
+    """Remove the socket, and end by the signal."""
     if os.path.lexists(SOCKET):
         os.unlink(SOCKET)
     signal.signal(number, signal.SIG_DFL)
@@ -332,7 +332,7 @@ def keep(descriptor: str = "") -> None:
     """Load the rules and stay."""
     signal.signal(signal.SIGTERM, end)
     begun = installed()
-    # Whatever changes while the rules are loaded is seen afterwards.
+    # Changes that happen while the rules are loaded are read afterwards.
     events = changes()
     keeper = Keeper()
     keeper.apply()
@@ -353,7 +353,7 @@ def keep(descriptor: str = "") -> None:
 
 
 def mend(keeper: Keeper) -> None:
-    """Load what others have removed; they may be at it still."""
+    """Load removed rules again; others may still be changing them."""
     for _attempt in range(ATTEMPTS):
         try:
             return keeper.apply()
@@ -376,7 +376,7 @@ def apply(seconds: float) -> tuple[int, str]:
         except OSError:
             pass
         if time.monotonic() > deadline:
-            return NOBODY, f"nobody keeps the rules: there is no answer at {SOCKET}"
+            return NOBODY, f"the keeper of the rules does not answer at {SOCKET}"
         time.sleep(0.05)
 
 

@@ -2,7 +2,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rules of the guard: what the kernel has beside what is wanted, and the commands that make the one the other.
+"""Rules of the guard: the differences between the kernel's rules and the wanted ones, and the commands that apply them.
 
 Both sides are what ``nft list table`` says, so that they are written alike whatever its version. Rules that are as
 wanted stay where they are, with what they have counted. On hosts the program ``guard`` loads this file, which
@@ -112,15 +112,15 @@ def _statements(listing: str) -> t.Iterator[tuple[str, str]]:
 
 
 def differences(have: Content | None, want: Content | None) -> list[str]:
-    """What the kernel has other than wanted, in words."""
+    """The differences between the kernel's rules and the wanted ones, in words."""
     if want is None:
         return []
     if have is None:
         return ["it is not loaded"]
-    found = [f"there is {thing}" for thing in have.rest]
+    found = [f"there is an unexpected {thing}" for thing in have.rest]
     for kind, there, wanted in (("set", have.sets, want.sets), ("chain", have.chains, want.chains)):
         found += [f"the {kind} {name} is missing" for name in wanted if name not in there]
-        found += [f"there is a {kind} {name}" for name in there if name not in wanted]
+        found += [f"there is an unexpected {kind} {name}" for name in there if name not in wanted]
         found += [
             f"the {kind} {name} has another type" for name in wanted if there.get(name, wanted[name]) != wanted[name]
         ]

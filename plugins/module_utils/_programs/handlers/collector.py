@@ -1,11 +1,11 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The program that brings into systemd's journal what the handlers of a service say on their standard error.
+"""The program that copies the standard error of a service's handlers to systemd's journal.
 
-The journal's own end would be a socket, which nobody can open by a path such as /dev/stderr. So handlers have a pipe
-instead, and this reads it. It runs for as long as there may be new handlers; what it has started for the pipe lasts as
-long as the last handler that has the pipe.
+The journal's own end would be a socket, which cannot be opened by a path such as /dev/stderr. So handlers
+write to a pipe, which this program reads. It runs while new handlers may start; its reader of a pipe runs
+until the last handler has closed the pipe.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ends what a handler has started when the handler ends, whatever that has done to get away.
+"""Ends all processes that a handler has started when the handler ends, even those in another session.
 
 ``ender COMMAND...`` runs the command and ends as it does. What the command leaves is told to end then, and killed after
 five seconds. Signals that the super-server ends a handler with are passed on.

@@ -2,7 +2,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Gives a handler variables that stand in files, by no argument list on the way.
+"""Passes variables from files to a handler without an argument list.
 
 ``environment open [-f FILE] [-s FILE] [-q] -- COMMAND...`` reads a file of variables and a file of secrets, as root.
 ``environment enter [-k NAME]... [NAME=VALUE]... -- COMMAND...`` is what the command ends in, as the handler's account.
@@ -96,15 +96,15 @@ def parse(text: bytes, path: str) -> dict[bytes, bytes]:
 def line_problem(name: bytes, sign: bytes, value: bytes, before: dict[bytes, bytes]) -> str:
     """What is wrong with a line; empty when it can be used."""
     problems = (
-        (not sign or not is_name(name), "is not NAME=value, a comment that begins with # or empty"),
-        (name in RESERVED, "sets what the super-server itself sets"),
+        (not sign or not is_name(name), "is neither NAME=value, nor a comment that begins with #, nor empty"),
+        (name in RESERVED, "sets a variable that the super-server itself sets"),
         (name in before, "sets a variable a second time"),
-        (len(name) + 1 + len(value) > LONGEST, "is longer than Linux takes a variable"),
+        (len(name) + 1 + len(value) > LONGEST, "is longer than Linux allows for a variable"),
         (value != value.translate(None, CONTROL), "has a control character"),
         (not is_text(value), "is not UTF-8"),
-        (b"\\" in value, "has a backslash, which readers of such files do not agree about"),
-        (value[:1] in (b'"', b"'"), "has a value in quotes, which readers of such files do not agree about"),
-        (value != value.strip(b" \t"), "has blanks around its value, which readers of such files do not agree about"),
+        (b"\\" in value, "has a backslash, which programs read in different ways"),
+        (value[:1] in (b'"', b"'"), "has a value in quotes, which programs read in different ways"),
+        (value != value.strip(b" \t"), "has blanks around its value, which programs read in different ways"),
     )
     return next((problem for holds, problem in problems if holds), "")
 
@@ -142,7 +142,7 @@ def content(path: str) -> bytes:
 def check_entry(folder: Folder, name: str) -> None:
     """What everybody can write, such as /tmp, would not do harm, but whoever comes first would have the name."""
     if folder.shared:
-        raise Refused(f"{folder.path} can be written by others than root, who could have anything read in its place")
+        raise Refused(f"{folder.path} can be written by accounts other than root, which could replace the file")
     status = folder.look(name)
     if status is not None and stat.S_ISLNK(status.st_mode):
         raise Refused(f"{folder.at(name)} is a symbolic link, which is not followed")
@@ -153,9 +153,9 @@ def check_file(status: os.stat_result, path: str) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise Refused(f"{path} is not a file")
     if not trusted(status.st_uid):
-        raise Refused(f"{path} belongs to somebody else than root")
+        raise Refused(f"{path} does not belong to root")
     if status.st_mode & stat.S_IWOTH or (status.st_mode & stat.S_IWGRP and status.st_gid not in (0, os.getegid())):
-        raise Refused(f"{path} can be written by others than root")
+        raise Refused(f"{path} can be written by accounts other than root")
     if status.st_size > MOST:
         raise Refused(f"{path} has more than {MOST} bytes")
 

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The program that decides at the door whether a connection is served.
+"""The admission check: the program that decides whether a connection is served.
 
 It is a shell script, because it runs for every connection of a service that has it: Python would take ten times as
 long to start.

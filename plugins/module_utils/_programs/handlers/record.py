@@ -50,7 +50,7 @@ def main() -> None:
         record(path, int(size), int(keep), line)
     except OSError as problem:
         syslog.openlog("superserver-log", 0, syslog.LOG_DAEMON)
-        syslog.syslog(syslog.LOG_ERR, f"{path} is not written: {problem}; what was to be told there: {line}")
+        syslog.syslog(syslog.LOG_ERR, f"{path} cannot be written: {problem}; the line was: {line}")
         raise SystemExit(1) from problem
 
 

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The program that logs connections, in the same words under every super-server.
+"""The connection logger: the program that logs connections in the same form under every super-server.
 
 It is bash, because dash cannot start a process in the background that does not ignore the interrupt, which the handler
 would inherit.

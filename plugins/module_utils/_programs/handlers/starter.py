@@ -2,7 +2,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Starts the handler behind TLS as root, though what talks to the client has no rights.
+"""Starts the handler behind TLS as root, while stunnel, which talks to the client, has no rights.
 
 ``starter wait HANDLER -- COMMAND...`` becomes COMMAND, which has a socket to a child as its descriptor 4. The child has
 nothing to do with the client's connection; when it is handed another one, it becomes HANDLER, with that as its

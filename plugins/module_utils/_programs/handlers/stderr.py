@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The part that scripts of xinetd's handlers have in common: where their standard error goes.
+"""The common part of the scripts of xinetd's handlers: it redirects their standard error.
 
 It is a shell script, because it runs for every connection. Most of the time it starts no program.
 """

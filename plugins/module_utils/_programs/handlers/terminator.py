@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The program that has stunnel serve a connection, and lasts as long as the handler behind it.
+"""The TLS wrapper: the program that runs stunnel for a connection, and lasts as long as the handler behind it.
 
 stunnel goes when its client does. What a handler still has to do is then ended by systemd, and not counted any more by
 the others, both unlike without TLS.

@@ -1,8 +1,8 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Units that lead to each other: which of them go together, and which others would start one of them again, or be
-stopped with it.
+"""Units that depend on each other: which of them are switched together, and which other units would start one of them
+again, or stop with it.
 
 A socket starts a service; paths, timers and other sockets may start the same one. They are one group, which is switched
 off and on as a whole. What else names one of them in its own file is not touched, because it is there for something
@@ -184,20 +184,22 @@ class _Bounds:
         return unmaskable(unit, self._survey.state(unit), self._folder)
 
     def _starts(self, other: str, unit: str) -> str:
-        text = f"starts {unit}, which cannot be masked because {self._unmaskable(unit)} comes before a mask"
+        text = f"starts {unit}, which cannot be masked because {self._unmaskable(unit)} takes precedence over a mask"
         if other == _BUS:
             name = self._survey.state(unit).one("BusName")
-            return f"leads back: D-Bus, where somebody asks for {name}, {text}; stop and disable it by hand"
+            return f"can be started again: D-Bus, when a program asks for {name}, {text}; stop and disable it by hand"
         return self._told(other, text)
 
     def _told(self, other: str, text: str) -> str:
         state = self._survey.state(other)
         if state.one("FragmentPath") in self._own:
-            way_out = "which is of this collection; leave the name out, or that service"
+            way_out = "which belongs to this collection; leave out the name, or that service"
         elif other.endswith(NAMEABLE):
-            way_out = "so that one cannot go without the other; name it as well, or change that"
+            way_out = "so that both must be taken over together; name it as well, or change that"
         else:
-            way_out = f"and is of a kind that cannot be named; change that in {state.one('FragmentPath') or 'its file'}"
+            way_out = (
+                f"and a unit of its type cannot be named; change that in {state.one('FragmentPath') or 'its file'}"
+            )
         return f'is tied to "{other}": that {text}, {way_out}'
 
     def _in_force(self, unit: str) -> bool:
@@ -213,7 +215,7 @@ class _Bounds:
 
 
 def unmaskable(unit: str, state: State, folder: str) -> str:
-    """The file that comes before a mask; empty where the mask would come first."""
+    """The file that takes precedence over a mask; empty where the mask would take effect."""
     path, there = f"{folder}/{unit}", state.one("FragmentPath")
     if os.path.lexists(path):
         return path

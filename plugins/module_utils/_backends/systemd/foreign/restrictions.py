@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What keeps clients out of units: addresses, numbers of connections, interfaces, modes of sockets, TCP wrappers."""
+"""Restrictions of clients of units: addresses, numbers of connections, interfaces, modes of sockets, TCP wrappers."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _filters(state: State, listeners: tuple[Listener, ...]) -> Iterator[Restrict
     """A client that any allow has is let in, whatever denies it."""
     denied, allowed = state.many("IPAddressDeny"), state.many("IPAddressAllow")
     if denied:
-        told = f"is closed to {' '.join(denied)}" + (f", but for {' '.join(allowed)}" if allowed else "")
+        told = f"denies {' '.join(denied)}" + (f", except {' '.join(allowed)}" if allowed else "")
         rule = Filter(denied=networks(denied), excepted=networks(allowed))
         yield Restriction("IPAddressDeny", told, "access", rule, listeners)
 
@@ -55,9 +55,9 @@ def _numbers(state: State, listeners: tuple[Listener, ...]) -> Iterator[Restrict
         return
     most, each = state.one("MaxConnections"), state.one("MaxConnectionsPerSource")
     if most.isdigit() and state.written("Socket", "MaxConnections"):
-        yield Restriction("MaxConnections", f"serves {most} clients at a time", "max", int(most), listeners)
+        yield Restriction("MaxConnections", f"serves at most {most} clients at a time", "max", int(most), listeners)
     if each.isdigit() and each != _OFF:
-        text = f"serves {each} clients of one address at a time"
+        text = f"serves at most {each} clients of one address at a time"
         yield Restriction("MaxConnectionsPerSource", text, "per_source", int(each), listeners)
 
 
@@ -65,7 +65,7 @@ def _devices(state: State, listeners: tuple[Listener, ...]) -> Iterator[Restrict
     device = state.one("BindToDevice")
     if device:
         yield Restriction(
-            "BindToDevice", f"is open to clients of the interface {device}", "interface", device, listeners
+            "BindToDevice", f"serves only clients of the interface {device}", "interface", device, listeners
         )
 
 
@@ -82,7 +82,7 @@ def _wrapped(state: State, listeners: tuple[Listener, ...]) -> Iterator[Restrict
     names = {posixpath.basename(name) for program, name in state.programs if _libwrap.wraps(program)}
     rules = _libwrap.rules(names) if names else []
     if rules:
-        yield Restriction("libwrap", f"obeys {'; '.join(rules)}", "rules", None, listeners)
+        yield Restriction("libwrap", f"applies the rules {'; '.join(rules)}", "rules", None, listeners)
 
 
 _OF_SOCKETS: tuple[Callable[[State, tuple[Listener, ...]], Iterable[Restriction]], ...] = (

@@ -52,7 +52,7 @@ _SHOWN = "Id,UnitFileState,FragmentPath,Listen"
 # Not started by links, but by a program, or by another unit whenever that likes.
 _UNLINKED = ("static", "generated", "indirect")
 _RUNTIME = "/run/"
-_BARRED = "cannot be masked, because {} comes before a mask; stop and disable it by hand"
+_BARRED = "cannot be masked, because {} takes precedence over a mask; stop and disable it by hand"
 _TRANSPORTS = {"stream": "tcp", "datagram": "udp"}
 
 
@@ -149,10 +149,10 @@ def _problem(unit: str, state: State, own: Container[str], survey: Survey) -> st
     if path in own:
         return "is a unit of this collection"
     if load == "not-found" or not load:
-        return "is no unit of this host"
+        return "is not a unit of this host"
     sessions = [each for each in state.many("TriggeredBy") if accepts(survey.state(each))]
     if sessions:
-        return f"serves one connection of {sessions[0]}; name that"
+        return f"serves one connection of {sessions[0]}; name that unit instead"
     if state.runs and load == "masked":
         return "is masked but runs, so that it could not be started again; stop it by hand"
     if state.one("UnitFileState") == "transient" or (state.runs and not path):

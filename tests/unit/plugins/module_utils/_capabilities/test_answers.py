@@ -11,7 +11,6 @@ from dataclasses import replace
 import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.answers import (
-    BACKEND_OF,
     COLUMNS,
     GUARD,
     HOWS,
@@ -21,14 +20,16 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities
     ROWS,
     Cell,
     Row,
+    column_of,
     effective,
     enforced_by_guard,
     refusals,
     used_rows,
     without,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.names import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import BACKENDS, SERVICE
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import SERVICE
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.types import leaves
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service, service_from_json
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, service
@@ -167,7 +168,7 @@ def on(column: str, platform: Platform = ABLE) -> Platform:
 
 
 def sample(row: Row, column: str) -> Service:
-    return service(**{**SAMPLES[row.field, row.case], "backend": BACKEND_OF[column]})
+    return service(**{**SAMPLES[row.field, row.case], "backend": COLUMNS[column].backend})
 
 
 def chain(cell: Cell) -> list[Cell]:
@@ -193,13 +194,33 @@ def test_every_row_has_a_sample_of_its_own() -> None:
 
 
 def test_every_column_belongs_to_a_backend() -> None:
-    assert set(COLUMNS) == set(BACKEND_OF)
-    assert set(BACKEND_OF.values()) == set(BACKENDS)
+    assert {column.backend for column in COLUMNS.values()} == set(BACKENDS)
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_column_has_a_cell_for_every_row_and_for_nothing_else(column: str) -> None:
+    names = {row.name for row in ROWS}
+    assert set(COLUMNS[column].cells) <= names
+    assert {row.name for row in ROWS if row.common is None} <= set(COLUMNS[column].cells)
+
+
+@pytest.mark.parametrize(
+    ("backend", "s6", "column"),
+    [
+        ("systemd", "ucspi", "systemd"),
+        ("xinetd", "ucspi", "xinetd"),
+        ("s6", "ucspi", "ucspi"),
+        ("s6", "s6-networking", "s6-networking"),
+        ("s6", "", "ucspi"),
+    ],
+)
+def test_column_that_holds(backend: str, s6: str, column: str) -> None:
+    assert column_of(backend, Platform(s6=s6)).name == column
 
 
 @pytest.mark.parametrize(("row", "column"), CELLS)
 def test_cell_is_complete(row: Row, column: str) -> None:
-    for cell in chain(row.cell(column)):
+    for cell in chain(COLUMNS[column].cell(row)):
         assert cell.how in HOWS
         assert cell.note
         assert not cell.note.endswith("."), "a message puts a full stop behind it"
@@ -220,10 +241,10 @@ def test_sample_is_refused_where_its_row_says_so(row: Row, column: str, platform
     host = on(column, platform)
     made = sample(row, column)
     reasons = [refusal.reason for refusal in refusals([made], host)]
-    cell = effective(row.cell(column), host)
+    cell = effective(COLUMNS[column].cell(row), host)
     assert cell.possible or cell.note in reasons
     # And for no other reason than one that some row gives.
-    cells = [effective(each.cell(column), host) for each in used_rows(made)]
+    cells = [effective(COLUMNS[column].cell(each), host) for each in used_rows(made)]
     assert sorted(set(reasons)) == sorted({each.note for each in cells if not each.possible})
 
 
@@ -243,9 +264,8 @@ MESSAGES: tuple[tuple[str, str, str, str], ...] = (
         'sequenced packets. Give "echo" backend: systemd, or leave the field out.'
     )),
     ("sandbox", "strict", "xinetd", (
-        "superserver_services[0].sandbox: xinetd cannot honour this (strict): setpriv takes privileges away, but "
-        "nothing here mounts file systems for each handler. "
-        'Give "echo" backend: systemd, or leave the field out.'
+        "superserver_services[0].sandbox: xinetd cannot honour this (strict): `setpriv` removes privileges, but "
+        'nothing mounts file systems for each handler. Give "echo" backend: systemd, or leave the field out.'
     )),
 )  # fmt: skip
 
@@ -271,22 +291,24 @@ REFUSED_CELLS = [
     param
     for param in CELLS
     for row, column in [t.cast("tuple[Row, str]", param.values)]
-    if not effective(row.cell(column), on(column)).possible
+    if not effective(COLUMNS[column].cell(row), on(column)).possible
 ]
 
 
 @pytest.mark.parametrize(("row", "column"), REFUSED_CELLS)
 def test_every_message_is_one_sentence_with_a_way_out(row: Row, column: str) -> None:
     made = sample(row, column)
-    cell = effective(row.cell(column), on(column))
+    cell = effective(COLUMNS[column].cell(row), on(column))
     found = [each for each in refusals([made], on(column)) if each.reason == cell.note]
     (refused,) = found
     problem = refused.problem()
     assert problem.path.startswith("superserver_services[0].")
-    assert problem.message.startswith(f"{BACKEND_OF[column]} cannot honour this")
+    assert problem.message.startswith(f"{COLUMNS[column].backend} cannot honour this")
     assert cell.note in problem.message
     assert problem.message.endswith("eave the field out.")
-    others = {BACKEND_OF[other] for other in COLUMNS if row.cell(other).possible} - {BACKEND_OF[column]}
+    others = {COLUMNS[other].backend for other in COLUMNS if COLUMNS[other].cell(row).possible} - {
+        COLUMNS[column].backend
+    }
     assert all(f"backend: {other}" in problem.message for other in others)
 
 
@@ -337,13 +359,13 @@ GUARDED: tuple[tuple[str, Fields, Platform, set[str]], ...] = (
 
 @pytest.mark.parametrize(("column", "fields", "platform", "expected"), GUARDED)
 def test_what_the_guard_enforces(column: str, fields: Fields, platform: Platform, expected: set[str]) -> None:
-    assert enforced_by_guard(service(backend=BACKEND_OF[column], **fields), on(column, platform)) == expected
+    assert enforced_by_guard(service(backend=COLUMNS[column].backend, **fields), on(column, platform)) == expected
 
 
 @pytest.mark.parametrize("column", COLUMNS)
 def test_without_nftables_what_it_would_do_is_refused(column: str) -> None:
     host = on(column, Platform(bpf=False, policy="never"))
-    made = service(backend=BACKEND_OF[column], **{**LIMITED, **WAITING})
+    made = service(backend=COLUMNS[column].backend, **{**LIMITED, **WAITING})
     found = {refusal.row.field: refusal.reason for refusal in refusals([made], host)}
     assert set(found) == LIMITS | LISTS
     assert all("superserver_guard other than never" in reason for reason in found.values())
@@ -360,7 +382,7 @@ def test_without_nftables_what_it_would_do_is_refused(column: str) -> None:
     ],
 )
 def test_where_nothing_loads_rules_before_ports_open_they_are_refused(column: str, init: str, reason: str) -> None:
-    made = service(backend=BACKEND_OF[column], **{**LIMITED, **WAITING})
+    made = service(backend=COLUMNS[column].backend, **{**LIMITED, **WAITING})
     found = {refusal.row.field: refusal.reason for refusal in refusals([made], on(column, Platform(init=init)))}
     assert set(found) == (LIMITS | LISTS if reason else set())
     assert all(reason in text for text in found.values())

@@ -100,7 +100,7 @@ DECISIONS: tuple[tuple[Fields | None, Fields | None, Condition, str, str], ...] 
     ({}, {"user": "nobody"}, CLOSED, "repair listener", "tcp:*:7 is not bound"),
     ({}, {}, CLOSED, "repair listener", "tcp:*:7 is not bound"),
     ({"state": "disabled"}, {"state": "disabled"}, CLOSED, "disable", "tcp:*:7 is not bound"),
-    ({}, {}, FILE, "repair file", "not as written: /etc/a, /etc/b"),
+    ({}, {}, FILE, "repair file", "changed or missing: /etc/a, /etc/b"),
     ({}, {}, ILL, "repair listener", "echo.socket is not enabled at boot"),
 )  # fmt: skip
 

@@ -56,10 +56,10 @@ def test_a_service_is_offered_for_its_main_process_alone(child: int) -> None:
     assert objection(Owner("systemd", "a.service", child, "nc"), shown("a.service", MainPID=str(child))) == ""
     mine = os.getpid()
     told = objection(Owner("systemd", "cron.service", child, "nc"), shown("cron.service", MainPID=str(mine)))
-    assert told.startswith('"cron.service" is not what holds the port: its main process is ')
-    assert f"(pid {mine}), and nc (pid {child}), which does, is started by " in told
+    assert told.startswith('"cron.service" does not hold the port itself: its main process is ')
+    assert f"(pid {mine}), and nc (pid {child}), which holds it, is started by " in told
     assert f"(pid {mine})" in told.partition("started by")[2]
-    assert "cron.service would be stopped with all that is in it, so end it where it is started" in told
+    assert "to take over cron.service would stop everything in it, so end it where it is started" in told
 
 
 def test_any_holder_may_be_the_main_process(child: int) -> None:
@@ -142,7 +142,7 @@ def test_what_listens_for_a_container(monkeypatch: pytest.MonkeyPatch) -> None:
     assert origin(5) == Origin("172.17.0.2 (docker-proxy)", "", "", [(4, "dockerd")])
     told = objection(Owner("systemd", "docker.service", 5, "docker-proxy"), shown("docker.service", MainPID="4"))
     assert "in container 172.17.0.2 (docker-proxy), started by dockerd (pid 4)" in told
-    assert "stop that container, or publish another port of it" in told
+    assert "stop that container, or let it publish another port" in told
 
 
 def test_programs_of_a_users_manager(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,10 +159,10 @@ def test_programs_of_a_users_manager(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("owner", "words"),
     [
-        (Owner("systemd", "inetd.service", 5, "inetd"), "comment its line in /etc/inetd.conf out"),
-        (Owner("s6", "/run/service/a", 5, "s6-tcpserverd"), "stop and disable that by hand (s6-svc -d /run/service/a)"),
-        (Owner("xinetd", "", 5, "xinetd"), "stop and disable that"),
-        (Owner("program", "nc", 0, "nc"), "stop and disable that"),
+        (Owner("systemd", "inetd.service", 5, "inetd"), "comment out its line in /etc/inetd.conf"),
+        (Owner("s6", "/run/service/a", 5, "s6-tcpserverd"), "stop and disable it by hand (s6-svc -d /run/service/a)"),
+        (Owner("xinetd", "", 5, "xinetd"), "stop and disable it"),
+        (Owner("program", "nc", 0, "nc"), "stop and disable it"),
     ],
 )
 def test_others(owner: Owner, words: str) -> None:
@@ -179,8 +179,8 @@ def test_entries_of_xinetd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(_adoptable, "INETD_CONFIG", str(inetd))
     told = [objection(Owner("xinetd", name, 5, "xinetd")) for name in ("a", "b", "c")]
     assert told[0] == ""
-    assert told[1] == f'"b" is a line of {inetd}, which is no service of xinetd\'s own; comment the line out'
-    assert told[2].startswith('"c" is not in /etc/xinetd.conf')
+    assert told[1] == f'"b" is a line of {inetd} and not a service of xinetd\'s own configuration; comment out the line'
+    assert told[2].startswith('"c" is neither in /etc/xinetd.conf')
 
 
 def test_any_number_of_owners_costs_as_much_as_one() -> None:

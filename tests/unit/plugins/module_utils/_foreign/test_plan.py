@@ -44,7 +44,7 @@ WANTS = "/etc/systemd/system/sockets.target.wants/a.socket"
 OWNER = ("systemd", "a.socket")
 ON = Foreign("a.socket", "systemd", True, "", frozenset({OWNER}), (SEVEN,), links={WANTS: LINK}, running=("a.socket",))
 OFF = Foreign("a.socket", "systemd", True, "", frozenset({OWNER}), (SEVEN,))
-GONE = Foreign("a.socket", "systemd", problem="is no unit of this host")
+GONE = Foreign("a.socket", "systemd", problem="is not a unit of this host")
 KEPT = Adoption("systemd", (SEVEN,), (SEVEN,), {WANTS: LINK}, ("a.socket",))
 RETURNED = Adoption("systemd", (SEVEN,), (SEVEN,), given_back=True)
 
@@ -104,9 +104,9 @@ def test_what_happens(
 @pytest.mark.parametrize(
     ("found", "record", "named", "wanted", "path", "words"),
     [
-        (GONE, None, True, True, "superserver_adopt[0]", "is no unit of this host"),
-        (ON, None, True, False, "superserver_adopt[0]", "is in nobody's way"),
-        (OFF, KEPT, False, True, "superserver_adopt", "has been taken over for a service that is still declared"),
+        (GONE, None, True, True, "superserver_adopt[0]", "is not a unit of this host"),
+        (ON, None, True, False, "superserver_adopt[0]", "holds no listener that a declared service needs"),
+        (OFF, KEPT, False, True, "superserver_adopt", "was taken over for a service that is still declared"),
     ],
 )
 def test_what_is_refused(
@@ -150,14 +150,14 @@ def test_what_is_not_there_any_more_is_not_put_back(plan: t.Callable[..., Takeov
 
 def test_what_serves_elsewhere_too_is_told(plan: t.Callable[..., Takeover], monkeypatch: pytest.MonkeyPatch) -> None:
     takeover = plan(ON, KEPT)
-    assert ["had been taken over and was in force again" in text for text in takeover.warnings] == [True]
+    assert ["was taken over before and had become active again" in text for text in takeover.warnings] == [True]
     monkeypatch.setattr(_adopt, "_holdings", lambda *_arguments: Holdings({OWNER: [SEVEN, EIGHT]}))
     monkeypatch.setattr(_adopt, "_look", lambda *_arguments: {"a.socket": ON})
     monkeypatch.setattr(_adopt, "rivals", lambda *_arguments: {"b.socket": (SEVEN,), "c.socket": (EIGHT,)})
     told = plan_takeover(["a.socket"], {}, (), [SEVEN], Live({}, {}), "systemd", t.cast(LocalHost, None)).warnings
     assert len(told) == 2
     assert "a.socket also held tcp:*:8" in told[0]
-    assert '"b.socket" is to listen on tcp:*:7, too' in told[1]
+    assert '"b.socket" also listens on tcp:*:7 once it is started' in told[1]
 
 
 def test_names_that_are_repeated_or_programs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,7 +166,7 @@ def test_names_that_are_repeated_or_programs(monkeypatch: pytest.MonkeyPatch) ->
     host = t.cast(LocalHost, None)
     problems = plan_takeover(["nc", "x", "nc", "a.socket"], {}, (), [SEVEN], live, "s6", host).problems
     assert sorted(str(problem).split(" is ")[1][:14] for problem in problems) == sorted(
-        ["a program (pid", "an s6 service ", "there already;", "a unit, and sy"]
+        ["a program (pid", "an s6 service ", "named twice; n", "a unit, and sy"]
     )
 
 
@@ -258,7 +258,7 @@ def test_what_belongs_to_another_one_is_in_the_way_with_it(monkeypatch: pytest.M
     assert [step.action for step in back.decisions] == ["give back", "give back"]
     assert set(back.others.start) == set(names)
     (problem,) = planned(monkeypatch, ["web.service"], [unit("web.service")]).problems
-    assert "is in nobody's way" in problem.message
+    assert "holds no listener that a declared service needs" in problem.message
 
 
 def test_every_unit_that_goes_along_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -294,13 +294,13 @@ def test_what_has_to_be_named_as_well_is_told_where_something_is_to_be_done(monk
 def test_a_service_that_has_only_started_the_holder_is_not_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     cron = unit("cron.service", claims=[SEVEN], mains={"cron.service": 1})
     (problem,) = planned(monkeypatch, ["cron.service"], [cron]).problems
-    assert problem.message.startswith('"cron.service" is not what holds the port: its main process is ')
+    assert problem.message.startswith('"cron.service" does not hold the port itself: its main process is ')
     own = unit("a.service", claims=[SEVEN], mains={"a.service": 99})
     assert not planned(monkeypatch, ["a.service"], [own]).problems
 
 
-TEN = Restriction("only_from", "lets in 10.0.0.0/8 only", "access", Filter(only=(ipaddress.ip_network("10.0.0.0/8"),)))
-FIVE = Restriction("instances", "serves 5 clients at a time", "max", 5)
+TEN = Restriction("only_from", "allows only 10.0.0.0/8", "access", Filter(only=(ipaddress.ip_network("10.0.0.0/8"),)))
+FIVE = Restriction("instances", "serves at most 5 clients at a time", "max", 5)
 
 
 def test_what_would_be_open_to_more_clients_is_refused_unless_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -312,10 +312,10 @@ def test_what_would_be_open_to_more_clients_is_refused_unless_that_is_said(monke
         return [problem.message for problem in takeover.problems]
 
     assert problems("a.socket", echo) == [
-        '"a.socket" lets in 10.0.0.0/8 only (only_from), and "echo" does not: declare access.allow or access.deny, or '
-        "say that this is wanted: {name: a.socket, without: [instances, only_from]}",
-        '"a.socket" serves 5 clients at a time (instances), and "echo" does not: declare connections.max, or say that '
-        "this is wanted: {name: a.socket, without: [instances, only_from]}",
+        '"a.socket" allows only 10.0.0.0/8 (only_from), but "echo" does not; declare access.allow or access.deny, '
+        "or accept the loss with {name: a.socket, without: [instances, only_from]}",
+        '"a.socket" serves at most 5 clients at a time (instances), but "echo" does not; declare connections.max, or '
+        "accept the loss with {name: a.socket, without: [instances, only_from]}",
     ]
     (left,) = problems({"name": "a.socket", "without": ["only_from"]}, echo)
     assert "(instances)" in left

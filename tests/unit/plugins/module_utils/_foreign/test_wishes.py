@@ -28,12 +28,12 @@ def test_names_and_what_may_get_lost() -> None:
         (None, "", "must be a name, or a mapping such as"),
         (True, "", "must be a name"),
         (["a"], "", "must be a name"),
-        ({"without": ["cps"]}, ".name", "is missing"),
-        ({"name": ["a"]}, ".name", "or no name"),
-        ({"name": "a", "with": []}, ".with", "is unknown here"),
+        ({"without": ["cps"]}, ".name", "must be a name"),
+        ({"name": ["a"]}, ".name", "must be a name"),
+        ({"name": "a", "with": []}, ".with", "is not a known key"),
         ({"name": "a", "without": "cps"}, ".without", "must be a list"),
-        ({"name": "a", "without": ["only_form"]}, ".without[0]", '"only_form" is no restriction'),
-        ({"name": "a", "without": [["cps"]]}, ".without[0]", "is no restriction"),
+        ({"name": "a", "without": ["only_form"]}, ".without[0]", '"only_form" is not a known restriction'),
+        ({"name": "a", "without": [["cps"]]}, ".without[0]", "is not a known restriction"),
     ],
 )
 def test_what_is_neither(entry: t.Any, path: str, words: str) -> None:
@@ -49,4 +49,4 @@ def test_what_is_neither(entry: t.Any, path: str, words: str) -> None:
 def test_a_name_that_is_there_twice() -> None:
     wishes, (problem,) = wishes_of(["a", {"name": "a", "without": ["cps"]}])
     assert [wish.without for wish in wishes] == [frozenset()]
-    assert (problem.path, problem.message) == ("superserver_adopt[1]", '"a" is there already; name it once')
+    assert (problem.path, problem.message) == ("superserver_adopt[1]", '"a" is named twice; name it once')

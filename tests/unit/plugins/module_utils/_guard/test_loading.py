@@ -104,9 +104,9 @@ DONE = (
         "the set access-limited-ipv4 has other elements",
     ),
     ("flush set inet superserver access-limited-ipv6", "the set access-limited-ipv6 has other elements"),
-    ("add chain inet superserver more", "there is a chain more"),
-    ("add set inet superserver more { type mark; }", "there is a set more"),
-    ("add counter inet superserver more", "there is counter more"),
+    ("add chain inet superserver more", "there is an unexpected chain more"),
+    ("add set inet superserver more { type mark; }", "there is an unexpected set more"),
+    ("add counter inet superserver more", "there is an unexpected counter more"),
     ("chain inet superserver input { policy drop; }", "the chain input has another type"),
 )
 
@@ -134,7 +134,7 @@ def test_what_was_counted_is_no_difference(network: Host) -> None:
 @with_nftables
 @pytest.mark.parametrize("processes", [[], [Process(7, 1, "python3", (sys.executable, "-BIS", KEEPER, "apply"), 0)]])
 def test_nobody_who_keeps_the_rules_is_a_problem(processes: list[Process], network: Host) -> None:
-    assert "nobody keeps the rules loaded" in findings(HOST, processes, network).problem
+    assert "which keeps the rules loaded, does not run" in findings(HOST, processes, network).problem
 
 
 @with_nftables

@@ -11,7 +11,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._handover.met
 
 TCP = frozenset({"tcp"})
 FREE = {"duplicate": "", "same_socket": "", "nftables": ""}
-NO_DUPLICATE = {**FREE, "duplicate": "the old socket cannot be had: Operation not permitted"}
+NO_DUPLICATE = {**FREE, "duplicate": "the old socket cannot be duplicated: Operation not permitted"}
 NOTHING = {**NO_DUPLICATE, "nftables": "nftables is not installed"}
 COLUMNS = ("systemd", "xinetd", "s6-networking", "ucspi")
 
@@ -65,8 +65,8 @@ def test_path_is_not_held(transports: set[str]) -> None:
     ("move", "why"),
     [
         (Move("systemd", TCP, same=True), "the same super-server closes and opens the socket"),
-        (Move("systemd", TCP, guarded=True), "the rules of the guard change with the listener"),
-        (Move("systemd", TCP, grows=True), "the service gets new listeners, too"),
+        (Move("systemd", TCP, guarded=True), "the guard's rules change together with the listener"),
+        (Move("systemd", TCP, grows=True), "the service also gets new listeners"),
     ],
 )
 def test_old_and_new_listener_cannot_always_be_open_at_once(move: Move, why: str) -> None:

@@ -58,8 +58,8 @@ def test_who_may_have_refused_clients_is_a_warning() -> None:
         "clients of held may have been refused while listeners were closed, for up to 5000.1 ms "
         "(the hold ended after 5 s, and clients were refused from then on)",
         f"clients of closed may have been refused while listeners were closed, for up to 7.5 ms ({WHY})",
-        "clients of also may have been refused while listeners were closed, for up to 9 ms "
-        "(somebody else had its listeners)",
+        "clients of also may have been refused while listeners were closed, for up to 9 ms (a foreign service held "
+        "its listeners)",
     ]
 
 
@@ -151,7 +151,7 @@ def test_socket_of_a_process_that_has_ended() -> None:
         port = listener.getsockname()[1]
         found = [entry for entry in listening() if entry.inode == inode]
     _sockets, why = old_sockets(passing(port), Live({("tcp", port): found}, {inode: OWN}))
-    assert why.startswith("the old socket cannot be had: ")
+    assert why.startswith("the old socket cannot be duplicated: ")
 
 
 def test_socket_of_nobody_who_can_be_seen() -> None:
@@ -160,7 +160,7 @@ def test_socket_of_nobody_who_can_be_seen() -> None:
         found = [entry for entry in listening() if entry.port == port and entry.transport == "tcp"]
         assert old_sockets(passing(port), Live({("tcp", port): found}, {})) == (
             [],
-            f"nobody can be seen who holds tcp:127.0.0.1:{port}",
+            f"no visible process holds tcp:127.0.0.1:{port}",
         )
 
 

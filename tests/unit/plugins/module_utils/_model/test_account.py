@@ -13,7 +13,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.layers
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, entry_of, load, refusal
 
 A = f"{BASE}__a"
-LOST = "is missing: name an account that the handler runs as, or say user: root where it needs root's rights"
+LOST = "is missing: name the account that the handler runs as, or write user: root if it needs root's rights"
 
 STREAM, DATAGRAM, SOCKET = {"tcp": "7"}, {"udp": "7"}, {"unix": "/run/a"}
 

@@ -176,7 +176,7 @@ PROBLEMS: tuple[tuple[dict[str, t.Any], list[tuple[str, str]]], ...] = (
     ({A: "echo"}, [(A, "must be a list of services, not a string")]),
     ({A: ["echo"]}, [(f"{A}[0]", "must be a mapping, not a string")]),
     ({A: [{}]}, [(f"{A}[0].name", "is missing")]),
-    ({A: [ECHO, {**ECHO, "listen": [{"tcp": "8"}]}]}, [(f"{A}[1].name", f"twice, also at {A}[0]")]),
+    ({A: [ECHO, {**ECHO, "listen": [{"tcp": "8"}]}]}, [(f"{A}[1].name", f"twice in this list, also at {A}[0]")]),
     ({BASE: [{**ECHO, "user": True}], A: [{**ECHO, "group": True}]}, [
         (f"{BASE}[0].user", "quotes"), (f"{A}[0].group", "quotes"),
     ]),
@@ -209,7 +209,7 @@ WRONG_DEFAULTS: tuple[tuple[t.Any, str, str], ...] = (
     ([{"user": "a"}], "", "must be a mapping"),
     ("user", "", "must be a mapping"),
     ({"usr": "a"}, ".usr", 'did you mean "user"?'),
-    ({"user": True}, ".user", "put quotes around"),
+    ({"user": True}, ".user", "put the value in quotes"),
     ({"name": "x"}, ".name", "cannot be a default"),
     ({"listen": [{"tcp": "7"}]}, ".listen", "cannot be a default"),
     ({"exec": ["/bin/cat"]}, ".exec", "cannot be a default"),

@@ -42,20 +42,6 @@ def test_unknown_need_is_a_mistake(need: str) -> None:
         Platform().able(need)
 
 
-@pytest.mark.parametrize(
-    ("backend", "s6", "column"),
-    [
-        ("systemd", "ucspi", "systemd"),
-        ("xinetd", "ucspi", "xinetd"),
-        ("s6", "ucspi", "ucspi"),
-        ("s6", "s6-networking", "s6-networking"),
-        ("s6", "", "ucspi"),
-    ],
-)
-def test_column(backend: str, s6: str, column: str) -> None:
-    assert Platform(s6=s6).column(backend) == column
-
-
 def test_program() -> None:
     platform = Platform(programs={"nft": "/usr/sbin/nft"})
     assert platform.program("nft") == "/usr/sbin/nft"

@@ -95,10 +95,10 @@ NATIVE = {"systemd": {"socket": {"Mark": 1}, "service": {"A": [True, "b"]}}, "xi
 
 def test_native_directives_are_strings() -> None:
     native = service(native=NATIVE).native
-    assert native.systemd_socket == {"Mark": "1"}
-    assert native.systemd_service == {"A": ["yes", "b"]}
-    assert native.xinetd == {"c": "d"}
-    assert native.s6 == {"e": "0.5"}
+    assert native.of("systemd.socket") == {"Mark": "1"}
+    assert native.of("systemd.service") == {"A": ["yes", "b"]}
+    assert native.of("xinetd") == {"c": "d"}
+    assert native.of("s6") == {"e": "0.5"}
 
 
 USED: tuple[tuple[Fields, str, bool], ...] = (

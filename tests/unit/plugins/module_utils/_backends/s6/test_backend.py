@@ -23,9 +23,9 @@ BACKEND = S6()
 
 # Values of native.s6 and the gist of the refusal.
 REFUSED: tuple[tuple[Fields, str, str], ...] = (
-    ({"run": "x"}, "run", "is not a file that may be added"),
-    ({"notification-fd": 4}, "notification-fd", "is not a file that may be added"),
-    ({"down": ""}, "down", "is not a file that may be added"),
+    ({"run": "x"}, "run", "is not a file that can be added"),
+    ({"notification-fd": 4}, "notification-fd", "is not a file that can be added"),
+    ({"down": ""}, "down", "is not a file that can be added"),
     ({"timeout-kill": "5s"}, "timeout-kill", "must be a number of milliseconds"),
     ({"timeout-finish": -1}, "timeout-finish", "must be a number of milliseconds"),
     ({"timeout-kill": [1, 2]}, "timeout-kill", "must be a number of milliseconds"),

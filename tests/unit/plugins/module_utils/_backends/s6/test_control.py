@@ -87,7 +87,7 @@ def test_health_of_the_holder_is_that_of_the_services_that_need_it() -> None:
     assert BACKEND.health(services, HOST, host(tree)) == {"b": f"{DIRECTORIES}/{HOLDER} is not supervised"}
     tree.files[f"{DIRECTORIES}/{HOLDER}/down"] = ""
     down = f"{DIRECTORIES}/{HOLDER}/down"
-    assert BACKEND.health(services, HOST, host(tree)) == {"b": f"{down} keeps it from being started at boot"}
+    assert BACKEND.health(services, HOST, host(tree)) == {"b": f"{down} prevents its start at boot"}
     BACKEND.activate(Change(start=(named("b", listen=[{"unix": "/b"}]),)), HOST, host(tree))
     assert ["rm", "-f", "--", down] in tree.commands
 
@@ -236,9 +236,7 @@ def test_health() -> None:
     tree.pids.pop("b/log")
     assert BACKEND.health(services, HOST, host(tree)) == {"b": f"{DIRECTORIES}/b/log is not supervised"}
     tree.files[f"{DIRECTORIES}/a/down"] = ""
-    assert BACKEND.health(services[:1], HOST, host(tree)) == {
-        "a": f"{DIRECTORIES}/a/down keeps it from being started at boot"
-    }
+    assert BACKEND.health(services[:1], HOST, host(tree)) == {"a": f"{DIRECTORIES}/a/down prevents its start at boot"}
     del tree.files[f"{DIRECTORIES}/a/down"]
     del tree.files[UNIT_LINK]
     ill = BACKEND.health(services, HOST, host(tree))

@@ -133,7 +133,7 @@ def test_what_goes_before_a_declaration_is_refused(disk: Disk, folder: str, text
 def test_what_is_added_is_told(disk: Disk, folder: str, text: str, words: str) -> None:
     path = f"{UNITS}/{folder}/x.conf"
     disk.put(path, text)
-    assert said(disk, NAMED) == ([], [f"{path} sets {words}, beside what is declared"])
+    assert said(disk, NAMED) == ([], [f"{path} sets {words}, in addition to the declaration"])
 
 
 @pytest.mark.parametrize(("folder", "text"), SILENT)
@@ -156,7 +156,7 @@ def test_the_way_out_leads_out(disk: Disk) -> None:
 def test_one_unit_needs_one_link(disk: Disk) -> None:
     disk.put("/etc/systemd/system/socket.d/x.conf", "[Socket]\nBacklog=5\n")
     ((problem,), _warnings) = said(disk, NAMED)
-    assert problem.endswith("for this unit, by a link /etc/systemd/system/a-b.socket.d/x.conf to /dev/null")
+    assert problem.endswith("for this unit with a link /etc/systemd/system/a-b.socket.d/x.conf to /dev/null")
 
 
 def test_one_of_its_own_can_only_be_removed(disk: Disk) -> None:
@@ -170,7 +170,7 @@ def test_a_file_is_told_once_however_many_services_there_are(disk: Disk) -> None
     declared = [{"name": f"s{number}", "listen": [{"tcp": str(number)}]} for number in range(1, 6)]
     problems, (warning,) = said(disk, *declared)
     assert problems == []
-    assert warning.endswith("of s1@.service, s2@.service, s3@.service and 2 more, beside what is declared")
+    assert warning.endswith("of s1@.service, s2@.service, s3@.service and 2 more, in addition to the declaration")
 
 
 def test_what_the_collection_writes_for_a_moment_is_its_own(disk: Disk) -> None:

@@ -121,7 +121,7 @@ OF_ACCOUNTS = ("StateDirectory", "RuntimeDirectory", "LoadCredential", "SetCrede
 def test_what_belongs_to_the_account_is_not_roots(name: str) -> None:
     for way in ROOTED:
         message = refused(way, "service", {name: "a"})[name]
-        assert message.startswith("would be root's, and not that of nobody: the handler is started by root, because of")
+        assert message.startswith("would apply to root and not to nobody: root starts the handler, because of")
     for way in ("plain", "root", "logged root", "daemon", "confined"):
         assert refused(way, "service", {name: "a"}) == {}
 
@@ -137,7 +137,7 @@ def test_commands_run_as_the_account_or_say_that_they_do_not(value: str | list[s
 @pytest.mark.parametrize("name", ["WatchdogSec", "OpenFile", "FileDescriptorStoreMax"])
 def test_what_is_about_the_main_process(name: str) -> None:
     for way in ("logged", "bounded", "encrypted", "forwarder", "attended", "internal"):
-        assert "is about the process that systemd starts" in refused(way, "service", {name: "5"})[name]
+        assert "applies to the process that systemd starts" in refused(way, "service", {name: "5"})[name]
     for way in ("plain", "daemon", "groups", "files", "limited", "hours"):
         assert refused(way, "service", {name: "5"}) == {}
 
@@ -177,7 +177,7 @@ def test_what_only_some_services_have_of_their_own() -> None:
 
 @pytest.mark.parametrize("name", ["KillSignal", "SendSIGKILL", "FinalKillSignal"])
 def test_what_is_left_ends_as_declared(name: str) -> None:
-    assert "which end_children says already" in refused("ended", "service", {name: "SIGINT"})[name]
+    assert "which end_children sets already" in refused("ended", "service", {name: "SIGINT"})[name]
     assert refused("plain", "service", {name: "SIGINT"}) == {}
 
 

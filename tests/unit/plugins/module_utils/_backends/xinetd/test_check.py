@@ -221,7 +221,7 @@ WRONG = "ERROR: Number of instances is invalid: x [file=/etc/xinetd.conf] [line=
         (logged("NOTICE: Started working: 1 available service"), 1, []),
         (logged(GIVEN_UP, "NOTICE: Started working: 2 available services"), 3, []),
         (logged(BAD, GIVEN_UP, STARTED), 2, [BAD[7:]]),
-        (logged(GIVEN_UP, STARTED), 2, ["xinetd took 1 of 2 entries and did not say what is wrong with the others"]),
+        (logged(GIVEN_UP, STARTED), 2, ["xinetd accepted 1 of 2 entries and gave no reason for the others"]),
         (logged(TYPO, GIVEN_UP, STARTED), 1, []),
         (logged(WRONG, "ERROR: xinetd will exit."), 1, ["xinetd will exit.", WRONG[7:]]),
         ("out of memory\n", 1, ["out of memory"]),

@@ -99,7 +99,7 @@ def test_what_is_not_there_or_not_of_others(tmp_path: Path, config: str, name: s
     own = {f"{tmp_path}/d/superserver-ours"}
     found = foreign.look_at_services([name], own, config)[name]
     assert not found.exists
-    assert "is no service of xinetd" in found.problem
+    assert "is neither a service of xinetd" in found.problem
     assert [service.id for service in foreign.foreign_services(own, config)] == ["alone", "echo-stream", "echo-other"]
 
 

@@ -83,7 +83,7 @@ def test_one_problem_for_all_who_need_it() -> None:
 @pytest.mark.usefixtures("having")
 def test_an_account_that_is_root_is_none() -> None:
     (problem,) = _accounts.own_account_problems([service(**FORWARDER)])
-    assert "has the rights of root" in problem.message
+    assert "has root's rights" in problem.message
     assert not _accounts.own_account_lacks([service(**FORWARDER)])
 
 
@@ -140,7 +140,7 @@ def bound(folder: Path) -> Path:
 @as_root
 def test_a_socket_that_the_account_must_not_reach_is_refused(bound: Path) -> None:
     (message,) = forwarder(bound)
-    assert message.startswith(f'"{bound}" cannot be reached by "nobody"')
+    assert message.startswith(f'the forwarder runs as "nobody" and cannot reach "{bound}"')
     assert "supplementary_groups" in message
     assert forwarder(bound, user="root") == []
 

@@ -59,7 +59,9 @@ def test_a_program_on_a_file_system_that_starts_none(noexec: Path) -> None:
     host = LocalHost(t.cast("t.Any", None))
     (problem,) = program_problems(service(**ECHO, exec=[str(noexec)]), host)
     assert problem.path == "superserver_services[0].exec[0]"
-    assert problem.message == f'"{noexec}" is on a file system that is mounted with noexec; install it on another one'
+    assert problem.message == (
+        f'"{noexec}" is on a file system that is mounted with noexec; install it on another file system'
+    )
 
 
 @pytest.mark.parametrize(
@@ -110,10 +112,10 @@ def test_whose_a_port_is(kind: str, name: str, held: Fields | None, ours: bool) 
     [
         ("xinetd", "check_mk", 'name "check_mk" in superserver_adopt'),
         ("systemd", "a.socket", 'name "a.socket" in superserver_adopt'),
-        ("systemd", "a.scope", "stop and disable that"),
-        ("xinetd", "", "stop and disable that"),
-        ("s6", "/run/service/a", "stop and disable that"),
-        ("program", "nc", "stop and disable that"),
+        ("systemd", "a.scope", "stop and disable it"),
+        ("xinetd", "", "stop and disable it"),
+        ("s6", "/run/service/a", "stop and disable it"),
+        ("program", "nc", "stop and disable it"),
     ],
 )
 def test_the_way_out_is_told(kind: str, name: str, words: str) -> None:
@@ -267,7 +269,7 @@ def test_a_path_that_others_can_lead_elsewhere_is_refused(
         (problem,) = program_problems(service(**fields(path)), as_host(Programs()))
         assert problem.path.endswith(f".{field}")
         culprit = str(top / where.partition("/below")[0])
-        for words in (f'"{path}"', f'"{culprit}"', '"nobody"', "Have only root own"):
+        for words in (f'"{path}"', f'"{culprit}"', '"nobody"', "Let only root own"):
             assert words in problem.message
         # The same in a directory of root's.
         (top / "below/x").write_text("hello") if field == "banner.file" else None

@@ -91,8 +91,8 @@ def test_an_address_that_the_host_does_not_have_is_refused(host: LocalHost) -> N
     (problem,) = _waiting.address_problems([made(), replace(made(), state="disabled")], Platform(), host)
     assert problem.path == "superserver_services[0].listen[3].tcp"
     assert problem.message == (
-        '"192.0.2.7" is not an address of this host; give it that address first, or, where it comes later, let the '
-        "endpoint wait for it with freebind: true"
+        '"192.0.2.7" is not an address of this host; add the address first, or, if the address comes later, let '
+        "the endpoint wait for it with freebind: true"
     )
     assert not _waiting.address_problems([made(freebind=True)], Platform(), host)
 
@@ -110,8 +110,8 @@ def test_what_waits_is_told() -> None:
         "echo: tcp:192.0.2.7:10 waits for its address, which this host does not have now"
     ]
     assert _waiting.unreachable([declared, lost, replace(lost, state="disabled")], Platform()) == [
-        "echo: tcp:192.0.2.7:10 cannot be reached: this host does not have the address, and freebind does not say that "
-        "it may be without it"
+        "echo: tcp:192.0.2.7:10 cannot be reached: this host does not have the address, and the endpoint does not "
+        "set freebind"
     ]
 
 

@@ -83,7 +83,7 @@ PROGRAM = _processes.program(os.getpid())
         ({"tcp": "echo", "state": "free", "connect": True, "owner": {"s6": "x"}}, "remove connect, owner"),
         ({"tcp": "7", "refuse": True, "expect": "x"}, "remove expect and connect"),
         ({"tcp": "7", "refuse": True, "connect": True}, "remove expect and connect"),
-        ({"tcp": "7", "source": "127.0.0.1"}, "source is for a connection"),
+        ({"tcp": "7", "source": "127.0.0.1"}, "source needs a connection"),
         ({"tcp": "7", "source": "localhost", "connect": True}, "does not appear to be an IPv4 or IPv6 address"),
         ({"tcp": "127.0.0.1:7", "source": "::1", "connect": True}, "cannot reach tcp 127.0.0.1:7"),
         ({"unix": "/run/x", "source": "::1", "connect": True}, "cannot reach unix /run/x"),
@@ -167,7 +167,7 @@ def test_free_means_that_nothing_is_in_the_way(stack: ExitStack) -> None:
 def test_nothing_there(stack: ExitStack, tmp_path: Path) -> None:
     port = listen(stack)
     stack.close()
-    assert examine(tcp=str(port), connect=True) == Finding(f"tcp *:{port} is not held: nothing has the port", [])
+    assert examine(tcp=str(port), connect=True) == Finding(f"tcp *:{port} is not held: nothing uses the port", [])
     path = tmp_path / "socket"
     assert examine(unix=str(path)).problem.endswith("nothing listens there, and the path does not exist")
     path.touch()
@@ -199,13 +199,13 @@ def test_clients(stack: ExitStack) -> None:
         assert (finding.answer["address"], finding.answer["outcome"]) == ("::1", "answered")
         assert finding.answer["text"] == options.get("send", "")
     slow = examine(tcp=str(port), send="a" * 40, expect="(a+)+b", timeout=0.2)
-    assert "takes more than 0.2 s; write an expression that can match in one way only" in slow.problem
+    assert "takes more than 0.2 s; write an expression that can match in only one way" in slow.problem
     wrong = examine(tcp=str(port), send="hello", expect="bye", timeout=0.2)
     assert wrong.problem.startswith(
         f"tcp:127.0.0.1:{port}: the answer should match 'bye', but 'hello' came back after 0."
     )
     surprise = examine(tcp=str(port), send="hello", refuse=True)
-    assert "nothing should have come back, but 'hello' came back" in surprise.problem
+    assert "nothing should come back, but 'hello' came back" in surprise.problem
     source = examine(tcp=str(port), send="hello", source="127.0.0.2")
     assert source.answer is not None
     assert (source.problem, source.answer["address"]) == ("", "127.0.0.1")
@@ -230,7 +230,7 @@ def test_clients_of_unix_sockets(stack: ExitStack, tmp_path: Path) -> None:
     assert finding.problem == ""
     assert finding.holders[0]["address"] == path
     problem = examine(unix=path, send="hello", refuse=True).problem
-    assert problem.startswith(f"unix:{path}: nothing should have come back")
+    assert problem.startswith(f"unix:{path}: nothing should come back")
 
 
 def test_retries_until_it_is_true(stack: ExitStack) -> None:

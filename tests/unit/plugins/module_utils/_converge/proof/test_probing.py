@@ -80,9 +80,10 @@ def test_a_list_without_any_address_of_the_host_is_refused() -> None:
     declared = service(listen=listen, access={"allow": ["198.51.100.0/24"]}, **PROBE)
     (path, first), (_path, second) = told(declared)
     assert path == "superserver_services[0].access"
-    assert first.startswith(f"lets no address of this host in ({', '.join(OWN)}), so that the probe of tcp:*:7 would")
-    assert "the probe of tcp:192.0.2.10:8 would be turned away" in second
-    assert first.endswith("is proven without one")
+    assert first.startswith(f"allows no address of this host ({', '.join(OWN)}), so that the service would refuse ")
+    assert "the probe of tcp:*:7" in first
+    assert "the service would refuse the probe of tcp:192.0.2.10:8" in second
+    assert first.endswith("who owns them")
 
 
 @pytest.mark.usefixtures("own")
@@ -132,10 +133,12 @@ def test_hours(hours: list[str], clock: str, is_open: bool) -> None:
 def test_what_keeps_everybody_away_just_now_is_told() -> None:
     declared = service(**PROBE, access={"hours": ["08:00-09:00"]})
     (problem,) = passing_problems([declared], MONDAY)
-    assert problem.message.startswith("lets nobody in now, at 09:30 by the host's clock, so that the probe would")
+    assert problem.message.startswith(
+        "allows no client now, at 09:30 by the host's clock, so that the service would refuse the probe"
+    )
     assert "superserver_verify: false" in problem.message
     assert unprobed([declared], MONDAY) == [
-        "echo: not probed: access.hours lets nobody in now, at 09:30 by the host's clock"
+        "echo: not probed: access.hours allows no client now, at 09:30 by the host's clock"
     ]
     busy = service(**PROBE, connections={"max_load": 0.5})
     (problem,) = passing_problems([busy], MONDAY)

@@ -137,8 +137,8 @@ def test_somebody_elses_file_of_that_name_stays(state: Path) -> None:
     ("platform", "gap"),
     [
         (Platform(init="systemd"), ""),
-        (Platform(init="s6", scan_directory="/run/service"), "right after its boot"),
-        (Platform(init="s6", scan_directory="/etc/scan"), "nothing is known"),
+        (Platform(init="s6", scan_directory="/run/service"), "only after the boot"),
+        (Platform(init="s6", scan_directory="/etc/scan"), "the collection does not know"),
     ],
 )
 def test_what_a_host_cannot_do_is_told(platform: Platform, gap: str) -> None:

@@ -81,7 +81,7 @@ def held(path: Path, name: str) -> Iterator[t.TextIO]:
 def test_a_second_run_is_told_who_the_first_is(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_lock, "BRIEF", 0.05)
     with held(state / "run/lock", "process 42"):
-        with pytest.raises(RunFailed, match="another run is at work on this host: process 42"), _lock.locked(
+        with pytest.raises(RunFailed, match="another run is active on this host: process 42"), _lock.locked(
             False, HOST
         ):
             pass
@@ -131,7 +131,7 @@ def test_who_held_the_lock_while_everybody_could_has_no_say(monkeypatch: pytest.
                 assert lock.read_text() == f"process {os.getpid()}"
                 assert old.wait(10) == -signal.SIGKILL
                 # The next one waits for this one, whoever still has the other.
-                told = f"another run is at work on this host: process {os.getpid()}"
+                told = f"another run is active on this host: process {os.getpid()}"
                 with pytest.raises(RunFailed, match=told), _lock.locked(False, HOST):
                     pass
 
@@ -223,7 +223,7 @@ def test_a_port_that_went_to_another_service_is_not_waited_for() -> None:
 def test_files_and_manifest_are_as_they_were(state: Path) -> None:
     journal = interrupted(state)
     before = (state / "untouched").stat()
-    assert recover(journal, HOST) == ["a run was interrupted; 3 files were put back as they were before it"]
+    assert recover(journal, HOST) == ["a run was interrupted; 3 files were restored to their previous state"]
     assert (state / "changed").read_text() == "old"
     assert sorted(path.name for path in state.iterdir()) == ["changed", "untouched"]
     assert (state / "untouched").stat() == before
@@ -287,7 +287,7 @@ def test_the_watcher_undoes_what_a_dead_run_has_left(state: Path) -> None:
     assert out.splitlines() == [str(state.parent / state.name), ""]
     assert (state / "changed").read_text() == "old"
     assert not (state / "made").exists()
-    assert _journal.told() == ["a run was interrupted; 3 files were put back as they were before it"]
+    assert _journal.told() == ["a run was interrupted; 3 files were restored to their previous state"]
     assert (state / "run/lock").read_text() == _helper_watcher.NAME
 
 
@@ -302,7 +302,7 @@ def test_the_watcher_tries_again(state: Path) -> None:
     (state / "changed").rmdir()
     run.communicate(timeout=60)
     assert (state / "changed").read_text() == "old"
-    assert _journal.told() == ["a run was interrupted; 3 files were put back as they were before it"]
+    assert _journal.told() == ["a run was interrupted; 3 files were restored to their previous state"]
 
 
 def test_the_watcher_waits_for_the_run(state: Path) -> None:
@@ -331,7 +331,9 @@ def test_the_watcher_gives_time_to_confirm(state: Path) -> None:
         pass
     run.communicate(timeout=60)
     assert (state / "changed").read_text() == "old"
-    told = "a change was not confirmed over a fresh connection within 3 s; 3 files were put back as they were before it"
+    told = (
+        "a change was not confirmed over a fresh connection within 3 s; 3 files were restored to their previous state"
+    )
     assert _journal.told() == [told]
 
 
@@ -342,7 +344,7 @@ def test_what_is_confirmed_stays(state: Path) -> None:
     assert _confirm.confirm(HOST) == {"changed": True}
     run.communicate(timeout=60)
     assert (state / "changed").read_text() == "new"
-    with pytest.raises(RunFailed, match="there is no change that waits"):
+    with pytest.raises(RunFailed, match="no change waits"):
         _confirm.confirm(HOST)
 
 
@@ -350,7 +352,7 @@ def test_the_connection_of_the_change_confirms_nothing(state: Path, monkeypatch:
     journal = interrupted(state)
     _journal.write(replace(journal, confirmation=_journal.confirmation(60, SSH, {})))
     monkeypatch.setattr(_confirm, "connection_of", lambda _pid: SSH)
-    with pytest.raises(RunFailed, match="this is not one"):
+    with pytest.raises(RunFailed, match="this is the old one"):
         _confirm.confirm(HOST)
     assert _journal.read() is not None
 
@@ -360,7 +362,7 @@ def test_it_is_too_late_to_confirm(state: Path, lapsed: dict[str, t.Any]) -> Non
     journal = interrupted(state)
     confirmation = replace(_journal.confirmation(60, SSH, {}), **lapsed)
     _journal.write(replace(journal, confirmation=confirmation))
-    with pytest.raises(RunFailed, match="not confirmed over a fresh connection within 60 s; 3 files were put back"):
+    with pytest.raises(RunFailed, match="not confirmed over a fresh connection within 60 s; 3 files were restored"):
         _confirm.confirm(HOST)
     assert (state / "changed").read_text() == "old"
 

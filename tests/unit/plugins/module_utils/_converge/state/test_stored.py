@@ -116,7 +116,7 @@ def set_aside(state: Path, file: str, content: str) -> None:
     path = state / file
     path.write_text(content, errors="surrogateescape")
     (warning,) = run()["warnings"]
-    assert f"{path} is not understood" in warning
+    assert f"{path} cannot be understood" in warning
     (aside,) = path.parent.glob(f"{path.name}.2*Z")
     assert aside.read_text(errors="surrogateescape") == content
     assert str(aside) in warning
@@ -127,7 +127,7 @@ def set_aside(state: Path, file: str, content: str) -> None:
 def test_it_is_only_told_until_a_run_sets_it_aside(state: Path, file: str) -> None:
     path = state / file
     path.write_text("")
-    assert f"{path} is not understood: it is empty" in " ".join(run(check=True)["warnings"])
+    assert f"{path} cannot be understood: it is empty" in " ".join(run(check=True)["warnings"])
     assert any(str(path) in problem for problem in status(Request(NOTHING), False, False, HOST)["problems"])
     assert path.read_text() == ""
     run()
@@ -151,7 +151,7 @@ def test_a_journal_that_lacks_a_field_is_undone(state: Path, field: str) -> None
     del value[field]
     (state / "manifest.json").write_text(json.dumps(JOURNAL["manifest"]))
     (state / "journal.json").write_text(json.dumps(value))
-    assert run()["warnings"] == ["a run was interrupted; 1 files were put back as they were before it"]
+    assert run()["warnings"] == ["a run was interrupted; 1 files were restored to their previous state"]
     assert not (state / "changed").exists()
     assert not (state / "journal.json").exists()
 
@@ -178,7 +178,7 @@ def test_services_of_what_is_set_aside_are_nobodys(state: Path) -> None:
 def test_a_newer_version_is_left_alone(state: Path, file: str, check: bool) -> None:
     (state / file).write_text('{"version": 99}')
     before = {path: path.read_bytes() for path in state.rglob("*.json*")}
-    with pytest.raises(RunFailed, match=r"newer version of this collection: its format is 99, .*\nnothing was changed"):
+    with pytest.raises(RunFailed, match=r"newer version of this collection: it has format 99, .*\nnothing was changed"):
         run(check)
     with pytest.raises(RunFailed, match="newer version"):
         status(Request(NOTHING), False, False, HOST)

@@ -320,8 +320,8 @@ def test_a_journal_without_steps_is_undone(place: t.Callable[[], Machine]) -> No
 @pytest.mark.parametrize(
     ("number", "told"),
     [
-        ("1", "; it had come to step 1 of 2: first"),
-        ("2", "; it had come to step 2 of 2: second"),
+        ("1", "; the run had reached step 1 of 2: first"),
+        ("2", "; the run had reached step 2 of 2: second"),
         *((number, "") for number in ("", "0", "3", "-1", "x")),
     ],
 )

@@ -90,9 +90,9 @@ def test_a_port_that_is_shared_is_open_twice_before_it_is_closed() -> None:
         "let systemd open the ports of echo beside their old listeners",
         "have systemd read its files",
         "open the listeners of echo (systemd) beside the old ones, which step back",
-        "set net.ipv4.tcp_migrate_req, so that what waits in a listener that closes passes to the new one",
+        "set net.ipv4.tcp_migrate_req, so that connections waiting in a listener that closes move to the new one",
         f"remove {ENTRY}, close the listeners of echo (xinetd, in one reload)",
-        "set net.ipv4.tcp_migrate_req as it was",
+        "reset net.ipv4.tcp_migrate_req",
     )
     places = [found.index(line) for line in order]
     assert places == sorted(places)
@@ -110,10 +110,10 @@ def test_clients_are_held_while_nobody_listens() -> None:
     held = found[found.index("give connections that would be cut off 3 s to end") :]
     assert held[:5] == [
         "give connections that would be cut off 3 s to end",
-        "have new clients of tcp:*:7 wait (nftables)",
+        "hold new clients of tcp:*:7 (nftables)",
         "close the listeners of echo (systemd)",
         "open the listeners of echo (s6)",
-        "let the clients in that wait",
+        "lift the hold",
     ]
 
 
@@ -147,15 +147,15 @@ def test_what_is_taken_over_closes_and_what_is_given_back_opens() -> None:
     edit = Edit({"/etc/xinetd.d/old": Seen("file", b"", 0o644, "root", "root")})
     found = lines(Transition({"systemd": Change(start=(on("systemd"),))}, edits=[edit], others=others))
     assert found == [
-        "change /etc/xinetd.d/old, which others have made",
+        "change the foreign files /etc/xinetd.d/old",
         "prepare echo (systemd) while the old listeners are open",
-        "stop a.socket and a.service and reset the failure of c.service, which others have made",
-        "have xinetd read its files, for the sake of services of others",
+        "stop the foreign a.socket and a.service and reset the failed state of c.service",
+        "have xinetd read its files for foreign services",
         "open the listeners of echo (systemd)",
-        "make /etc/systemd/system/a.socket, so that nothing starts these units",
+        "mask the foreign units by /etc/systemd/system/a.socket",
         "complete the change of echo (systemd) while the new listeners are open",
         "have systemd read its files",
-        "start b.socket, which others have made; wait for tcp:*:9",
+        "start the foreign b.socket; wait for tcp:*:9",
     ]
 
 

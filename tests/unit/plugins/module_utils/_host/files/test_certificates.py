@@ -127,7 +127,7 @@ def test_a_key_that_somebody_else_can_replace_is_refused() -> None:
             folder.chmod(mode)
             found = problems(certificate=path, key=key, client_ca=path)
             assert [text.split(":")[0] for text in found] == ["tls.key", "tls.client_ca"]
-            assert all("can be replaced" in text and "have only root own" in text for text in found)
+            assert all("can be replaced" in text and "let only root own" in text for text in found)
 
 
 @as_root

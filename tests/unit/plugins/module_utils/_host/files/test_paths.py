@@ -189,7 +189,7 @@ def test_links_of_root_are_followed_and_others_are_not(top: Path) -> None:
     with Folder(str(top / "relative")) as folder:
         assert folder.path == str(real)
     os.lchown(top / "absolute", STRANGER, STRANGER)
-    with pytest.raises(Unsafe, match="is a link of"):
+    with pytest.raises(Unsafe, match="is a symbolic link that belongs to"):
         Folder(str(top / "relative"))
     (top / "round").symlink_to("round")
     with pytest.raises(OSError, match="symbolic links"):

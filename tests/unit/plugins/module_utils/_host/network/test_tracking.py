@@ -63,9 +63,9 @@ def test_whose_connections_are_not_counted(rule: str, whose: str) -> None:
     problems, warnings = counting_problems([service(**LIMITED)], HOST, LocalHost(Ruleset(ruleset(rule))))
     assert (len(problems), len(warnings)) == {"all": (1, 0), "some": (0, 1), "none": (0, 0)}[whose]
     for text in [*map(str, problems), *warnings]:
-        assert text.startswith("superserver_services[0].connections.max: nothing counts connections")
+        assert text.startswith("superserver_services[0].connections.max: connections ")
         assert "of the table ip raw" in text
-        assert "Take the port out of that rule, or leave the limit out" in text
+        assert "Remove the port from that rule, or leave the limit out" in text
 
 
 @pytest.mark.parametrize(

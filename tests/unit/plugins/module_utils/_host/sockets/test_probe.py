@@ -179,7 +179,7 @@ def test_an_expression_that_takes_for_ever_is_given_up(serve: Serve) -> None:
 def test_whoever_never_stops_sending_is_not_listened_to_for_ever(serve: Serve) -> None:
     answer = tcp(serve(for_ever), until=re.compile(b"b"), timeout=30)
     assert answer.outcome == "answered"
-    assert re.fullmatch("no such answer in the first 1[0-9]{6} bytes", answer.detail)
+    assert re.fullmatch("no matching answer in the first 1[0-9]{6} bytes", answer.detail)
     assert answer.seconds < 10
 
 

@@ -66,7 +66,7 @@ def test_a_way_into_a_circle_is_no_circle() -> None:
 
 
 WRONG: tuple[tuple[dict[str, t.Any], list[t.Any], str], ...] = (
-    ({}, [], "is no service of this host"),
+    ({}, [], "is not a service of this host"),
     ({}, [named("b", state="disabled")], "is disabled"),
     ({}, [named("b", state="absent")], "is absent"),
     ({"backend": "xinetd"}, [named("b", backend="s6")], "give both the same backend"),

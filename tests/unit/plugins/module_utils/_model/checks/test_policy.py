@@ -120,12 +120,12 @@ def test_a_value_of_another_layer_or_of_the_defaults_is_refused_where_it_stands(
     policy = {"ports": ["1"], "accounts": ["nobody"], "programs": ["/srv"]}
     found = refused(policy, layer, defaults={"user": "adm"}, user=None)
     assert found == [
-        'superserver_defaults.user: superserver_policy.accounts does not allow "adm", but nobody; use one of these, '
-        "or have the policy changed",
+        'superserver_defaults.user: superserver_policy.accounts does not allow "adm", but nobody; use one of '
+        "these, or let the policy be changed",
         'superserver_services__team[0].exec: superserver_policy.programs does not allow "/bin/sh", but /srv; use '
-        "one of these, or have the policy changed",
-        'superserver_services__team[0].listen[1].tcp: superserver_policy.ports does not allow "2", but 1; use one of '
-        "these, or have the policy changed",
+        "one of these, or let the policy be changed",
+        'superserver_services__team[0].listen[1].tcp: superserver_policy.ports does not allow "2", but 1; use one '
+        "of these, or let the policy be changed",
     ]
 
 

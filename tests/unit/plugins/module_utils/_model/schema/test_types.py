@@ -70,10 +70,10 @@ KEPT: tuple[tuple[Kind, t.Any, t.Any], ...] = (
 # Kind, value, and the problems.
 REFUSED: tuple[tuple[Kind, t.Any, list[str]], ...] = (
     (Text(), None, ["x: must be a string, not nothing"]),
-    (Text(), 18, ["x: must be a string, not a number; put quotes around what stands there"]),
-    (Text(), 1.5, ["x: must be a string, not a number; put quotes around what stands there"]),
-    (Text(), True, ["x: must be a string, not a boolean; put quotes around what stands there"]),
-    (Text(numbers=True), True, ["x: must be a string, not a boolean; put quotes around what stands there"]),
+    (Text(), 18, ["x: must be a string, not a number; put the value in quotes"]),
+    (Text(), 1.5, ["x: must be a string, not a number; put the value in quotes"]),
+    (Text(), True, ["x: must be a string, not a boolean; put the value in quotes"]),
+    (Text(numbers=True), True, ["x: must be a string, not a boolean; put the value in quotes"]),
     (Text(), ["a"], ["x: must be a string, not a list"]),
     (Text(), {"a": 1}, ["x: must be a string, not a mapping"]),
     (Text(), "", ["x: must not be empty"]),
@@ -106,7 +106,7 @@ REFUSED: tuple[tuple[Kind, t.Any, list[str]], ...] = (
     (Table(Text(), Flag()), [], ["x: must be a mapping, not a list"]),
     (Table(Text(), Flag()), {"a": 1}, ["x.a: must be true or false, not a number"]),
     (Table(Text(pattern="[a-z]"), Flag()), {"A": True}, ["x.A: must match [a-z]"]),
-    (Table(Text(), Flag()), {1: True}, ["x.1: must be a string, not a number; put quotes around what stands there"]),
+    (Table(Text(), Flag()), {1: True}, ["x.1: must be a string, not a number; put the value in quotes"]),
     (OneOf(), None, ["x: must be a string, not nothing"]),
     (OneOf(), {"a": 1}, ["x: must be a string, not a mapping"]),
     (OneOf(), ["a", ["b"]], ["x[1]: must be a string, not a list"]),
@@ -117,7 +117,7 @@ REFUSED: tuple[tuple[Kind, t.Any, list[str]], ...] = (
     (PAIR, {"one": "a", "zzz": 1}, ["x.zzz: is not a field of this schema; known are one, two"]),
     (PAIR, {"one": "a", True: 1}, ["x.True: is not a field of this schema; known are one, two"]),
     (PAIR, {"one": 1, "two": 0}, [
-        "x.one: must be a string, not a number; put quotes around what stands there",
+        "x.one: must be a string, not a number; put the value in quotes",
         "x.two: must be from 1 to 9, not 0",
     ]),
 )  # fmt: skip

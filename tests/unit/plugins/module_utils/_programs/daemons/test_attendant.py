@@ -178,7 +178,7 @@ def test_a_daemon_that_does_not_stay_is_told_once(host: Host) -> None:
         made.orders.close()
         assert made.process.stderr
         told = made.process.stderr.read().splitlines()
-    assert told == ["attendant: some.service was started and is failed (exit-code); it is started again"]
+    assert told == ["attendant: some.service was started but is failed (exit-code); it is started again"]
 
 
 def test_the_last_one_stops_it_whoever_has_started_it(host: Host) -> None:

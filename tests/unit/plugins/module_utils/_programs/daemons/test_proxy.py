@@ -204,7 +204,7 @@ def test_without_anybody_to_ask_a_refusal_is_final(front: socket.socket) -> None
         assert rest(client(front)) == b""
         assert time.monotonic() - began < 0.9
         process.terminate()
-        assert process.communicate()[1] == "proxy: nobody took a connection: Connection refused\n"
+        assert process.communicate()[1] == "proxy: the daemon accepted no connection: Connection refused\n"
 
 
 def test_connections_above_the_limit_are_closed(front: socket.socket, back: str) -> None:
@@ -237,7 +237,7 @@ def test_without_files_for_more_clients_those_that_there_are_are_served_as_fast_
                 assert served(later)
         process.terminate()
         assert re.fullmatch(
-            "proxy: clients wait: there are files for 1[0-2] connections at a time only\n",
+            "proxy: clients wait: the limit of open files allows only 1[0-2] connections at a time\n",
             process.communicate(timeout=10)[1],
         )
 
@@ -356,7 +356,7 @@ def test_patience_has_an_end(front: socket.socket) -> None:
         assert rest(made) == b""
         assert 0.8 < time.monotonic() - began < 3
         process.terminate()
-        assert "proxy: nobody took a connection in 1 s: " in process.communicate()[1]
+        assert "proxy: the daemon accepted no connection in 1 s: " in process.communicate()[1]
 
 
 def test_a_daemon_may_take_the_time_that_is_declared(front: socket.socket) -> None:
@@ -379,7 +379,7 @@ def test_the_declared_time_has_an_end_too(front: socket.socket) -> None:
         assert rest(made) == b""
         assert 1.8 < time.monotonic() - began < 4
         process.terminate()
-        assert "proxy: nobody took a connection in 2 s: " in process.communicate()[1]
+        assert "proxy: the daemon accepted no connection in 2 s: " in process.communicate()[1]
 
 
 def test_it_ends_behind_its_attendant(front: socket.socket) -> None:
@@ -431,7 +431,9 @@ def test_one_connection_alone_goes_to_the_first_that_takes_it() -> None:
 def test_one_connection_alone_that_nobody_takes() -> None:
     with each("/nonexistent/socket") as (mine, process):
         assert rest(mine) == b""
-        assert process.communicate(timeout=10)[1] == "proxy: nobody took a connection: No such file or directory\n"
+        assert process.communicate(timeout=10)[1] == (
+            "proxy: the daemon accepted no connection: No such file or directory\n"
+        )
 
 
 def test_a_unix_socket_leads_to_another_network_namespace(tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ print(json.dumps([before, after, still, times, end(waiter, server)]))
     before, after, still, times, said = told(text, tmp_path)
     assert (before, after, still) == (["", ""], ["hello", "hello"], "still")
     assert max(times) < 2
-    assert said.count("xinetd has read its configuration: tcp") == 2
+    assert said.count("xinetd has read its configuration again: tcp") == 2
 
 
 @with_xinetd
@@ -199,7 +199,7 @@ print(json.dumps([running, waiter.communicate()[1]]))
 """
     running, said = told(text, tmp_path)
     assert running
-    assert said == "waiter: no xinetd for tcp 192.0.2.7 22480\n"
+    assert said == "waiter: xinetd does not run and cannot open tcp 192.0.2.7 22480\n"
 
 
 @with_addresses
@@ -299,7 +299,7 @@ def test_one_of_a_container_is_not_the_host_s_own() -> None:
 
 def test_a_host_whose_waiter_does_not_run_is_told_of() -> None:
     host = host_of(machine())
-    said = "superserver-addresses.service does not run, which waits for addresses"
+    said = "superserver-addresses.service, which waits for addresses, does not run"
     assert Xinetd().health([LATE, ALWAYS], UNDER_SYSTEMD, host) == {"late": said, "always": said}
     assert Xinetd().health([ALWAYS], UNDER_SYSTEMD, host) == {}
 

@@ -185,7 +185,7 @@ def test_nobody_there_to_apply_rules_is_told_by_the_code(tmp_path: Path) -> None
     install(rules(DENIED), tmp_path)
     code, said = story('print(json.dumps(apply("0")))', tmp_path)
     assert code == 3
-    assert "nobody keeps the rules" in said
+    assert "the keeper of the rules does not answer" in said
 
 
 @with_nftables

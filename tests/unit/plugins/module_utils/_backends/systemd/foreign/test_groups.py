@@ -107,13 +107,13 @@ def test_what_is_tied_to_what_has_to_be_named_has_to_be_named_too() -> None:
 def test_what_cannot_be_named_has_to_be_changed() -> None:
     states = (shown("a.socket", RequiredBy="site.target"), shown("site.target"))
     (text,) = look(["a.socket"], *states)["a.socket"].obstacles
-    assert text.endswith(f"is of a kind that cannot be named; change that in {LIB}/site.target")
+    assert text.endswith(f"a unit of its type cannot be named; change that in {LIB}/site.target")
 
 
 def test_a_unit_of_the_collection_that_requires_it_is_told_as_such() -> None:
     states = (shown("a.service", RequiredBy="px.service"), shown("px.service", FragmentPath="/ours/px.service"))
     (text,) = look(["a.service"], *states, own={"/ours/px.service"})["a.service"].obstacles
-    assert "which is of this collection" in text
+    assert "which belongs to this collection" in text
 
 
 @pytest.mark.parametrize("kind", ["WantedBy", "UpheldBy", "OnFailureOf", "OnSuccessOf"])
@@ -124,8 +124,8 @@ def test_what_starts_it_without_a_link_finds_it_masked(folder: Path, kind: str) 
     (folder / "a.service").write_text("[Service]\n")
     (text,) = look(["a.service"], *states)["a.service"].obstacles
     assert (
-        f'"web.service": that starts a.service, which cannot be masked because {folder}/a.service comes before' in text
-    )
+        f'"web.service": that starts a.service, which cannot be masked because {folder}/a.service takes precedence over'
+    ) in text
 
 
 def test_a_mask_that_is_there_is_enough(folder: Path) -> None:
@@ -189,7 +189,7 @@ def test_sessions_of_clients_are_no_part_of_it() -> None:
     )
     found = look(["c.socket"], *states)["c.socket"]
     assert (found.running, found.members, found.obstacles) == (("c.socket",), (), ())
-    assert look([session], *states)[session].problem == "serves one connection of c.socket; name that"
+    assert look([session], *states)[session].problem == "serves one connection of c.socket; name that unit instead"
 
 
 def test_what_a_generator_has_made(folder: Path) -> None:

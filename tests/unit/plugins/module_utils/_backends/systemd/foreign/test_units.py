@@ -106,7 +106,7 @@ def test_a_unit_file_of_the_administrator_cannot_be_masked(folder: Path) -> None
 @pytest.mark.parametrize(
     ("name", "states", "words"),
     [
-        ("a.service", {}, "is no unit of this host"),
+        ("a.service", {}, "is not a unit of this host"),
         ("a@.service", {}, "is a template"),
         ("a b.service", {}, "is not the name of a unit"),
         ("a.service", {"a.service": state("a.service", LoadState="masked")}, "is masked but runs"),
