@@ -40,7 +40,7 @@ def found(monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., dict[str, t.Any]]:
         monkeypatch.setattr(_files, "look", lambda path: seen)
         monkeypatch.setattr(_status, "findings", lambda platform, processes, host: Findings(problem))
         picture = SimpleNamespace(
-            takeover=SimpleNamespace(steps=()), warnings=["echo: about to expire"], dirty=(), missing={}
+            takeover=SimpleNamespace(decisions=()), warnings=["echo: about to expire"], dirty=(), missing={}
         )
         monkeypatch.setattr(_status, "read", lambda request, host: picture)
         monkeypatch.setattr(_status, "make_plan", lambda read: SimpleNamespace(actions=(), picture=read))
@@ -72,7 +72,7 @@ def test_a_directory_that_keeps_services_out_is_a_problem(monkeypatch: pytest.Mo
     folder, absent = File("/etc/superserver", mode=0o755, kind="directory"), File("/etc/superserver/a")
     seen = {folder.path: Seen("directory", b"", 0o700, "root", "root"), absent.path: None}
     picture = SimpleNamespace(
-        takeover=SimpleNamespace(steps=()), warnings=(), dirty=(folder, absent), seen=seen, missing={}
+        takeover=SimpleNamespace(decisions=()), warnings=(), dirty=(folder, absent), seen=seen, missing={}
     )
     monkeypatch.setattr(_status, "read", lambda request, host: picture)
     monkeypatch.setattr(_status, "make_plan", lambda read: SimpleNamespace(actions=(), picture=read))
@@ -99,7 +99,7 @@ def test_an_account_that_is_to_be_made_is_told_and_not_refused(monkeypatch: pyte
 
     wanted = {"a": service(exec=None, internal="echo")}
     picture = SimpleNamespace(
-        takeover=SimpleNamespace(steps=()), warnings=(), dirty=(), missing={"account": "superserver"}, want=wanted
+        takeover=SimpleNamespace(decisions=()), warnings=(), dirty=(), missing={"account": "superserver"}, want=wanted
     )
     monkeypatch.setattr(_status, "read", read)
     monkeypatch.setattr(_status, "make_plan", lambda read: SimpleNamespace(actions=(), picture=read))

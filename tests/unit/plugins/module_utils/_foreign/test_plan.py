@@ -19,6 +19,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.res
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.foreign.units import MASK
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd import foreign as _foreign_xinetd
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.config import read_entries
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Site
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.foreign import Edit
 from ansible_collections.ondemand.superserver.plugins.module_utils._foreign import plan as _adopt
 from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.change import Others, others_from_json
 from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.plan import Holdings, plan_takeover
@@ -29,7 +31,9 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.reco
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.store import Seen, look
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs import watcher as _helper_watcher
 from ansible_collections.ondemand.superserver.tests.unit.declarations import service
 from ansible_collections.ondemand.superserver.tests.unit.fake_host import FakeHost
 
@@ -91,7 +95,7 @@ def test_what_happens(
     kept: bool,
 ) -> None:
     takeover = plan(found, record, named, [SEVEN] if wanted else [EIGHT])
-    assert [step.action for step in takeover.steps] == [action]
+    assert [step.action for step in takeover.decisions] == [action]
     assert takeover.empty == (action == "none")
     assert bool(takeover.records) == kept
     assert not takeover.problems
@@ -166,6 +170,11 @@ def test_names_that_are_repeated_or_programs(monkeypatch: pytest.MonkeyPatch) ->
     )
 
 
+def edit(takeover: Takeover) -> None:
+    """The step that changes files of others."""
+    Edit(takeover.edited).run(Site({}, Platform(), LocalHost(_helper_watcher.Commands())))
+
+
 def test_two_services_in_one_file_that_is_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     needed = "\twait = no\n\tuser = root\n\tserver = /bin/sh\n"
     body = f"{{\n\ttype = UNLISTED\n\tsocket_type = stream\n\tport = %d\n{needed}}}\n"
@@ -183,15 +192,15 @@ def test_two_services_in_one_file_that_is_a_link(tmp_path: Path, monkeypatch: py
     before = look(path)
     assert before is not None
     taken = planned(["one", "two"], {}, [SEVEN, EIGHT])
-    assert [step.action for step in taken.steps] == ["adopt", "adopt"]
+    assert [step.action for step in taken.decisions] == ["adopt", "adopt"]
     assert taken.others.xinetd
-    taken.write()
+    edit(taken)
     assert look(path) == taken.files[path][1]
     assert planned(["one", "two"], taken.records, [SEVEN, EIGHT]).empty
     half = planned(["two"], taken.records, [EIGHT])
-    half.write()
+    edit(half)
     assert [service.id for service in _foreign_xinetd.foreign_services(())] == ["one"]
-    planned([], half.records, []).write()
+    edit(planned([], half.records, []))
     assert look(path) == before
     assert target.read_text() == f"service one\n{body % 7}service two\n{body % 8}"
 
@@ -238,7 +247,7 @@ def test_what_belongs_to_another_one_is_in_the_way_with_it(monkeypatch: pytest.M
     names = ["a.socket", "web.service"]
     on = [unit("a.socket", "web.service", claims=[SEVEN]), unit("web.service", "a.socket")]
     taken = planned(monkeypatch, names, on)
-    assert [(step.name, step.action) for step in taken.steps] == [("a.socket", "adopt"), ("web.service", "adopt")]
+    assert [(step.name, step.action) for step in taken.decisions] == [("a.socket", "adopt"), ("web.service", "adopt")]
     assert not taken.problems
     records = {name: adoption_from_json(record) for name, record in taken.records.items()}
     assert records["web.service"].held == ()
@@ -246,7 +255,7 @@ def test_what_belongs_to_another_one_is_in_the_way_with_it(monkeypatch: pytest.M
     off = [unit(name, running=()) for name in names]
     assert planned(monkeypatch, names, off, records).empty
     back = planned(monkeypatch, names, off, records, declared=[EIGHT])
-    assert [step.action for step in back.steps] == ["give back", "give back"]
+    assert [step.action for step in back.decisions] == ["give back", "give back"]
     assert set(back.others.start) == set(names)
     (problem,) = planned(monkeypatch, ["web.service"], [unit("web.service")]).problems
     assert "holds no listener that a declared service needs" in problem.message
