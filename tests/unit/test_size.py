@@ -29,6 +29,7 @@ FILES = 12  # of the collection in one folder
 LONG_FILES = frozenset({
     "docs/generate.py",
     "molecule/_shared/library/hostile.py",
+    "molecule/_shared/library/killed.py",
     "molecule/_shared/library/lives.py",
     "molecule/pitfalls/library/pitfalls.py",
     "plugins/module_utils/_backends/process.py",
@@ -37,8 +38,6 @@ LONG_FILES = frozenset({
     "plugins/module_utils/_backends/xinetd/reader/grammar.py",
     "plugins/module_utils/_converge/preflight/problems.py",
     "plugins/module_utils/_converge/proof/listener.py",
-    "plugins/module_utils/_converge/run.py",
-    "plugins/module_utils/_converge/switch.py",
     "plugins/module_utils/_foreign/plan.py",
     "plugins/module_utils/_host/files/paths.py",
     "plugins/module_utils/_model/checks/rules.py",
@@ -61,6 +60,7 @@ LONG_FILES = frozenset({
     "tests/unit/plugins/module_utils/_capabilities/test_answers.py",
     "tests/unit/plugins/module_utils/_converge/preflight/test_problems.py",
     "tests/unit/plugins/module_utils/_converge/recovery/test_rollback.py",
+    "tests/unit/plugins/module_utils/_converge/steps/test_dying.py",
     "tests/unit/plugins/module_utils/_foreign/test_plan.py",
     "tests/unit/plugins/module_utils/_host/sockets/test_table.py",
     "tests/unit/plugins/module_utils/_programs/daemons/test_binder.py",
@@ -88,7 +88,12 @@ MANY_ARGUMENTS = frozenset({
     "plugins/module_utils/_programs/daemons/binder.py bind_network",
     "plugins/module_utils/_programs/daemons/binder.py bind_unix",
 })  # fmt: skip
-FULL_FOLDERS: frozenset[str] = frozenset()
+FULL_FOLDERS = frozenset({
+    "plugins/module_utils/_backends",
+    "plugins/module_utils/_backends/s6",
+    "plugins/module_utils/_backends/systemd",
+    "plugins/module_utils/_backends/xinetd",
+})  # fmt: skip
 
 PYTHON = re.compile(r"#![^\n]*\bpython[0-9.]*\b")
 # Each argument of a test has a name that pytest knows it by.

@@ -76,7 +76,7 @@ def test_what_is_not_proven_is_put_back() -> None:
         ("shell", "ls /var/lib/superserver"),
         converge(ECHO),
     )
-    assert "not proven:\necho: " in failed["failed"]
+    assert "the new state could not be proven:\necho: " in failed["failed"]
     assert served == "hello\n"
     assert known["problems"] == []
     assert "journal.json" not in left

@@ -30,6 +30,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.reco
     adoption_from_json,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.store import Seen, look
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
