@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a run is going to do, step by step: the plan in order."""
+"""Puts the plan of a run in order: the list of its steps."""
 
 from __future__ import annotations
 
@@ -37,8 +37,9 @@ if t.TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Course:
-    """The steps of a run. ``switching``: from the old state to the new one; ``recording``: once that has been proven;
-    ``leaving``: once there is no way back any more. ``passage``: how listeners pass over. ``journal``: the way back."""
+    """The steps of a run. ``switching``: from the previous state to the new one; ``recording``: after the proof;
+    ``leaving``: after the commit, so that they are not undone. ``passage``: the handover. ``journal``: for the
+    rollback."""
 
     journal: Journal
     passage: Passage
@@ -48,31 +49,31 @@ class Course:
 
     @property
     def lines(self) -> list[str]:
-        """Every step in words."""
+        """The line of every step."""
         return [*self.journal.steps, *lines_of(self.leaving)]
 
 
 def course_of(plan: Plan, request: Request, host: LocalHost) -> Course:
-    """Put a plan in order; where nothing changes, something may have to be stored all the same. Raises RunFailed."""
+    """The steps of a plan. A plan without changes may still need a new manifest. Raises RunFailed."""
     picture = plan.picture
     record, journal = _record_of(plan, request), _journal_of(plan, request)
     if plan.empty:
         return Course(journal, Passage({}, {}), [], [Step(record)], _leaving(picture, record.new))
     passage = passage_between(plan, request, _obstacle(plan, request, host))
     there = _way_there(plan, passage, request, record)
-    # Of a runtime that is to be installed first, not everything is known.
+    # Not everything is known of a runtime that is not installed yet.
     back = Transition({}) if picture.missing else way_back(journal, picture.have, picture.platform)
     steps, last = switching(there, back, BACKENDS, picture.platform), recording(there, back, picture.have, BACKENDS)
     journal = replace(journal, steps=tuple(lines_of([*steps, *last])))
     return Course(journal, passage, steps, last, _leaving(picture, record.new))
 
 
-Obstacle = t.Callable[[Sequence[Listener]], str]
+Obstacle = t.Callable[[t.Sequence[Listener]], str]
 
 
 def _obstacle(plan: Plan, request: Request, host: LocalHost) -> Obstacle:
-    """What tells what keeps this host from holding ports. Nothing is tried where nothing will be done, and what will be
-    installed is there."""
+    """The function that says why this host cannot hold ports. It asks nftables itself only if the run goes on; nothing
+    is in the way if nftables will be installed first."""
     picture = plan.picture
     if not (request.check or picture.missing):
         return lambda listeners: _hold.obstacle(listeners, picture.platform, host)
@@ -81,7 +82,7 @@ def _obstacle(plan: Plan, request: Request, host: LocalHost) -> Obstacle:
 
 
 def passage_between(plan: Plan, request: Request, obstacle: Obstacle) -> Passage:
-    """Find out how listeners can pass over. Raises RunFailed."""
+    """Choose the handover of every listener. Raises RunFailed."""
     picture = plan.picture
     guard_changes, platform = plan.guard is not None, picture.platform
     again = [] if picture.missing else reopened(plan.changes, BACKENDS, platform)
@@ -129,7 +130,7 @@ def _way_there(plan: Plan, passage: Passage, request: Request, record: Record) -
 
 
 def _written(plan: Plan) -> frozenset[str]:
-    """The backends that have something new to read."""
+    """The backends that have new files to read."""
     written = {file.backend for file in plan.install}
     if any(file.path.startswith("/etc/systemd/") for file in plan.install) or plan.picture.takeover.others.start:
         written.add("systemd")
@@ -137,7 +138,7 @@ def _written(plan: Plan) -> frozenset[str]:
 
 
 def _obsolete(plan: Plan) -> dict[str, list[str]]:
-    """The files that go, by backend."""
+    """The obsolete files, by backend."""
     obsolete: dict[str, list[str]] = {}
     for path in plan.remove:
         obsolete.setdefault(plan.picture.manifest.files[path]["backend"], []).append(path)
@@ -147,14 +148,14 @@ def _obsolete(plan: Plan) -> dict[str, list[str]]:
 
 
 def _record_of(plan: Plan, request: Request) -> Record:
-    """What stores the state that is reached."""
+    """The operation that records the new state."""
     picture = plan.picture
     changed = [*(file.path for file in plan.install), *plan.remove, *picture.takeover.paths()]
     return Record(picture.manifest, _reached(plan, request), request.generations, changed)
 
 
 def _reached(plan: Plan, request: Request) -> Manifest:
-    """The manifest of the state that is reached."""
+    """The manifest of the new state."""
     picture = plan.picture
     used = {service.backend for service in picture.want.values()}
     runtimes = {**picture.manifest.runtimes, **dict.fromkeys(request.installed, "active")}
@@ -166,8 +167,8 @@ def _reached(plan: Plan, request: Request) -> Manifest:
 
 
 def _leaving(picture: Picture, reached: Manifest) -> list[Step]:
-    """What becomes of runtimes that hold nothing any more: those that this collection has installed stop, and the
-    others go on without its services."""
+    """Stop the runtimes that this collection installed and that have no service any more; others keep running without
+    its services."""
     runtimes = reached.runtimes
     used = {service.backend for service in picture.want.values()}
     idle = [name for name, state in runtimes.items() if name in BACKENDS and name not in used and state == "active"]

@@ -19,7 +19,7 @@ SAMPLING = 0.002
 
 
 def carry_out(steps: Sequence[Step], site: Site, before: int = 0) -> None:
-    """Carry out steps, one after the other. ``before``: how many there were before these. Raises SwitchFailed or
+    """Carry out steps in their order. ``before``: how many steps have been carried out before. Raises SwitchFailed or
     OSError."""
     number = before
     for step in steps:
@@ -30,7 +30,7 @@ def carry_out(steps: Sequence[Step], site: Site, before: int = 0) -> None:
 
 
 def undo_all(steps: Sequence[Step], site: Site) -> None:
-    """Undo steps, the last one first, however far they have come. Raises SwitchFailed or OSError."""
+    """Undo steps from the last to the first, however far the run had come. Raises SwitchFailed or OSError."""
     for step in reversed(steps):
         step.undo(site)
 

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a step of a run is: one change of the host, in words and in deeds, and what undoes it."""
+"""The step of a run: one change of the host, with the operation that undoes it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host.local i
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 
-# How many names a line lists before it only counts the others.
+# How many names a line lists; it only counts the others.
 LISTED = 3
 
 
@@ -21,9 +21,9 @@ LISTED = 3
 class Site:
     """Where steps are carried out.
 
-    ``closing``: inodes of the sockets at listeners that are to be closed, as they were before the first step: a
-    super-server that is started on the way may open some of these listeners anew. ``staying``: inodes of sockets there
-    that somebody else holds, so that no step waits until they are closed.
+    ``closing``: inodes of the sockets of listeners that the steps close, as they were before the first step; a
+    super-server that a step starts may open some of these listeners again. ``staying``: inodes of sockets of these
+    listeners that belong to others, so that no step waits until they are closed.
     """
 
     backends: Mapping[str, Backend]
@@ -34,11 +34,11 @@ class Site:
 
 
 class Operation:
-    """One change of the host. It may be carried out when it has been already, in part or in whole."""
+    """One change of the host. It has the same result if the host has been changed already, completely or in part."""
 
     @property
     def line(self) -> str:
-        """What it does, for people."""
+        """What the operation does, in words."""
         return ""
 
     def run(self, site: Site) -> None:
@@ -50,9 +50,9 @@ NOTHING = Operation()
 
 @dataclass(frozen=True)
 class Step:
-    """One entry in the list of what a run does, and what undoes it.
+    """One entry in the list of steps of a run: an operation, and its inverse for the rollback.
 
-    Either may be nothing: not everything is undone at the place opposite to where it was done.
+    Either may do nothing: some operations are undone at another place of the list.
     """
 
     operation: Operation = NOTHING
@@ -60,26 +60,26 @@ class Step:
 
     @property
     def line(self) -> str:
-        """What the step does, for people; empty where it only undoes."""
+        """What the step does, in words; empty if the step only undoes."""
         return self.operation.line
 
     def do(self, site: Site) -> None:
-        """Carry the step out. Raises SwitchFailed or OSError."""
+        """Carry out the step. Raises SwitchFailed or OSError."""
         self.operation.run(site)
 
     def undo(self, site: Site) -> None:
-        """Make what it concerns as it was, whether it was carried out, begun or neither; the steps behind it have been
-        undone. Raises SwitchFailed or OSError."""
+        """Undo the step, whether it was carried out, begun or neither. All later steps have been undone. Raises
+        SwitchFailed or OSError."""
         self.inverse.run(site)
 
 
 def lines_of(steps: Iterable[Step]) -> list[str]:
-    """What these steps do, in words."""
+    """The lines of these steps."""
     return [step.line for step in steps if step.line]
 
 
 def listed(names: Sequence[str]) -> str:
-    """Some names in words; only the number of those that are too many."""
+    """A list of names in words, cut off after the first few."""
     shown, more = names[:LISTED], len(names) - LISTED
     if more > 0:
         return f"{', '.join(shown)} and {more} more"
@@ -87,5 +87,5 @@ def listed(names: Sequence[str]) -> str:
 
 
 def named(services: Iterable[Service]) -> str:
-    """The names of services in words."""
+    """The names of services, in words."""
     return listed(list(dict.fromkeys(service.name for service in services)))

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files of the collection: writing and removing them."""
+"""Steps that write and remove files of the collection."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.platfo
 
 @dataclass(frozen=True)
 class Write(Operation):
-    """Write files that belong together: those of one service, or what the services of a super-server share."""
+    """Write the files of one service, or those that the services of one super-server share."""
 
     files: tuple[File, ...]
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Where they are."""
+        """The paths of these files."""
         return tuple(file.path for file in self.files)
 
     @property
@@ -39,21 +39,21 @@ class Write(Operation):
 
 
 def writes(files: Iterable[File]) -> list[Write]:
-    """The steps that write these files. What services share, such as programs, comes before what makes them use it:
-    clients come all the time."""
+    """The operations that write these files. Shared files, such as programs, come before the files that use them: a
+    client may connect at any time."""
     ordered = sorted(files, key=lambda file: bool(file.service))
     return [Write(tuple(group)) for _of, group in groupby(ordered, lambda file: (file.backend, file.service))]
 
 
 @dataclass(frozen=True)
 class Discard(Operation):
-    """Remove files that were not there before a run."""
+    """Remove files that did not exist before the run."""
 
     paths: tuple[str, ...]
 
     @property
     def line(self) -> str:
-        return f"remove {listed(self.paths)}, which was not there"
+        return f"remove {listed(self.paths)}, which did not exist before the run"
 
     def run(self, site: Site) -> None:
         remove(self.paths, site.platform)
@@ -61,7 +61,7 @@ class Discard(Operation):
 
 @dataclass(frozen=True)
 class Remove(Operation):
-    """Remove files of a super-server that nothing uses any more."""
+    """Remove obsolete files of a super-server."""
 
     backend: str
     paths: tuple[str, ...]
@@ -75,13 +75,13 @@ class Remove(Operation):
 
 
 def remove(paths: Iterable[str], platform: Platform) -> None:
-    """Remove files, and the directories of the collection that they leave empty."""
+    """Remove files, and directories of the collection that become empty."""
     for path in paths:
         _files.remove(path, own_directories(platform))
 
 
 def own_directories(platform: Platform) -> tuple[str, ...]:
-    """Directories that are removed when they are empty."""
+    """The directories that are removed when they are empty."""
     return (*_files.OWN_DIRECTORIES, platform.scan_directory)
 
 

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Services of others: those that are taken over close, those that are given back open."""
+"""Steps that take over foreign services and give them back."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.s
 
 @dataclass(frozen=True)
 class Edit(Operation):
-    """Change files of others before anything is closed."""
+    """Change foreign files before any listener is closed."""
 
     files: Mapping[str, Seen]
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Where they are."""
+        """The paths of these files."""
         return tuple(self.files)
 
     @property
@@ -42,7 +42,7 @@ class Edit(Operation):
 
 @dataclass(frozen=True)
 class StopUnits(Operation):
-    """Stop units that hold what is about to be opened."""
+    """Stop foreign units that hold listeners of declared services."""
 
     others: Others
 
@@ -59,7 +59,7 @@ class StopUnits(Operation):
 
 @dataclass(frozen=True)
 class ReadEntries(Operation):
-    """Have xinetd read its files where only services of others change in them."""
+    """Have xinetd read its files, if only foreign services change in them."""
 
     others: Others
 
@@ -73,7 +73,7 @@ class ReadEntries(Operation):
 
 @dataclass(frozen=True)
 class Mask(Operation):
-    """Keep units that were stopped from being started."""
+    """Mask the foreign units that were stopped."""
 
     others: Others
 
@@ -87,7 +87,7 @@ class Mask(Operation):
 
 @dataclass(frozen=True)
 class StartUnits(Operation):
-    """Start units that are given back, and wait for the listeners of all that is."""
+    """Start the foreign units that are given back, and wait for the listeners of all foreign services given back."""
 
     others: Others
 

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The guard's rules in the kernel."""
+"""The step that loads or removes the rules of the guard."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._guard.loadin
 
 @dataclass(frozen=True)
 class Rules(Operation):
-    """Load the rules that are in their file, or remove those that are loaded."""
+    """Load the rules from their file, or remove the loaded rules."""
 
     wanted: bool
 

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ports that change hands: what is done so that no client is refused meanwhile."""
+"""Steps of the handover: they keep clients from being refused while listeners move."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DRAINING = 0.4
 
 @dataclass(frozen=True)
 class Announce(Operation):
-    """Have systemd share ports from the next time that it reads its units."""
+    """Let systemd share ports as soon as it reads its units again."""
 
     sharing: Sharing
 
@@ -46,7 +46,7 @@ class Announce(Operation):
 
 @dataclass(frozen=True)
 class Withdraw(Operation):
-    """Remove what let systemd share the ports of services, with what a run that was killed has left of that."""
+    """Remove the drop-ins that let systemd share ports, also what a killed run has left of them."""
 
     services: Sequence[Service]
 
@@ -60,7 +60,7 @@ class Withdraw(Operation):
 
 @dataclass(frozen=True)
 class StepForward(Operation):
-    """Have old listeners that a run has left behind get connections again."""
+    """Let old listeners that a run left without connections get connections again."""
 
     @property
     def line(self) -> str:
@@ -88,7 +88,7 @@ class Share(Operation):
 
 @dataclass(frozen=True)
 class Inherit(Operation):
-    """Have new servers accept connections from the very sockets of the old ones."""
+    """Let new servers accept connections from the open sockets of the old ones."""
 
     inheriting: Inheriting
 
@@ -104,7 +104,7 @@ class Inherit(Operation):
 
 @dataclass(frozen=True)
 class Drain(Operation):
-    """Let clients that are served now, and that a change would cut off, come to their end first."""
+    """Wait for established connections that a change would cut off."""
 
     changes: Mapping[str, Change]
     seconds: float
@@ -119,7 +119,7 @@ class Drain(Operation):
 
 @dataclass(frozen=True)
 class Migrate(Operation):
-    """Have what still waits in an old listener when it is closed pass to the new one, where this kernel can do that."""
+    """Let connections that wait in a listener when it closes move to the new one, if this kernel supports it."""
 
     @property
     def line(self) -> str:
@@ -131,7 +131,7 @@ class Migrate(Operation):
 
 @dataclass(frozen=True)
 class RestoreMigration(Operation):
-    """Set the kernel as it was."""
+    """Reset the kernel's setting."""
 
     @property
     def line(self) -> str:
@@ -143,8 +143,8 @@ class RestoreMigration(Operation):
 
 @dataclass(frozen=True)
 class Hold(Operation):
-    """Have clients of listeners wait while these are closed. ``tried``: whether it is known that this host can do that;
-    where it cannot, they are refused."""
+    """Hold clients of listeners while these are closed. ``tried``: whether nftables has accepted the rules already; if
+    it has not, and refuses them now, clients are not held."""
 
     listeners: Sequence[Listener]
     tried: bool = True
@@ -160,7 +160,8 @@ class Hold(Operation):
 
 
 def _let_serve(listeners: Sequence[Listener], host: LocalHost) -> None:
-    """Let old listeners serve who came before the hold: a listener that is closed resets those that wait in it."""
+    """Wait until old listeners have accepted the connections from before the hold: closing a listener resets waiting
+    connections."""
     inodes = {socket.inode for sockets in bound(listeners).values() for socket in sockets}
     ports = {listener.port for listener in listeners}
     host.wait(lambda: not (inodes and unserved(inodes, ports)), DRAINING)
@@ -168,7 +169,7 @@ def _let_serve(listeners: Sequence[Listener], host: LocalHost) -> None:
 
 @dataclass(frozen=True)
 class Lift(Operation):
-    """Let the clients in that wait."""
+    """Lift the hold."""
 
     @property
     def line(self) -> str:

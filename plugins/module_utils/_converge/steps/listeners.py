@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Listeners: closing and opening them, and what they leave behind."""
+"""Steps that close and open listeners, and clean up after them."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Close(Operation):
 
 @dataclass(frozen=True)
 class Open(Operation):
-    """Open listeners of a super-server, and have it go on with what has changed behind listeners that stay open."""
+    """Open listeners of a super-server, and apply changes of services whose listeners stay open."""
 
     backend: str
     change: Change
@@ -73,8 +73,8 @@ class Open(Operation):
 
 @dataclass(frozen=True)
 class Exchange(Operation):
-    """Close and open listeners of a super-server that does both in one reload. ``entries`` are files that must be gone
-    by then; ``others``: listeners of others that it opens along with these."""
+    """Close and open listeners of a super-server that does both in one reload. ``entries`` are files to remove before
+    the reload; ``others`` are the foreign services whose listeners it opens as well."""
 
     backend: str
     change: Change
@@ -116,7 +116,7 @@ def _gone(change: Change) -> list[Service]:
 
 
 def _await_closed(services: Sequence[Service], site: Site) -> None:
-    """Wait until the sockets that there were are gone; others may have been bound to their ports meanwhile."""
+    """Wait until the previous sockets are closed; new sockets may be bound to their ports meanwhile."""
     before = site.closing - site.staying
     if not site.host.wait(lambda: not before & sockets_of(services, site.platform), PATIENCE):
         names = ", ".join(service.name for service in services)
@@ -131,7 +131,7 @@ def sockets_of(services: Iterable[Service], platform: Platform) -> frozenset[int
 
 @dataclass(frozen=True)
 class EndProcesses(Operation):
-    """End processes that hold sockets of services and that no super-server can end any more."""
+    """End processes that hold sockets of services and that no super-server can end."""
 
     processes: frozenset[Process]
 
@@ -160,8 +160,8 @@ def end(processes: Iterable[Process], host: LocalHost) -> None:
 
 @dataclass(frozen=True)
 class Sweep(Operation):
-    """Remove the paths of unix sockets that nobody listens on any more: systemd leaves them, so that the next owner is
-    not robbed of its own."""
+    """Remove the paths of unix sockets that have no listener any more. systemd does not remove them, because a path may
+    belong to a new listener."""
 
     gone: tuple[str, ...]
     kept: tuple[str, ...] = ()
@@ -180,7 +180,7 @@ class Sweep(Operation):
 
 
 def sweeping(changes: Mapping[str, Change]) -> list[Sweep]:
-    """What removes the paths that these changes leave, if they leave any."""
+    """The operation that removes the paths that these changes leave, if any."""
     kept = _paths(service for change in changes.values() for service in change.start)
     gone = _paths(service for change in changes.values() for service in _gone(change))
     left = [path for path in gone if path not in kept]
@@ -188,7 +188,7 @@ def sweeping(changes: Mapping[str, Change]) -> list[Sweep]:
 
 
 def _paths(services: Iterable[Service]) -> list[str]:
-    """Where services have their unix sockets."""
+    """The paths of unix sockets of these services."""
     return list(dict.fromkeys(end.path for service in services for end in service.listen if end.path))
 
 

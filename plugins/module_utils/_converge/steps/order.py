@@ -3,10 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The order of a run: which steps lead from one state of the host to another, and back.
 
-The way back takes the same turns as the way there: what is new is read before anything closes, what closes comes before
-what opens, and what nothing uses any more goes last. So most of what undoes a step stands opposite to where it is done:
-what opens a listener again belongs to the step that closes it. The rest belongs to no step of the way there, and has an
-entry of its own.
+The way back has the same order as the way there: new files are read before any listener closes, listeners close before
+others open, and obsolete files are removed last. So most operations are undone at their own place of the list: the
+inverse of closing a listener is to open it again. The others are undone by steps that only undo.
 """
 
 from __future__ import annotations
@@ -84,10 +83,9 @@ def switching(there: Transition, back: Transition, backends: Mapping[str, Backen
 def recording(
     there: Transition, back: Transition, have: Mapping[str, Service], backends: Mapping[str, Backend]
 ) -> list[Step]:
-    """What stores the state that was reached, once it has been proven; it is undone before anything else. ``have``: the
-    services that there were before.
+    """The steps that record the new state, once it has been proven. ``have``: the services before the run.
 
-    The way back begins with what was to be there only for the time of the run.
+    They are undone first, together with everything that exists only during the run.
     """
     shared = back.changes.get("systemd", Change()).stop
     first = [RestoreMigration(), StepForward(), Withdraw(shared), TakeStock(back.changes, have, back.others)]
@@ -98,18 +96,18 @@ def recording(
 
 
 def _doing(operations: Iterable[Operation]) -> list[Step]:
-    """Steps that are undone by others, or are gone by themselves."""
+    """Steps that other steps undo, or that need not be undone."""
     return [Step(operation) for operation in operations]
 
 
 def _undoing(operations: Iterable[Operation]) -> list[Step]:
-    """Steps that only undo, in this order."""
+    """Steps that only undo; they are undone in this order."""
     return [Step(inverse=operation) for operation in reversed(list(operations))]
 
 
 def _woken(transition: Transition, backends: Iterable[Backend]) -> Iterator[Operation]:
-    """The runtimes that listeners of others may move to are started; one whose own are bound anew would serve those
-    that it had."""
+    """Start the runtimes that listeners move to. A runtime whose own listeners are bound again is not started: it would
+    open the previous ones."""
     for backend in backends:
         moving = any(change.stop for name, change in transition.changes.items() if name != backend.name)
         if moving and transition.change(backend).start:
@@ -117,7 +115,7 @@ def _woken(transition: Transition, backends: Iterable[Backend]) -> Iterator[Oper
 
 
 def _written(there: Transition, back: Transition) -> Iterator[Step]:
-    """Every file that was not there before is discarded on the way back. What was changed has been put back by then."""
+    """A file that did not exist before is removed on the way back. Changed files have been restored by then."""
     surplus = {path for paths in back.obsolete.values() for path in paths}
     for operation in there.makes:
         made = tuple(path for path in operation.paths if path in surplus)
@@ -131,7 +129,7 @@ def _announced(transition: Transition, separate: Iterable[Backend]) -> Iterator[
 
 
 def _read(transition: Transition, separate: Iterable[Backend]) -> Iterator[Operation]:
-    """What is new is read."""
+    """Have backends with new files read them."""
     for backend in separate:
         if backend.name in transition.written:
             yield Read(backend.name)
@@ -148,7 +146,7 @@ def _settle(transition: Transition, backend: Backend) -> Operation:
 
 
 def _opened_beside(transition: Transition) -> Iterator[Operation]:
-    """What is opened while the old listeners are open; then what is about to be cut off gets its time."""
+    """Open what can be open beside the old listeners; then let connections end that would be cut off."""
     if transition.sharing.services:
         yield Share(transition.sharing)
     if transition.inheriting.services:
@@ -158,7 +156,7 @@ def _opened_beside(transition: Transition) -> Iterator[Operation]:
 
 
 def _around(there: Transition, back: Transition, steps: Iterable[Step]) -> Iterator[Step]:
-    """These steps, with clients kept from being refused meanwhile, there and back."""
+    """These steps, and what keeps clients from being refused meanwhile, on both ways."""
     if there.sharing.services:
         yield Step(Migrate())
     if there.held or back.held:
@@ -174,7 +172,7 @@ def _around(there: Transition, back: Transition, steps: Iterable[Step]) -> Itera
 def _swapped(
     there: Transition, back: Transition, separate: Sequence[Backend], atomic: Sequence[Backend]
 ) -> Iterator[Step]:
-    """What is to be closed closes, and what is to be opened opens, once the rules are loaded that it needs."""
+    """Close listeners, load the rules of the guard, and open listeners."""
     for backend in separate:
         yield Step(_close(there, backend), _open(back, backend))
     if there.orphans:
@@ -197,7 +195,7 @@ def _close(transition: Transition, backend: Backend) -> Operation:
 
 
 def _open(transition: Transition, backend: Backend) -> Operation:
-    """What is not open yet."""
+    """Open the listeners that are not open yet."""
     opened = [*transition.sharing.services, *transition.inheriting.services]
     rest = transition.change(backend).without(opened)
     return Open(backend.name, rest) if rest.start or rest.refresh else NOTHING
@@ -228,7 +226,7 @@ def _read_entries(transition: Transition, atomic: Iterable[Backend]) -> Operatio
 def _tidied(
     transition: Transition, backends: Sequence[Backend], platform: Platform, but: Iterable[str] = ()
 ) -> Iterator[Operation]:
-    """What nothing uses any more is removed, and what is given back comes back. ``but``: files that others remove."""
+    """Remove obsolete files, and give foreign services back. ``but``: files that other steps remove."""
     unloaded = platform.managed and _unloads_units(transition, backends)
     yield from _removed(GUARD, transition.gone(GUARD), but)
     for backend in _atomic(backends):

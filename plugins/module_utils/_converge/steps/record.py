@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is recorded of a host."""
+"""Steps that record the state of a host, and stop what has become idle."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host.types i
 
 @dataclass(frozen=True)
 class Record(Operation):
-    """Store the state that was reached, unless it is stored already, and keep what was stored before as a generation.
-    What is stored must not be on the disk before what was done to these ``paths``."""
+    """Write the manifest, unless it is the same, and keep the previous one as a generation. The changes of these
+    ``paths`` are on the disk first."""
 
     old: Manifest
     new: Manifest
@@ -40,14 +40,14 @@ class Record(Operation):
 
 @dataclass(frozen=True)
 class PutBack(Operation):
-    """Put back every file as it was before a run, and what was recorded of the host. Those that were not there are
-    removed later: somebody may still use them."""
+    """Restore every file and the manifest from the journal. Files that did not exist before the run are removed later:
+    listeners of the new state may still use them."""
 
     journal: Journal
 
     @property
     def line(self) -> str:
-        return f"put back {len(self.journal.files)} files"
+        return f"restore {len(self.journal.files)} files"
 
     def run(self, site: Site) -> None:
         self.journal.restore()
@@ -55,7 +55,7 @@ class PutBack(Operation):
 
 @dataclass(frozen=True)
 class Retire(Operation):
-    """Stop and disable a super-server that was installed for this collection and holds nothing any more."""
+    """Stop and disable a super-server that this collection installed and that has no service any more."""
 
     backend: str
 

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Super-servers: starting them, and having them read their files."""
+"""Steps that start super-servers and have them read their files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.ste
 
 @dataclass(frozen=True)
 class Wake(Operation):
-    """Start a super-server that listeners of others move to."""
+    """Start a super-server that takes over listeners."""
 
     backend: str
 
@@ -27,7 +27,7 @@ class Wake(Operation):
 
 @dataclass(frozen=True)
 class Read(Operation):
-    """Have a super-server read its files, where that neither opens nor closes listeners."""
+    """Have a super-server read its files, if that neither opens nor closes listeners."""
 
     backend: str
 
@@ -57,7 +57,7 @@ class Prepare(Operation):
 
 @dataclass(frozen=True)
 class Settle(Operation):
-    """Do what takes time and can be done while the new listeners are open."""
+    """Complete a change while the new listeners are open."""
 
     backend: str
     change: Change

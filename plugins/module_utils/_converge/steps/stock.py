@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a run that is undone finds: sockets that are nobody's business, and processes that have been left alone."""
+"""What a rollback finds: sockets that it must not wait for, and processes that a dead super-server has left."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.servic
 
 @dataclass(frozen=True)
 class TakeStock(Operation):
-    """Find out whose sockets are at the listeners that are closed on the way back, and end what nobody else would end.
-    ``changes`` and ``others`` are those of the way back, ``have`` the services that there were before the run."""
+    """Find out who holds the listeners that the rollback closes, and end processes that no super-server ends.
+    ``changes`` and ``others`` are those of the way back, ``have`` are the services before the run."""
 
     changes: Mapping[str, Change]
     have: Mapping[str, Service]
@@ -30,13 +30,12 @@ class TakeStock(Operation):
 
     @property
     def line(self) -> str:
-        return "end what super-servers that died have left"
+        return "end processes that dead super-servers have left"
 
     def run(self, site: Site) -> None:
         stopped = [service for change in self.changes.values() for service in change.stop]
         live = look(stopped, self.have.values(), site.platform, site.host)
-        # Whoever died may have ended a super-server, and not what that had started. Nobody waits for its sockets to
-        # close.
+        # The run that died may have stopped a super-server but not its daemons, whose sockets nothing else closes.
         end(live.left_behind(self.have), site.host)
         site.staying |= staying(self.changes, self.have, self.others, live, site)
         site.closing = sockets_of(stopped, site.platform)
@@ -45,11 +44,11 @@ class TakeStock(Operation):
 def staying(
     changes: Mapping[str, Change], have: Mapping[str, Service], others: Others, live: Live, site: Site
 ) -> frozenset[int]:
-    """Sockets at listeners that the run was to open, and that still, or again, belong to whoever was before."""
+    """Sockets of listeners that the run was to open and that still, or again, belong to their previous owner."""
     backends, platform = site.backends, site.platform
 
     def is_of_before(socket: Socket, backend: str, service: Service) -> bool:
-        """Of two services of one super-server nobody can tell which of them has a socket."""
+        """Whether a socket is of before the run. It cannot be told which of two services of one super-server has it."""
         owner = live.owner(socket)
         return any(_holds(other, owner, service.name) for other in backends.values() if other.name != backend) or any(
             other.backend == backend or _holds(backends[other.backend], owner, other.name)
@@ -72,5 +71,5 @@ def _had(service: Service, socket: Socket, platform: Platform) -> bool:
 
 
 def _holds(backend: Backend, owner: tuple[str, str], service: str) -> bool:
-    """A super-server serves on what has lost its file, though nothing says under which name."""
+    """A super-server keeps listeners of removed files open, but then their service has no name."""
     return owner == (backend.name, "") or backend.service_of(owner) == service

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From one state of a host to another: what changes, not yet in order."""
+"""The transition from one state of a host to another: what changes, not yet in order."""
 
 from __future__ import annotations
 
