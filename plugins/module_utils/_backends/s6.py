@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _s6_closing as closing
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _s6_control as control
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _s6_limit as limit
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _s6_opening as opening
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _s6_rc, _systemd_boot
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import (
@@ -121,7 +122,8 @@ class S6:
     def disturbed(
         self, services: Sequence[Service], files: Sequence[File], platform: Platform, host: Host
     ) -> tuple[list[Problem], list[str]]:
-        return [], []
+        """Directories of others take some of the places that s6-svscan has."""
+        return limit.objections(files, platform, host) if services else [], []
 
     def missing(self, platform: Platform, host: Host) -> str:
         found = platform.programs
