@@ -47,8 +47,8 @@ def limit_of(command: Iterable[str], old: bool) -> Limit:
 
 
 def objections(files: Sequence[File], platform: Platform, host: Host) -> list[Problem]:
-    """A problem if s6-svscan cannot supervise the directories of all these files of the collection. At most one command,
-    and only for many directories."""
+    """A problem if s6-svscan cannot supervise the directories of all these files of the collection. At most one
+    command, and only for many directories."""
     scanners = [process for process in host.processes() if _scans(process, platform)]
     if not scanners:
         return []
@@ -66,8 +66,9 @@ def objections(files: Sequence[File], platform: Platform, host: Host) -> list[Pr
     return [
         Problem(
             "superserver_services",
-            f"need {taken} {counted} in {platform.scan_directory}, including foreign ones, but its s6-svscan supervises "
-            f"at most {limit.number}; start it with {limit.option % (2 * taken)}, or give some services another backend",
+            f"need {taken} {counted} in {platform.scan_directory}, including foreign ones, but its s6-svscan "
+            f"supervises at most {limit.number}; start it with {limit.option % (2 * taken)}, or give some "
+            "services another backend",
         )
     ]
 
@@ -91,8 +92,8 @@ def _wanted(files: Iterable[File], platform: Platform) -> dict[str, bool]:
 
 
 def _of_others(platform: Platform, host: Host) -> dict[str, bool]:
-    """The same for foreign directories in the scan directory. Obsolete ones of the collection are removed before new ones
-    are created, except where s6-rc manages them."""
+    """The same for foreign directories in the scan directory. Obsolete ones of the collection are removed before new
+    ones are created, except where s6-rc manages them."""
     own = tuple(filter(None, [scan_prefix(platform)]))
     names = [name for name in host.names(platform.scan_directory) if not name.startswith(".")]
     if not platform.s6_rc:
