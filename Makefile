@@ -8,7 +8,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.cache
 # What the tests need of the distribution: program, or program:package.
-PROGRAMS := shellcheck git execlineb:execline nft:nftables s6-svscan:s6 xinetd stunnel4
+PROGRAMS := shellcheck git execlineb:execline nft:nftables s6-svscan:s6 xinetd stunnel4 runsv:runit tcpserver:ucspi-tcp-ipv6
 LINK := .cache/ansible_collections/ondemand/superserver
 
 .PHONY: help venv collection lab test test-all checks lint sanity unit molecule demo bench docs clean

@@ -33,22 +33,18 @@ importlib.invalidate_caches()
 from ansible_collections.ondemand.superserver.docs import record  # noqa: E402
 from ansible_collections.ondemand.superserver.docs.tables import COLUMN_TITLES, table  # noqa: E402
 from ansible_collections.ondemand.superserver.plugins.filter.render import FilterModule  # noqa: E402
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._offline import (  # noqa: E402
-    render_offline,
-)
-from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities import (  # noqa: E402
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.offline import render_offline  # noqa: E402
+from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.answers import (  # noqa: E402
     COLUMNS,
     NEEDS,
     ROWS,
     Cell,
     Row,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform  # noqa: E402
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import (  # noqa: E402
-    InvalidDeclaration,
-)
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_schema import SERVICE  # noqa: E402
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_types import (  # noqa: E402
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform  # noqa: E402
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import InvalidDeclaration  # noqa: E402
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import SERVICE  # noqa: E402
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.types import (  # noqa: E402
     Field,
     Kind,
     Listing,
@@ -141,7 +137,7 @@ def _sentence(text: str) -> str:
 
 def capability_table() -> Iterator[str]:
     """Every row, a cell for each column."""
-    rows = [(_row_name(row), *(_cell(row.cell(column)) for column in COLUMNS)) for row in ROWS]
+    rows = [(_row_name(row), *(_cell(column.cell(row)) for column in COLUMNS.values())) for row in ROWS]
     yield from table(("Field", *(COLUMN_TITLES[column] for column in COLUMNS)), rows, (20, 20, 20, 20, 20))
 
 

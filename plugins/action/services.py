@@ -14,7 +14,7 @@ import typing as t
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._module import CONFIRM_TIMEOUT
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.confirmation import CONFIRM_TIMEOUT
 
 # Seconds that the host has for its rollback after the time for the confirmation, and seconds between two attempts to
 # reach it.

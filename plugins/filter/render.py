@@ -137,10 +137,10 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import File
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._offline import render_offline
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import InvalidDeclaration
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.offline import render_offline
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import InvalidDeclaration
 
 _NAME = "ondemand.superserver.render"
 # What is in a file that has secrets is not for everybody who sees what a filter made.

@@ -11,14 +11,11 @@ from collections.abc import Mapping
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._read import Request
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers import BASE, Layer
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Rc
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import InvalidDeclaration
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_schema import BACKENDS
-
-# Seconds that a change waits for its confirmation where the task does not say it.
-CONFIRM_TIMEOUT = 60
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import Request
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.layers import BASE, Layer
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.names import BACKENDS
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Rc
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import InvalidDeclaration
 
 
 class DeclarationModule(AnsibleModule):

@@ -241,9 +241,12 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._listener import assertion_of, examine_until
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.owners import kinds
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.proof.listener import (
+    assertion_of,
+    examine_until,
+)
 
-_OWNERS = ("systemd", "xinetd", "s6", "program")
 _ENDPOINTS = ("tcp", "udp", "unix")
 
 
@@ -259,9 +262,9 @@ def main() -> None:
             "state": {"type": "str", "choices": ["held", "free"], "default": "held"},
             "owner": {
                 "type": "dict",
-                "options": {kind: {"type": "str"} for kind in _OWNERS},
-                "mutually_exclusive": [_OWNERS],
-                "required_one_of": [_OWNERS],
+                "options": {kind: {"type": "str"} for kind in kinds()},
+                "mutually_exclusive": [kinds()],
+                "required_one_of": [kinds()],
             },
             "connect": {"type": "bool", "default": False},
             "send": {"type": "str"},

@@ -139,9 +139,10 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._adoptable import objections
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._listener import inventory
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.owners import kinds
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.proof.listener import inventory
+from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.adoptable import objections
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 
 
 def main() -> None:
@@ -152,7 +153,7 @@ def main() -> None:
             "owner": {
                 "type": "list",
                 "elements": "str",
-                "choices": ["systemd", "xinetd", "s6", "program"],
+                "choices": list(kinds()),
                 "default": [],
             },
         },

@@ -269,14 +269,14 @@ commands:
 
 import os
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._confirm import confirm
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._errors import RunFailed
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._handover import AUTO, NAMES
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._run import converge
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import InvalidDeclaration
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.errors import RunFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery.confirm import confirm
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.run import converge
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover.methods import AUTO, NAMES
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.confirmation import CONFIRM_TIMEOUT
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import InvalidDeclaration
 from ansible_collections.ondemand.superserver.plugins.module_utils._module import (
-    CONFIRM_TIMEOUT,
     DeclarationModule,
     declaration_options,
     explain,

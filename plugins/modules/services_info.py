@@ -193,10 +193,10 @@ backend:
 
 import os
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._errors import RunFailed
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._status import status
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import InvalidDeclaration
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.errors import RunFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.status import status
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import InvalidDeclaration
 from ansible_collections.ondemand.superserver.plugins.module_utils._module import (
     DeclarationModule,
     declaration_options,

@@ -17,17 +17,22 @@ from pathlib import Path
 
 import yaml
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._offline import honourable
-from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities import ROWS, Row, refusals
-from ansible_collections.ondemand.superserver.plugins.module_utils._model import (
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.offline import honourable
+from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.answers import (
+    ROWS,
+    Row,
+    column_of,
+    refusals,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Endpoint, listener_of
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.layers import BASE, Layer
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import InvalidDeclaration, Problem
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import (
     Service,
     load_services,
     resolve_ports,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_endpoints import Endpoint, listener_of
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers import BASE, Layer
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import InvalidDeclaration, Problem
 
 CASES = Path(__file__).with_name("cases")
 LATER = f"{BASE}__later"
@@ -115,7 +120,7 @@ class Host:
 
     @property
     def column(self) -> str:
-        return self.platform.column(self.backend)
+        return column_of(self.backend, self.platform).name
 
 
 # Who says no: the model or the table in any case, or the host as it is, whose names of ports are read before all else.

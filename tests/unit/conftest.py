@@ -17,6 +17,9 @@ link_collection()
 # In a new checkout Python has looked there before the link was made.
 importlib.invalidate_caches()
 
+# Puts into the capability table what the backends can do.
+importlib.import_module("ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry")
+
 configuration.set_hypothesis_home_dir(ROOT / ".cache" / "hypothesis")
 # How long an example takes says something about the machine, not about the code.
 settings.register_profile("superserver", deadline=None, print_blob=True)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service, load_services
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers import BASE, Layer
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import InvalidDeclaration
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.layers import BASE, Layer
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import InvalidDeclaration
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service, load_services
 
 Fields = t.Dict[str, t.Any]
 

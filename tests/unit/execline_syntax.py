@@ -13,7 +13,7 @@ import re
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import PATH
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import PATH
 
 Words = t.List[t.Any]  # of words, and of blocks, which are lists of the same kind
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import File
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _helper_guard, _helper_rules
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._programs import program
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs.assembly import program
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs.guard import guard as _helper_guard
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs.guard import rules as _helper_rules
 
 # A network namespace of its own, so that nothing of this machine is looked at or changed.
 NAMESPACE = ["unshare", "--net", *([] if os.geteuid() == 0 else ["--map-root-user"])]

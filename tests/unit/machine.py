@@ -11,7 +11,7 @@ import typing as t
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Host, Result
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Host, Result
 
 
 class _Machine:

@@ -12,13 +12,13 @@ from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._programs import program
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs.assembly import program
 
 
 @lru_cache(maxsize=None)
 def installed(module: ModuleType) -> str:
     """Where a program is."""
-    path = _folder() / module.__name__.rpartition("_helper_")[2]
+    path = _folder() / module.__name__.rpartition(".")[2]
     path.write_text(program(module), encoding="utf-8")
     path.chmod(0o755)
     return str(path)

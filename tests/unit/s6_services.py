@@ -8,16 +8,12 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import File
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_holder import (
-    KEEP,
-)
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_servers import (
-    SERVICES as DIRECTORIES,
-)
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import S6
-from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform, Rc
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.backend import S6
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.fdholder import KEEP
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.servers import SERVICES as DIRECTORIES
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform, Rc
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, service
 from ansible_collections.ondemand.superserver.tests.unit.execline_syntax import Chain, follow, read_script
 from ansible_collections.ondemand.superserver.tests.unit.samples import COMMON

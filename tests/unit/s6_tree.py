@@ -9,17 +9,11 @@ import typing as t
 from collections.abc import Callable
 from dataclasses import replace
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import (
-    Host,
-    Process,
-    Result,
-)
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_holder import SOCKET
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._s6_servers import (
-    SERVICES as DIRECTORIES,
-)
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import UNIT_FILE, UNIT_LINK
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.backend import UNIT_FILE, UNIT_LINK
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.fdholder import SOCKET
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.servers import SERVICES as DIRECTORIES
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Host, Process, Result
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.tests.unit.declarations import service
 
 PROGRAMS = {name: f"/usr/bin/{name}" for name in ("s6-svscan", "execlineb", "tcpserver")}

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from _cases import ENDS, HANDLED, Case, Host, Plan, load_cases, plan, sample, steps
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities import ROWS, Row
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_forms import endpoint
+from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.answers import ROWS, Row
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.forms import endpoint
 
 CASES = load_cases()
 HOSTS = {

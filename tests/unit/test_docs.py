@@ -17,12 +17,13 @@ from _checks import ROOT
 
 from ansible_collections.ondemand.superserver.docs import generate
 from ansible_collections.ondemand.superserver.plugins.filter.render import FilterModule
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._offline import render_offline
-from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities import ROWS
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import Problem
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_schema import BACKENDS, SERVICE
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_types import collector, leaves
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.offline import render_offline
+from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.answers import ROWS
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.names import BACKENDS
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import Problem
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import SERVICE
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.types import collector, leaves
 
 README = ROOT / "README.md"
 ROLE_PAGES = sorted((ROOT / "roles").glob("*/README.md"))

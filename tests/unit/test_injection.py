@@ -13,18 +13,18 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given, settings
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import File
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._offline import render_offline
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import BANNERS
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_directives import DIRECTIVES
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xinetd_attributes import VALUES
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import NATIVE
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._xinetd_config import Include, parse
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers import BASE
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import InvalidDeclaration
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_schema import SERVICE
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_types import (
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.offline import render_offline
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.process import BANNERS
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.backend import NATIVE
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.directives import DIRECTIVES
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.attributes import VALUES
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.config import Include, parse
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.layers import BASE
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import InvalidDeclaration
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import SERVICE
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.types import (
     Kind,
     Listing,
     OneOf,

@@ -14,20 +14,20 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import HEADER
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard_boot import keeper_files
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import variables
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._systemd_parts import parts
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd import Systemd
-from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities import used_rows
-from ansible_collections.ondemand.superserver.plugins.module_utils._model import (
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.process import variables
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.backend import Systemd
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.parts import parts
+from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.answers import used_rows
+from ansible_collections.ondemand.superserver.plugins.module_utils._guard.boot import keeper_files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import HEADER
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.layers import BASE
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import SERVICE
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import (
     Service,
     resolve_ports,
     service_from_json,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers import BASE
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_schema import SERVICE
 from ansible_collections.ondemand.superserver.tests.unit import systemd_syntax
 from ansible_collections.ondemand.superserver.tests.unit.declarations import ECHO, Fields, load, refusal
 from ansible_collections.ondemand.superserver.tests.unit.machine import machine

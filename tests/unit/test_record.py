@@ -12,9 +12,9 @@ from pathlib import Path
 import _record
 
 from ansible_collections.ondemand.superserver.docs import record
-from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities import COLUMNS
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_schema import SERVICE
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_types import leaves
+from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.answers import COLUMNS
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import SERVICE
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.types import leaves
 
 FIELDS = [path for path, _field in leaves(SERVICE)]
 VERSIONS = {

@@ -13,30 +13,23 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import (
-    CONFIG,
-    LIBRARY,
-    SECRETS,
-    Change,
-    File,
-)
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard_boot import UNIT as GUARD_UNIT
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._helper_rules import RULES
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._offline import honourable, render_all
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge import (
-    _boot,
-    _helper_watcher,
-    _journal,
-    _manifest,
-    _watch,
-)
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import Manifest, manifest_of
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._others import Others
-from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
-from ansible_collections.ondemand.superserver.plugins.module_utils._model import load_services
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers import BASE, Layer
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_stored import stored_service
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Change
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.offline import honourable, render_all
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import boot as _boot
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import watch as _watch
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import Manifest, manifest_of
+from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.change import Others
+from ansible_collections.ondemand.superserver.plugins.module_utils._guard.boot import UNIT as GUARD_UNIT
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import CONFIG, LIBRARY, SECRETS, File
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.layers import BASE, Layer
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import load_services
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.stored import stored_service
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs import watcher as _helper_watcher
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs.guard.rules import RULES
 
 WORD = "this-is-told-to-nobody"
 GROUPS = {"nobody": "nogroup"}

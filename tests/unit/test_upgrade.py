@@ -13,12 +13,10 @@ from pathlib import Path
 import pytest
 from _checks import ROOT
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge import (
-    _generations,
-    _journal,
-    _manifest,
-    _state,
-)
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import everything as _state
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import generations as _generations
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
 
 RECORDED = ROOT / "tests/upgrade"
 EVERY = sorted(path for path in RECORDED.glob("*/every-field/*") if path.is_dir())

@@ -22,13 +22,16 @@ from collections.abc import Callable, Iterator
 from ansible.module_utils.answers import Endpoint, endpoints, silent_after
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _journal, _manifest, _watch
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._read import Request
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._run import converge
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._status import status
-from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files, _takeover
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers import BASE, Layer
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import watch as _watch
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.run import converge
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import Request
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.status import status
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets import duplication as _takeover
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.layers import BASE, Layer
 
 DEADLINE = 5.0  # seconds from the death until the last endpoint answers
 PATIENCE = 30.0  # seconds until nothing is left to tidy up, which nobody waits for

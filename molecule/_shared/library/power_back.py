@@ -13,12 +13,13 @@ import typing as t
 from ansible.module_utils.answers import endpoints, silent_after
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _journal, _manifest
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._read import Request
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._run import converge
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._status import status
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers import BASE, Layer
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.run import converge
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import Request
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.status import status
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.layers import BASE, Layer
 
 PATIENCE = 40.0  # seconds until the host has put itself back
 ANSWERS = 5.0  # seconds from then until everything answers

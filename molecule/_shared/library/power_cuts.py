@@ -19,12 +19,12 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _manifest
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._confirm import confirm
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._read import Request
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._run import converge
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers import BASE, Layer
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery.confirm import confirm
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.run import converge
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import Request
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.layers import BASE, Layer
 
 # How far a run is, by number, and which of both states the host must serve after its next boot.
 PHASES = ("old", "either", "new")

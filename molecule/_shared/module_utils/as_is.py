@@ -18,11 +18,13 @@ import typing as t
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.ondemand.superserver.plugins.module_utils import _module
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _run, _status
-from ansible_collections.ondemand.superserver.plugins.module_utils._host import _listener
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import run as _run
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import status as _status
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.proof import listener as _listener
+from ansible_collections.ondemand.superserver.plugins.module_utils._model import confirmation as _confirmation
 
 # What the sources of modules import, so that it comes along.
-BUNDLED = (_module, _run, _status, _listener)
+BUNDLED = (_module, _run, _status, _listener, _confirmation)
 
 Result = dict[str, t.Any]
 

@@ -23,16 +23,17 @@ from contextlib import contextmanager, suppress
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.echo_clients import Session, Wrong, eventually, refused, require, serves
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import File
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._errors import RunFailed
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._read import Request
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._run import converge
-from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files, _platform
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
-from ansible_collections.ondemand.superserver.plugins.module_utils._model import load_services, resolve_ports
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers import BASE, Layer
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_problems import InvalidDeclaration
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.detection import detect
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.errors import RunFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.run import converge
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import Request
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.layers import BASE, Layer
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import InvalidDeclaration
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import load_services, resolve_ports
 
 Fields = dict[str, t.Any]
 
@@ -128,7 +129,7 @@ class Trial:
         host = LocalHost(self._module)
         loaded, _absent = load_services(self._layers([service])[-1:], None, self.backend)
         wanted = resolve_ports([one for one in loaded if one.name == service["name"]], lambda _name, _transport: None)
-        platform = _platform.detect(wanted, host.processes(), "auto", "", None, host)
+        platform = detect(wanted, host.processes(), "auto", "", None, host)
         files = BACKENDS[self.backend].render(wanted, platform)
         broken = [_broken(file, old, new) if file.path.endswith(path) else file for file in files]
         require(broken != files, f"no file {path} has {old!r}")

@@ -19,29 +19,28 @@ from ansible.module_utils import basic
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends import _helper_environment, _helper_record
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import LOGS, File, is_secret
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._helper_environment import unescape
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._process import (
-    ENVIRONMENT,
-    RECORD,
-    SESSION,
-)
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
-from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities import without
-from ansible_collections.ondemand.superserver.plugins.module_utils._model import (
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.process import ENVIRONMENT, RECORD, SESSION
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
+from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.answers import without
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import LOGS, File, is_secret
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.layers import BASE, Layer
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import PATH, Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import (
     Service,
     load_services,
     service_from_json,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_layers import BASE, Layer
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import PATH, Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._module import (
     DeclarationModule,
     declaration_options,
     reveal,
     withhold,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs.handlers import (
+    environment as _helper_environment,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs.handlers import record as _helper_record
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs.handlers.environment import unescape
 from ansible_collections.ondemand.superserver.tests.unit.declarations import ECHO, Fields, service
 from ansible_collections.ondemand.superserver.tests.unit.programs import installed
 from ansible_collections.ondemand.superserver.tests.unit.test_properties import ANYTHING, VALUES

@@ -10,12 +10,12 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import File
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._xinetd_files import ENTRIES
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._xinetd_config import Entry, parse
-from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.files import ENTRIES
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.config import Entry, parse
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 from ansible_collections.ondemand.superserver.tests.unit import systemd_syntax
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, load
 from ansible_collections.ondemand.superserver.tests.unit.execline_syntax import read_script

@@ -9,9 +9,9 @@ import typing as t
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Change
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._registry import BACKENDS
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._plan import (
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Change
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import (
     REFRESHES,
     STARTS,
     STOPS,
@@ -21,9 +21,9 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge._pl
     plan_actions,
     reverse,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_stored import stored_service
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.stored import stored_service
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, entry_of, load, service
 
 PLATFORM = Platform()

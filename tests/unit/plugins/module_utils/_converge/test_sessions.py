@@ -12,12 +12,12 @@ import typing as t
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Backend, Change
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd import Systemd
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _sessions
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
-from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.backend import Systemd
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import sessions as _sessions
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 from ansible_collections.ondemand.superserver.tests.unit.declarations import service
 
 PLATFORM = Platform()

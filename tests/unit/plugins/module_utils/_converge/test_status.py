@@ -12,20 +12,18 @@ from types import SimpleNamespace
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import File
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._guard import Findings
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._helper_rules import RULES
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge import (
-    _accounts,
-    _manifest,
-    _preflight,
-    _status,
-)
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._manifest import Manifest
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._read import Request
-from ansible_collections.ondemand.superserver.plugins.module_utils._host import _files
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._files import Seen
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import status as _status
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight import accounts as _accounts
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight import problems as _preflight
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import Request
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import Manifest
+from ansible_collections.ondemand.superserver.plugins.module_utils._guard.loading import Findings
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.store import Seen
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs.guard.rules import RULES
 from ansible_collections.ondemand.superserver.tests.unit.declarations import service
 from ansible_collections.ondemand.superserver.tests.unit.hostile import as_root, place
 

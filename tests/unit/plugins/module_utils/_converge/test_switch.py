@@ -11,14 +11,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends._base import Change, SwitchFailed
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import S6
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd import Xinetd
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge import _helper_watcher, _switch
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge._switch import Transition, switch
-from ansible_collections.ondemand.superserver.plugins.module_utils._host._local import LocalHost
-from ansible_collections.ondemand.superserver.plugins.module_utils._model import Service
-from ansible_collections.ondemand.superserver.plugins.module_utils._model_platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Change
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.backend import S6
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.backend import Xinetd
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import switch as _switch
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.switch import Transition, switch
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import SwitchFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs import watcher as _helper_watcher
 from ansible_collections.ondemand.superserver.tests.unit.declarations import service
 
 HOST = LocalHost(_helper_watcher.Commands())

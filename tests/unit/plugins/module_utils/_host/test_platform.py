@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._host import _platform
-from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, service
+from ansible_collections.ondemand.superserver.plugins.module_utils._host import platform as _platform
+
+NAMES = ("execlineb", "nft", "xinetd")
 
 
 @pytest.fixture
@@ -30,23 +31,10 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 @pytest.mark.parametrize("expected", ["named", "first"])
 def test_program_itself_is_preferred_to_what_starts_it(folders: dict[str, str], expected: str) -> None:
-    found = _platform.find_programs(folders["named"] if expected == "named" else "")
+    found = _platform.find_programs(folders["named"] if expected == "named" else "", NAMES)
     assert found == {"execlineb": f"{folders[expected]}/execlineb", "nft": f"{folders['path']}/nft"}
 
 
 def test_what_cannot_be_run_is_no_program(folders: dict[str, str]) -> None:
     (Path(folders["first"]) / "execlineb").chmod(0o644)
-    assert _platform.find_programs("")["execlineb"] == f"{folders['path']}/execlineb"
-
-
-@pytest.mark.parametrize(
-    ("fields", "needed"),
-    [
-        ({}, False),
-        ({"sandbox": "strict"}, True),
-        ({"exec": None, "proxy": {"to": "/run/x"}}, True),
-        ({"exec": None, "proxy": {"to": "/run/x"}, "backend": "xinetd"}, False),
-    ],
-)
-def test_who_asks_whether_file_systems_can_be_mounted(fields: Fields, needed: bool) -> None:
-    assert _platform._needs_mounts([service(**fields)]) is needed
+    assert _platform.find_programs("", NAMES)["execlineb"] == f"{folders['path']}/execlineb"

@@ -1,0 +1,370 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One run of the ``services`` module: read, plan, preflight, stage and check, switch, prove, commit."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Change
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.errors import RunFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import (
+    Action,
+    changes_of,
+    changing,
+    plan_actions,
+    reopened,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.proof.prove import (
+    prove_answers,
+    prove_listeners,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import boot as _boot
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery.confirm import (
+    await_confirmation,
+    outlive_connection,
+    required,
+    settle,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery.rollback import recover, roll_back
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery.watch import arm
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.report import report, with_passages
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.sessions import sessions, told, touched
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import Picture, Request, read
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import everything as _state
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import generations as _generations
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.journal import Journal
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.leftovers import (
+    STAGES,
+    remove_leftovers,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.lock import locked
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.switch import GapMeter, Transition, switch
+from ansible_collections.ondemand.superserver.plugins.module_utils._guard.loading import GUARD, check_guard
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover import hold as _hold
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover.methods import HOLD
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover.plan import Passage, passage_of
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import STATE, File, SwitchFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs.guard.rules import RULES
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The plan of a run."""
+
+    picture: Picture
+    actions: Sequence[Action]
+    changes: Mapping[str, Change]
+    install: Sequence[File]
+    remove: Sequence[str]
+    guard: bool | None
+
+    @property
+    def empty(self) -> bool:
+        """Whether the host is as declared."""
+        return (
+            not (self.install or self.remove or self.guard is not None)
+            and all(change.empty for change in self.changes.values())
+            and self.picture.takeover.empty
+        )
+
+    def write(self) -> None:
+        """Install every file that is not as wanted. What services share, such as programs, comes before what makes
+        them use it: clients come all the time."""
+        for file in sorted(self.install, key=lambda file: bool(file.service)):
+            _files.install(file)
+        self.picture.takeover.write()
+
+
+class Passed(t.NamedTuple):
+    """How listeners passed over and what became of clients: ``rows`` by service, and what may have cost any."""
+
+    rows: Mapping[str, Mapping[str, t.Any]]
+    warnings: Sequence[str]
+
+
+def converge(request: Request, host: LocalHost) -> dict[str, t.Any]:
+    """Make the host as declared and return what was done.
+
+    Raises InvalidDeclaration before anything is touched, RunFailed after everything was put back.
+    """
+    with locked(request.check, host):
+        if not request.check:
+            remove_leftovers()
+        found = _state.problems() if request.check else _state.tidy()
+        recovered = _recover(request, host)
+        plan = _prepare(request, host)
+        result = report(plan, recovered)
+        result["warnings"] += found
+        if request.check:
+            return result
+        result["warnings"] += _journal.told()
+        if plan.picture.missing:
+            return {**result, "changed": bool(recovered)}
+        if plan.empty:
+            _record(plan, request)
+            result["warnings"] += _let_go(plan, host)
+            return result
+        waits = required(request.confirm, request.confirm_timeout, plan.changes)
+        if waits:
+            outlive_connection()
+        journal, passed = _carry_out(plan, request, host)
+        if not waits:
+            _boot.conclude(host)
+        result["warnings"] += [*passed.warnings, *_let_go(plan, host), *_boot.gaps(plan.picture.platform)]
+        result = with_passages(result, passed.rows)
+        if waits:
+            await_confirmation(journal, request.confirm_timeout, result)
+        return result
+
+
+def _prepare(request: Request, host: LocalHost) -> Plan:
+    """Everything before the first change."""
+    try:
+        plan = make_plan(read(request, host))
+        if _lacks_hold(plan, request, host):
+            missing = {**plan.picture.missing, "hold": "nftables"}
+            plan = replace(plan, picture=replace(plan.picture, missing=missing))
+        if not (plan.empty or plan.picture.missing):
+            _check(plan, host)
+    except (SwitchFailed, OSError) as exc:
+        raise RunFailed(f"{exc}\nnothing was changed") from exc
+    return plan
+
+
+def _lacks_hold(plan: Plan, request: Request, host: LocalHost) -> bool:
+    """Whether clients of a service would be refused because nftables is missing, which the caller can install."""
+    picture = plan.picture
+    if plan.empty or not request.installs_nftables or not _hold.installable(picture.platform, host):
+        return False
+    return any(choice.method == HOLD for choice in _passage(plan, request, host, installed=True).choices.values())
+
+
+def make_plan(picture: Picture) -> Plan:
+    """Decide what to do about what was read."""
+    actions = plan_actions(picture.want, picture.have, picture.conditions(), BACKENDS, picture.platform)
+    guarded = any(file.path == RULES for file in picture.files)
+    rules_change = any(file.backend == GUARD for file in picture.dirty)
+    guard: bool | None = None
+    if guarded and (rules_change or picture.guard.problem):
+        guard = True
+    elif not guarded and RULES in picture.manifest.files:
+        guard = False
+    found = {file.path: seen.text for file in picture.dirty for seen in (picture.seen[file.path],) if seen}
+    changes = {name: replace(change, replaced=found) for name, change in changes_of(actions, picture.want).items()}
+    return Plan(picture, actions, changes, picture.dirty, picture.obsolete, guard)
+
+
+def _recover(request: Request, host: LocalHost) -> list[str]:
+    """Roll back a run that died, unless the watcher has."""
+    journal = _journal.read()
+    if journal is None:
+        if not request.check:
+            # A run that died after its commit may have left the boot program.
+            _boot.conclude(host)
+        return []
+    if request.check and journal.awaited:
+        return []
+    if request.check:
+        paths = f"{len(journal.files)} files"
+        return [f"a run was interrupted; the next run first restores {paths} to their previous state"]
+    if journal.awaited:
+        settle(journal, host)
+        return []
+    texts = recover(journal, host)
+    # This run finds what could not be restored, and applies the declaration there.
+    _boot.conclude(host)
+    return texts
+
+
+def _check(plan: Plan, host: LocalHost) -> None:
+    """Let every backend's own checker look at the staged files."""
+    changing = list(plan.install)
+    root = _files.stage(list(plan.picture.files), STAGES)
+    try:
+        problems = check_guard(root, changing, plan.picture.platform, host)
+        for name, backend in BACKENDS.items():
+            mine = [file for file in changing if file.backend == name]
+            # A backend that is only to let go of something reads its whole configuration again, too.
+            entries = name == "xinetd" and plan.picture.takeover.others.xinetd and plan.picture.platform.xinetd
+            if mine or entries or not plan.changes.get(name, Change()).empty:
+                problems += backend.check(root, mine, plan.picture.platform, host)
+    finally:
+        _files.remove_tree(root)
+        _files.prune(STAGES, (STATE,))
+    if problems:
+        raise RunFailed("the backend's own checker refuses the new configuration:\n" + "\n".join(problems))
+
+
+def _carry_out(plan: Plan, request: Request, host: LocalHost) -> tuple[Journal, Passed]:
+    """Switch, prove and record, or put everything back; the journal is left. Returns how listeners passed over, too."""
+    picture = plan.picture
+    passage = _passage(plan, request, host)
+    paths = {file.path: file.backend for file in plan.install}
+    paths.update({path: picture.manifest.files[path]["backend"] for path in plan.remove})
+    paths.update(picture.takeover.paths())
+    journal = _journal.journal_of(
+        paths,
+        plan.changes,
+        picture.manifest,
+        RULES in picture.manifest.files,
+        request.guard,
+        request.bin_directory,
+        request.s6_rc,
+        picture.takeover.others,
+    )
+    _begin(journal, picture.platform, host)
+    clients = sessions(touched(plan.changes), picture.platform)
+    try:
+        with GapMeter({**passage.listeners, **_inherited(plan)}) as meter:
+            switch(_transition(plan, passage, request), BACKENDS, picture.platform, host)
+        served = told(clients, sessions(touched(plan.changes), picture.platform))
+        _prove(plan, request, host)
+        # The changes must be on the disk before the record of them.
+        _files.sync_folders_of(journal.files)
+        _record(plan, request)
+    except (SwitchFailed, OSError) as exc:
+        problems = roll_back(journal, host)
+        raise RunFailed(f"{exc}\n{_outcome(problems)}") from exc
+    passed = passage.told(meter.gaps())
+    rows = {name: {**passed.get(name, {}), **served.get(name, {})} for name in {**passed, **served}}
+    return journal, Passed(rows, passage.warnings(meter.gaps()))
+
+
+def _outcome(problems: Sequence[str]) -> str:
+    if not problems:
+        return "the previous state was restored"
+    return (
+        f"the run failed and the previous state could not be restored completely: {'; '.join(problems)}\nthe "
+        "watcher tries again for half a minute; after that, the next run does"
+    )
+
+
+def _passage(plan: Plan, request: Request, host: LocalHost, installed: bool = False) -> Passage:
+    """Find out how listeners can pass over."""
+    picture = plan.picture
+    guard_changes, platform = plan.guard is not None, picture.platform
+    again = [] if picture.missing else reopened(plan.changes, BACKENDS, platform)
+    try:
+        return passage_of(plan.actions, again, request.handover, guard_changes, picture.live, platform, host, installed)
+    except OSError as exc:
+        raise RunFailed(f"{exc}\nnothing was changed") from exc
+
+
+def _begin(journal: Journal, platform: Platform, host: LocalHost) -> None:
+    """Prepare the rollback before the first change: watcher, boot program and journal."""
+    try:
+        arm(platform, host)
+        _boot.prepare(platform, host)
+        _journal.write(journal)
+    except (SwitchFailed, OSError) as exc:
+        _boot.conclude(host)
+        what = "the watcher, which restores the host if this run is killed, could not be prepared"
+        raise RunFailed(f"{what}: {exc}\nnothing was changed") from exc
+
+
+def _inherited(plan: Plan) -> dict[str, list[Listener]]:
+    """Listeners of new services that foreign services hold until now."""
+    picture = plan.picture
+    return {
+        action.name: [each for each in action.new.listeners(picture.platform.ipv6) if picture.live.near(each)]
+        for action in plan.actions
+        if action.kind == "create" and action.new and action.new.enabled
+    }
+
+
+def _transition(plan: Plan, passage: Passage, request: Request) -> Transition:
+    obsolete: dict[str, list[str]] = {}
+    for path in plan.remove:
+        obsolete.setdefault(plan.picture.manifest.files[path]["backend"], []).append(path)
+    others = plan.picture.takeover.others
+    if plan.picture.takeover.obsolete:
+        obsolete.setdefault("systemd", []).extend(plan.picture.takeover.obsolete)
+    written = {file.backend for file in plan.install}
+    if any(file.path.startswith("/etc/systemd/") for file in plan.install) or others.start:
+        written.add("systemd")
+    written |= {name for name, change in plan.changes.items() if change.start or change.refresh}
+    live = plan.picture.live
+    return Transition(
+        plan.changes,
+        plan.write,
+        frozenset(written),
+        obsolete,
+        plan.guard,
+        live.left_behind(plan.picture.have),
+        others.sockets(live),
+        others,
+        passage.held,
+        passage.sharing,
+        passage.inheriting,
+        request.drain_timeout,
+    )
+
+
+def _prove(plan: Plan, request: Request, host: LocalHost) -> None:
+    picture = plan.picture
+    failures = prove_listeners(list(picture.want.values()), BACKENDS, picture.platform, host)
+    if not failures and request.verify:
+        failures = prove_answers(changing(plan.actions), picture.platform)
+    if failures:
+        told = "\n".join(str(failure) for failure in failures)
+        raise SwitchFailed(
+            f"the new state could not be proven:\n{told}\n"
+            f"{_logs([failure.service for failure in failures], plan, host)}"
+        )
+
+
+def _logs(services: Sequence[Service], plan: Plan, host: LocalHost) -> str:
+    """What the backends logged of services that failed."""
+    excerpts = []
+    for name in sorted({service.backend for service in services}):
+        mine = [service for service in services if service.backend == name]
+        text = BACKENDS[name].log(mine, plan.picture.platform, host)
+        if text:
+            excerpts.append(f"{name} logged:\n{text}")
+    return "\n".join(excerpts)
+
+
+def _record(plan: Plan, request: Request) -> None:
+    """Store the state that was reached, unless it is stored already."""
+    picture = plan.picture
+    used = {service.backend for service in picture.want.values()}
+    runtimes = {**picture.manifest.runtimes, **dict.fromkeys(request.installed, "active")}
+    runtimes.update({name: "active" for name in runtimes if name in used})
+    manifest = _manifest.manifest_of(
+        picture.want.values(), picture.files, runtimes, request.bin_directory, request.s6_rc, picture.takeover.records
+    )
+    manifest = replace(manifest, unknown=picture.manifest.unknown)
+    if manifest.to_json() != picture.manifest.to_json():
+        _generations.keep(picture.manifest, manifest, request.generations)
+        _manifest.save(manifest)
+
+
+def _let_go(plan: Plan, host: LocalHost) -> list[str]:
+    """Stop runtimes that have no service any more; returns the warnings."""
+    manifest = _manifest.load()
+    used = {service.backend for service in plan.picture.want.values()}
+    warnings = []
+    for name, state in manifest.runtimes.items():
+        if name in BACKENDS and name not in used and state == "active":
+            try:
+                BACKENDS[name].retire(plan.picture.platform, host)
+            except SwitchFailed as exc:
+                warnings.append(f"{name} has no services any more but could not be stopped: {exc}")
+                continue
+            _manifest.save(_manifest.load().retired(name))
+    # One that was there before goes on without services of the collection.
+    for name in sorted({service.backend for service in plan.picture.have.values()} - used - set(manifest.runtimes)):
+        BACKENDS[name].wake(plan.picture.platform, host)
+    return warnings

@@ -1,0 +1,79 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Handover ``fdholder``: the next super-server inherits the open listening sockets, which are never closed."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.handover import (
+    give,
+    kept_sockets,
+    obstacle,
+    start_holder,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import Socket, realising
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
+
+
+@dataclass(frozen=True)
+class Inheriting:
+    """``services`` as they are to be, whose servers of s6 get the old ``sockets``: duplicates, by what the holder calls
+    them. ``backlogs``: how many connections may wait in each."""
+
+    services: Sequence[Service] = ()
+    sockets: Mapping[str, socket.socket] = field(default_factory=dict)
+    backlogs: Mapping[str, int] = field(default_factory=dict)
+
+    def hand_over(self, s6: Backend, platform: Platform, host: LocalHost) -> frozenset[int]:
+        """Have the new servers accept connections beside the old ones; the inodes of the sockets."""
+        inodes = frozenset(os.fstat(entry.fileno()).st_ino for entry in self.sockets.values())
+        try:
+            for name, entry in self.sockets.items():
+                # Two processes accept from it now, and one of them may find no connection.
+                entry.setblocking(False)
+                entry.listen(self.backlogs[name])
+            start_holder(platform, host)
+            give({name: entry.fileno() for name, entry in self.sockets.items()}, platform, host)
+            s6.activate(Change(start=tuple(self.services)), platform, host)
+        finally:
+            for entry in self.sockets.values():
+                entry.close()
+        return inodes
+
+
+def inheriting_of(
+    services: Sequence[Service], sockets: Iterable[socket.socket], live: Live, platform: Platform
+) -> Inheriting:
+    """Which of the duplicates each server gets."""
+    duplicates = {os.fstat(entry.fileno()).st_ino: entry for entry in sockets}
+    wanted = [entry for service in services for entry in kept_sockets(service, platform)]
+    return Inheriting(
+        services,
+        {name: duplicates[_matching(listener, live)[0].inode] for name, listener, _backlog in wanted},
+        {name: backlog for name, _listener, backlog in wanted},
+    )
+
+
+def other_socket(old: Service, new: Service, live: Live, platform: Platform) -> str:
+    """Why servers of s6 cannot go on with the very sockets that a service has, in words; empty where they can."""
+    others = [
+        str(listener) for _name, listener, _backlog in kept_sockets(new, platform) if not _matching(listener, live)
+    ]
+    differs = f"{others[0]} has no socket of its own yet" if others else ""
+    return obstacle(old, new, platform) or differs
+
+
+def _matching(listener: Listener, live: Live) -> list[Socket]:
+    """The one socket that is exactly this listener."""
+    found = realising(listener, live.near(listener))
+    return found if len(found) == 1 else []

@@ -1,0 +1,178 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The handover plan: the method for each service whose listeners are open before and after a switch."""
+
+from __future__ import annotations
+
+import socket
+import typing as t
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live
+from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.answers import (
+    column_of,
+    enforced_by_guard,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import Action
+from ansible_collections.ondemand.superserver.plugins.module_utils._guard.hold import SECONDS, held
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover import hold as _hold
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover.fdholder import (
+    Inheriting,
+    inheriting_of,
+    other_socket,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover.methods import (
+    FDHOLDER,
+    GAP,
+    HOLD,
+    REUSEPORT,
+    Choice,
+    Move,
+    choose,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover.reuseport import Sharing
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets import duplication as _takeover
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import UNKNOWN_UID, realising
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
+
+_FROM_OTHERS = Choice(GAP, "a foreign service held its listeners")
+
+
+@dataclass(frozen=True)
+class Passage:
+    """``listeners`` that pass over, and the method, by service. ``sharing`` and ``inheriting``: what is taken over
+    while the old listeners are open."""
+
+    listeners: Mapping[str, Sequence[Listener]]
+    choices: Mapping[str, Choice]
+    sharing: Sharing = field(default_factory=Sharing)
+    inheriting: Inheriting = field(default_factory=Inheriting)
+
+    @property
+    def held(self) -> list[Listener]:
+        """Listeners whose clients are kept waiting while they are closed."""
+        names = [name for name, choice in self.choices.items() if choice.method == HOLD]
+        return held(listener for name in names for listener in self.listeners[name])
+
+    def warnings(self, gaps: Mapping[str, float]) -> list[str]:
+        """Services whose clients may have been refused, together where it is for one reason."""
+        names: dict[str, list[str]] = {}
+        for name, each in self.told(gaps).items():
+            if each["method"] == GAP or _outlasted(each["method"], each["gap_ms"]):
+                names.setdefault(each.get("method_reason", ""), []).append(name)
+        return [
+            f"clients of {', '.join(found)} may have been refused while listeners were closed, for up to "
+            f"{max(gaps[name] for name in found):g} ms ({reason})"
+            for reason, found in names.items()
+        ]
+
+    def told(self, gaps: Mapping[str, float]) -> dict[str, dict[str, t.Any]]:
+        """What the result says of each service; ``gaps``: for how long its listeners were closed."""
+        return {name: _told(self.choices.get(name, _FROM_OTHERS), gap) for name, gap in gaps.items()}
+
+
+def _told(choice: Choice, gap: float) -> dict[str, t.Any]:
+    late = _outlasted(choice.method, gap)
+    expired = [f"the hold ended after {SECONDS} s, and clients were refused from then on"] if late else []
+    why = "; ".join([*([choice.why] if choice.why else []), *expired])
+    return {"method": choice.method, **({"method_reason": why} if why else {}), "gap_ms": gap}
+
+
+def _outlasted(method: str, gap: float) -> bool:
+    """Whether listeners were closed for longer than their clients were held."""
+    return method == HOLD and gap > SECONDS * 1000
+
+
+@dataclass(frozen=True)
+class Passing:
+    """One service whose listeners are open before and after."""
+
+    old: Service
+    new: Service
+    listeners: Sequence[Listener]
+
+    def move(self, guard_changes: bool, platform: Platform) -> Move:
+        """The same for the choice of a method."""
+        return Move(
+            column_of(self.new.backend, platform).name,
+            frozenset(listener.transport for listener in self.listeners),
+            self.old.backend == self.new.backend,
+            guard_changes and bool(enforced_by_guard(self.new, platform)),
+            len(self.listeners) < len(self.new.listeners(platform.ipv6)),
+        )
+
+
+def passage_of(
+    actions: Iterable[Action],
+    reopened: Collection[Service],
+    wanted: str,
+    guard_changes: bool,
+    live: Live,
+    platform: Platform,
+    host: LocalHost,
+    installed: bool = False,
+) -> Passage:
+    """Choose for every service by what this host permits. ``reopened``: services that keep their super-server and their
+    listeners, which close and open nevertheless. ``installed``: as if the host had nftables already."""
+    moved = [action for action in actions if action.kind in ("move", "rebind") or action.new in reopened]
+    passing = {action.name: found for action in moved for found in [_passing(action, platform)] if found}
+    every = held(listener for found in passing.values() for listener in found.listeners)
+    nftables = "" if installed else _hold.obstacle(every, platform, host)
+    choices: dict[str, Choice] = {}
+    sockets: dict[str, list[socket.socket]] = {}
+    for name, found in passing.items():
+        same = other_socket(found.old, found.new, live, platform) if found.new.backend == "s6" else ""
+        facts = {"nftables": nftables, "duplicate": "", "same_socket": same}
+        move = found.move(guard_changes, platform)
+        choices[name] = choose(move, wanted, facts)
+        if choices[name].method in (REUSEPORT, FDHOLDER):
+            sockets[name], facts["duplicate"] = old_sockets(found, live)
+            choices[name] = choose(move, wanted, facts)
+
+    def duplicated(method: str) -> tuple[list[Service], list[socket.socket]]:
+        names = [name for name, choice in choices.items() if choice.method == method]
+        return [passing[name].new for name in names], [entry for name in names for entry in sockets[name]]
+
+    return Passage(
+        {name: found.listeners for name, found in passing.items()},
+        choices,
+        Sharing(*duplicated(REUSEPORT)),
+        inheriting_of(*duplicated(FDHOLDER), live, platform),
+    )
+
+
+def _passing(action: Action, platform: Platform) -> Passing | None:
+    old, new = action.old, action.new
+    if old is None or new is None:
+        return None
+    listeners = common(old, new, platform.ipv6)
+    return Passing(old, new, listeners) if listeners else None
+
+
+def common(old: Service, new: Service, ipv6: bool) -> list[Listener]:
+    """Listeners that are open before and after."""
+    before = old.listeners(ipv6) if old.enabled and new.enabled else ()
+    return [listener for listener in new.listeners(ipv6) if listener in before]
+
+
+def old_sockets(passing: Passing, live: Live) -> tuple[list[socket.socket], str]:
+    """Duplicates of the sockets that a service has, or what keeps this process from having them."""
+    inodes: dict[int, list[int]] = {}
+    for listener in passing.listeners:
+        for entry in realising(listener, live.near(listener)):
+            owner = live.owners.get(entry.inode)
+            if owner is None:
+                return [], f"no visible process holds {listener}"
+            # Only sockets of one user share a port.
+            if entry.uid not in (0, UNKNOWN_UID):
+                return [], f"root did not create the socket of {listener}"
+            inodes.setdefault(owner.pid, []).append(entry.inode)
+    try:
+        return [entry for pid, own in inodes.items() for entry in _takeover.duplicates(pid, own)], ""
+    except OSError as exc:
+        return [], f"the old socket cannot be duplicated: {exc.strerror or exc}"

@@ -1,0 +1,151 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Handover ``reuseport``: two super-servers share a port for a moment; the new listener opens before the old one
+closes.
+
+Everything that outlives this process has a name of its own, so that whoever undoes a switch finds it.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import bound
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.reuseport import sharing_files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes.table import holders
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets import duplication as _takeover
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import listening, unserved
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import RUNTIME, File
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
+
+# Has the kernel give what waits in a listener that is closed to another one of the same port, since Linux 5.14.
+MIGRATE = "/proc/sys/net/ipv4/tcp_migrate_req"
+# What that was before.
+MIGRATED = f"{RUNTIME}/tcp_migrate_req"
+
+# How long connections may wait for an old listener to serve them before it is closed, in seconds; nobody waits for it.
+DRAINING = 2.0
+# How often to look whether a new listener is open, in seconds.
+SAMPLING = 0.001
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """``services`` as they are to be, whose listeners systemd opens beside the old ``sockets``: duplicates of those."""
+
+    services: Sequence[Service] = ()
+    sockets: Sequence[socket.socket] = ()
+
+    def announce(self, platform: Platform) -> None:
+        """Have systemd share ports from the next time that it reads its units."""
+        for file in sharing_files(self.services, platform):
+            _files.install(file)
+
+    def take_over(self, systemd: Backend, platform: Platform, host: LocalHost) -> frozenset[int]:
+        """Open the new listeners and have the old ones step back; the inodes of the new ones.
+
+        systemd accepts nothing while it opens other sockets and reads its units, so that the old ones serve meanwhile.
+        """
+        old = {os.fstat(entry.fileno()).st_ino for entry in self.sockets}
+        try:
+            for entry in self.sockets:
+                _takeover.share(entry)
+            with self._coming_first():
+                systemd.activate(Change(start=tuple(self.services)), platform, host)
+            withdraw(self.services, platform)
+            systemd.reload(platform, host)
+            for entry in self.sockets:
+                _takeover.step_back(entry)
+            host.wait(lambda: not unserved(old, ()), DRAINING)
+        finally:
+            for entry in self.sockets:
+                entry.close()
+        listeners = [listener for service in self.services for listener in service.listeners(platform.ipv6)]
+        return frozenset(entry.inode for found in bound(listeners).values() for entry in found) - old
+
+    @contextmanager
+    def _coming_first(self) -> Iterator[None]:
+        """Have each old socket come first as soon as there is a new one beside it."""
+        opened = threading.Event()
+
+        def watch() -> None:
+            left = list(self.sockets)
+            while left and not opened.wait(SAMPLING):
+                left = [entry for entry in left if not _takeover.come_first(entry)]
+
+        thread = threading.Thread(target=watch, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            opened.set()
+            thread.join()
+
+
+def withdraw(services: Iterable[Service], platform: Platform) -> None:
+    """Remove what let systemd share the ports of these services, with what a run that was killed has left of that."""
+    for file in sharing_files(services, platform):
+        folder = os.path.dirname(file.path)
+        if os.path.isdir(folder):
+            _files.remove(file.path, (folder,))
+
+
+def step_forward(host: LocalHost) -> None:
+    """Old listeners that a run has left behind get connections again; those that it cannot reach stay as they are."""
+    deaf = {entry.inode for entry in listening() if entry.interface == f"#{_takeover.NOWHERE}"}
+    for inode, found in holders(deaf).items() if deaf else ():
+        for holder in found[:1]:
+            try:
+                (entry,) = _takeover.duplicates(holder.pid, [inode])
+            except OSError:
+                continue
+            with entry:
+                _takeover.step_forward(entry)
+
+
+@contextmanager
+def migrating(wanted: bool) -> Iterator[None]:
+    """What still waits in an old listener when it is closed passes to the new one, where this kernel can do that."""
+    value = _read(MIGRATE)
+    if wanted and value == "0":
+        _files.install(File(MIGRATED, value, 0o600))
+        _write(MIGRATE, "1")
+    try:
+        yield
+    finally:
+        restore_migration()
+
+
+def restore_migration() -> None:
+    """Set the kernel as it was."""
+    value = _read(MIGRATED)
+    if value:
+        _write(MIGRATE, value)
+        os.unlink(MIGRATED)
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
+def _write(path: str, value: str) -> None:
+    """In a container it may be there for reading only."""
+    try:
+        with open(path, "w", encoding="ascii") as file:
+            file.write(value)
+    except OSError:
+        return

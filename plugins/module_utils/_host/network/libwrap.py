@@ -1,0 +1,70 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether the files of TCP wrappers keep clients of a daemon out (hosts_access(5), hosts_options(5)).
+
+xinetd looks at them for each of its services unless it is told not to, tcpd for what it starts, and so does every
+program that is linked with libwrap.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterator
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+
+ALLOW, DENY = "/etc/hosts.allow", "/etc/hosts.deny"
+TCPD = "tcpd"
+_LIBRARY = b"libwrap.so"
+# Colons of IPv6 addresses are in brackets.
+_FIELDS = re.compile(r":(?![^\[]*\])")
+
+
+def wraps(program: str) -> bool:
+    """Whether a program looks at the files by itself."""
+    if os.path.basename(program) == TCPD:
+        return True
+    try:
+        with open(program, "rb") as file:
+            return _LIBRARY in file.read()
+    except OSError:
+        return False
+
+
+def rules(daemons: Collection[str]) -> list[str]:
+    """The rules that keep somebody out of daemons of these names; the first rule that fits a client counts."""
+    found = []
+    for names, clients, options, line in _rules(ALLOW):
+        if not _about(names, daemons):
+            continue
+        if options[-1:] == ["deny"]:
+            found.append(f"{ALLOW}: {line}")
+        elif clients == ["ALL"]:
+            return found
+    return [*found, *(f"{DENY}: {line}" for names, _clients, _options, line in _rules(DENY) if _about(names, daemons))]
+
+
+def _rules(path: str) -> Iterator[tuple[list[str], list[str], list[str], str]]:
+    """Daemons, clients, options and the whole of each rule."""
+    for line in _files.text(path).replace("\\\n", " ").splitlines():
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        names, *rest = (part.strip() for part in _FIELDS.split(line))
+        clients, *options = rest or [""]
+        yield _words(names), _words(clients), [option.lower() for option in options], " ".join(line.split())
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\s,]+", text)
+
+
+def _about(names: list[str], daemons: Collection[str]) -> bool:
+    """Whether a list of daemons has one of these. A name may be followed by a host's."""
+    place = names.index("EXCEPT") if "EXCEPT" in names else len(names)
+    return _has(names[:place], daemons) and not _has(names[place + 1 :], daemons)
+
+
+def _has(names: list[str], daemons: Collection[str]) -> bool:
+    return any(name == "ALL" or name.partition("@")[0] in daemons for name in names)

@@ -1,0 +1,452 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The forwarder as the program that it is, with real sockets, real clients and a real daemon."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs.daemons import proxy as _helper_proxy
+from ansible_collections.ondemand.superserver.tests.unit.guard_network import NAMESPACE
+
+PROXY = str(Path(_helper_proxy.__file__).resolve())
+# The same, with less patience than on hosts.
+IMPATIENT = f"import runpy, sys; sys.argv[0] = {PROXY!r}; m = runpy.run_path({PROXY!r}); "
+IMPATIENT += "m['main'].__globals__.update(PATIENCE=1.0, ASK=0.2, RETRY=0.05); m['main']()"
+# What a super-server does; a number from 3 on may be that of another socket until all have been moved away.
+FEW_FILES = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({files}, {files}))"
+HANDOVER = "import os; away = [os.dup2(n, 100 + n) for n in {numbers}]; [os.dup2(n, 3 + i) for i, n in enumerate(away)]"
+LONG = bytes(range(256)) * 20000
+
+
+def listening(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family)
+
+
+def free_port() -> int:
+    with listening() as probe:
+        return int(probe.getsockname()[1])
+
+
+def place(bound: socket.socket) -> str:
+    """An address as the program takes it."""
+    name = bound.getsockname()
+    if isinstance(name, str):
+        return name
+    return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
+
+
+@contextmanager
+def running(
+    front: list[socket.socket], *words: str, attendant: socket.socket | None = None, files: int = 1024
+) -> Iterator[subprocess.Popen[str]]:
+    """A forwarder with these listening sockets."""
+    numbers = [bound.fileno() for bound in front]
+    code = "; ".join([HANDOVER.format(numbers=numbers), FEW_FILES.format(files=files), IMPATIENT])
+    argv = [sys.executable, "-IS", "-c", code, *words]
+    process = subprocess.Popen(
+        argv,
+        env={**os.environ, "LISTEN_FDS": str(len(front))},
+        stdin=attendant.fileno() if attendant else subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        pass_fds=numbers,
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
+
+
+@contextmanager
+def daemon(bound: socket.socket) -> Iterator[None]:
+    """Echoes whatever it gets."""
+
+    def talk(connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError):
+            while True:
+                data = connection.recv(1 << 16)
+                if not data:
+                    return
+                connection.sendall(data)
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=talk, args=bound.accept()[:1], daemon=True).start()
+
+    threading.Thread(target=serve, daemon=True).start()
+    try:
+        yield
+    finally:
+        bound.shutdown(socket.SHUT_RDWR)
+        bound.close()
+
+
+def client(front: socket.socket, source: str = "") -> socket.socket:
+    return socket.create_connection(front.getsockname(), 5, (source, 0) if source else None)
+
+
+def echoed(made: socket.socket, data: bytes) -> bytes:
+    """What comes back of data, up to the end."""
+
+    def send() -> None:
+        made.sendall(data)
+        made.shutdown(socket.SHUT_WR)
+
+    threading.Thread(target=send, daemon=True).start()
+    return rest(made)
+
+
+def rest(made: socket.socket) -> bytes:
+    found = b""
+    with contextlib.suppress(ConnectionResetError):
+        while True:
+            data = made.recv(1 << 16)
+            if not data:
+                break
+            found += data
+    return found
+
+
+def served(made: socket.socket) -> bool:
+    """Whether a connection, which stays open, is echoed."""
+    with contextlib.suppress(OSError):
+        made.sendall(b"x")
+        return made.recv(1) == b"x"
+    return False
+
+
+@pytest.fixture
+def front() -> Iterator[socket.socket]:
+    with listening() as bound:
+        yield bound
+
+
+@pytest.fixture
+def back() -> Iterator[str]:
+    """Where a daemon listens."""
+    bound = listening()
+    with daemon(bound):
+        yield place(bound)
+
+
+def test_everything_arrives_in_both_directions(front: socket.socket, back: str) -> None:
+    with running([front], "0", "9", "0", "alone", back):
+        made = [client(front) for _number in range(5)]
+        assert [echoed(each, LONG) == LONG for each in made] == [True] * 5
+
+
+def test_what_comes_after_the_clients_end_is_passed_on(front: socket.socket) -> None:
+    with listening() as bound, running([front], "0", "9", "0", "alone", place(bound)), client(front) as made:
+        made.sendall(b"question")
+        made.shutdown(socket.SHUT_WR)
+        with bound.accept()[0] as connection:
+            assert rest(connection) == b"question"
+            connection.sendall(b"answer")
+        assert rest(made) == b"answer"
+
+
+def test_a_daemon_that_ends_first_is_heard_and_a_client_that_breaks_is_told_on(front: socket.socket) -> None:
+    with listening() as bound, running([front], "0", "9", "0", "alone", place(bound)):
+        with client(front) as made, bound.accept()[0] as connection:
+            connection.sendall(b"bye")
+            connection.shutdown(socket.SHUT_WR)
+            assert rest(made) == b"bye"
+            made.sendall(b"still")
+            assert connection.recv(9) == b"still"
+        made = client(front)
+        connection = bound.accept()[0]
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        made.close()
+        connection.settimeout(5)
+        assert rest(connection) == b""
+
+
+def test_several_sockets_and_a_path(tmp_path: Path, front: socket.socket) -> None:
+    bound = socket.socket(socket.AF_UNIX)
+    bound.bind(str(tmp_path / "back"))
+    bound.listen()
+    other = socket.socket(socket.AF_UNIX)
+    other.bind(str(tmp_path / "front"))
+    other.listen()
+    with daemon(bound), other, running([front, other], "0", "9", "0", "alone", str(tmp_path / "back")):
+        assert echoed(client(front), b"one") == b"one"
+        with socket.socket(socket.AF_UNIX) as made:
+            made.connect(str(tmp_path / "front"))
+            assert echoed(made, b"two") == b"two"
+
+
+def test_the_next_target_gets_what_the_first_does_not_take(front: socket.socket, back: str) -> None:
+    with running([front], "0", "9", "0", "alone", f"127.0.0.1:{free_port()}", "[::1]:1", back):
+        assert echoed(client(front), b"hello") == b"hello"
+
+
+def test_without_anybody_to_ask_a_refusal_is_final(front: socket.socket) -> None:
+    with running([front], "0", "9", "0", "alone", f"127.0.0.1:{free_port()}") as process:
+        began = time.monotonic()
+        assert rest(client(front)) == b""
+        assert time.monotonic() - began < 0.9
+        process.terminate()
+        assert process.communicate()[1] == "proxy: the daemon accepted no connection: Connection refused\n"
+
+
+def test_connections_above_the_limit_are_closed(front: socket.socket, back: str) -> None:
+    with running([front], "0", "2", "0", "alone", back):
+        first, second = client(front), client(front)
+        assert served(first)
+        assert served(second)
+        assert not served(client(front))
+        first.close()
+        deadline = time.monotonic() + 5
+        while not served(client(front)):
+            assert time.monotonic() < deadline
+        assert served(second)
+
+
+def test_without_files_for_more_clients_those_that_there_are_are_served_as_fast_as_ever(
+    front: socket.socket, back: str
+) -> None:
+    with running([front], "0", "99", "0", "alone", back, files=32) as process:
+        with client(front) as made:
+            assert served(made)
+            idle = [client(front) for _number in range(40)]
+            time.sleep(0.5)
+            begun = time.monotonic()
+            assert all(served(made) for _number in range(200))
+            assert time.monotonic() - begun < 1.0
+            for each in idle:
+                each.close()
+            with client(front) as later:
+                assert served(later)
+        process.terminate()
+        assert re.fullmatch(
+            "proxy: clients wait: the limit of open files allows only 1[0-2] connections at a time\n",
+            process.communicate(timeout=10)[1],
+        )
+
+
+def test_clients_that_have_vanished_are_found_out(front: socket.socket, back: str) -> None:
+    with running([front], "0", "9", "0", "alone", back) as process, client(front) as made:
+        assert served(made)
+        found = subprocess.run(["ss", "-tnoHp"], capture_output=True, text=True, check=True).stdout.splitlines()
+        ours = [line for line in found if f"pid={process.pid}," in line]
+        assert len(ours) == 2
+        assert all("keepalive" in line for line in ours)
+
+
+def test_connections_of_one_address_are_counted(front: socket.socket, back: str) -> None:
+    with running([front], "0", "9", "1", "alone", back):
+        made = client(front, "127.0.0.1")
+        assert served(made)
+        assert not served(client(front, "127.0.0.1"))
+        assert served(client(front, "127.0.0.2"))
+        made.close()
+        deadline = time.monotonic() + 5
+        while not served(client(front, "127.0.0.1")):
+            assert time.monotonic() < deadline
+
+
+def test_it_ends_only_when_nobody_is_connected(front: socket.socket, back: str) -> None:
+    with running([front], "1", "9", "0", "alone", back) as process:
+        with client(front) as made:
+            assert served(made)
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(1.5)
+            assert served(made)
+        began = time.monotonic()
+        assert process.wait(5) == 0
+        assert time.monotonic() - began > 0.8
+        # Whoever comes now waits for the next one.
+        waiting = client(front)
+    with running([front], "0", "9", "0", "alone", back):
+        assert echoed(waiting, b"late") == b"late"
+
+
+class Attended:
+    """The attendant's end of the socket; the daemon's port is closed until :meth:`start`."""
+
+    def __init__(self) -> None:
+        self.theirs, self.mine = socket.socketpair()
+        self.mine.settimeout(5)
+        self.port = free_port()
+
+    def start(self) -> contextlib.AbstractContextManager[None]:
+        return daemon(listening(port=self.port))
+
+    def say(self) -> None:
+        self.mine.sendall(b".")
+
+    def asked(self) -> bytes:
+        return self.mine.recv(99)
+
+    def answer(self) -> None:
+        """Say at once, and whenever asked, that the daemon runs."""
+        self.say()
+        with contextlib.suppress(OSError):
+            while self.asked():
+                self.say()
+
+
+@contextmanager
+def attended(
+    front: socket.socket, idle: str = "0", way: str = "attended"
+) -> Iterator[tuple[Attended, subprocess.Popen[str]]]:
+    attendant = Attended()
+    with running([front], idle, "9", "0", way, f"127.0.0.1:{attendant.port}", attendant=attendant.theirs) as made:
+        attendant.theirs.close()
+        yield attendant, made
+
+
+def test_a_connection_waits_until_the_daemon_takes_it(front: socket.socket) -> None:
+    """A daemon that was started may need a while to listen."""
+    with attended(front) as (attendant, _process), client(front) as made:
+        threading.Thread(target=attendant.answer, daemon=True).start()
+        made.sendall(b"hello")
+        time.sleep(0.5)
+        with attendant.start():
+            assert made.recv(9) == b"hello"
+
+
+def test_nobody_is_forwarded_before_the_attendant_has_spoken(front: socket.socket) -> None:
+    """What still answers may be a daemon that is being stopped."""
+    with attended(front) as (attendant, _process):
+        daemon = attendant.start()
+        with daemon, client(front) as made:
+            made.settimeout(0.3)
+            made.sendall(b"hello")
+            with pytest.raises(OSError, match="timed out"):
+                made.recv(9)
+            attendant.say()
+            made.settimeout(5)
+            assert made.recv(9) == b"hello"
+
+
+def test_a_daemon_that_has_gone_is_asked_for(front: socket.socket) -> None:
+    with attended(front) as (attendant, _process):
+        attendant.say()
+        time.sleep(0.5)
+        with client(front) as made:
+            assert attendant.asked() == b"."
+            with attendant.start():
+                attendant.say()
+                assert echoed(made, b"hello") == b"hello"
+
+
+def test_patience_has_an_end(front: socket.socket) -> None:
+    with attended(front) as (attendant, process), client(front) as made:
+        threading.Thread(target=attendant.answer, daemon=True).start()
+        began = time.monotonic()
+        assert rest(made) == b""
+        assert 0.8 < time.monotonic() - began < 3
+        process.terminate()
+        assert "proxy: the daemon accepted no connection in 1 s: " in process.communicate()[1]
+
+
+def test_a_daemon_may_take_the_time_that_is_declared(front: socket.socket) -> None:
+    """Longer than connections wait where nothing is, while one client after the other comes."""
+    with attended(front, way="attended:20") as (attendant, _process), client(front) as first:
+        threading.Thread(target=attendant.answer, daemon=True).start()
+        first.sendall(b"hello")
+        time.sleep(2.5)
+        with client(front) as second:
+            second.sendall(b"there")
+            with attendant.start():
+                assert first.recv(9) == b"hello"
+                assert second.recv(9) == b"there"
+
+
+def test_the_declared_time_has_an_end_too(front: socket.socket) -> None:
+    with attended(front, way="attended:2") as (attendant, process), client(front) as made:
+        threading.Thread(target=attendant.answer, daemon=True).start()
+        began = time.monotonic()
+        assert rest(made) == b""
+        assert 1.8 < time.monotonic() - began < 4
+        process.terminate()
+        assert "proxy: the daemon accepted no connection in 2 s: " in process.communicate()[1]
+
+
+def test_it_ends_behind_its_attendant(front: socket.socket) -> None:
+    with attended(front, idle="1") as (attendant, process):
+        attendant.say()
+        assert attendant.asked() == b""
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.3)
+        attendant.mine.close()
+        assert process.wait(5) == 0
+
+
+def test_it_goes_on_without_its_attendant(front: socket.socket) -> None:
+    with attended(front, idle="1") as (attendant, process):
+        daemon = attendant.start()
+        with daemon:
+            attendant.say()
+            attendant.mine.close()
+            assert echoed(client(front), b"hello") == b"hello"
+            assert process.wait(5) == 0
+
+
+@contextmanager
+def each(*targets: str) -> Iterator[tuple[socket.socket, subprocess.Popen[str]]]:
+    """A client, and the forwarder of its connection alone."""
+    mine, theirs = socket.socketpair()
+    argv = [sys.executable, "-IS", "-c", IMPATIENT, "each", *targets]
+    with mine, theirs, subprocess.Popen(
+        argv, stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=subprocess.PIPE, text=True
+    ) as process:
+        theirs.close()
+        mine.settimeout(10)
+        yield mine, process
+
+
+def test_one_connection_alone() -> None:
+    behind = listening()
+    with daemon(behind), each(place(behind)) as (mine, process):
+        assert echoed(mine, LONG) == LONG
+        assert process.communicate(timeout=10)[1] == ""
+
+
+def test_one_connection_alone_goes_to_the_first_that_takes_it() -> None:
+    behind = listening()
+    with daemon(behind), each(f"127.0.0.1:{free_port()}", place(behind)) as (mine, _process):
+        assert echoed(mine, b"hello") == b"hello"
+
+
+def test_one_connection_alone_that_nobody_takes() -> None:
+    with each("/nonexistent/socket") as (mine, process):
+        assert rest(mine) == b""
+        assert process.communicate(timeout=10)[1] == (
+            "proxy: the daemon accepted no connection: No such file or directory\n"
+        )
+
+
+def test_a_unix_socket_leads_to_another_network_namespace(tmp_path: Path) -> None:
+    """Addresses do not."""
+    path, port = str(tmp_path / "behind"), free_port()
+    code = "import socket, sys; b = socket.socket(socket.AF_UNIX); b.bind(sys.argv[1]); b.listen(); "
+    code += "n = socket.create_server(('0.0.0.0', int(sys.argv[2]))); print('listens', flush=True); "
+    code += "c, _peer = b.accept(); c.sendall(c.recv(9).upper())"
+    argv = [*NAMESPACE, sys.executable, "-c", code, path, str(port)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as behind:
+        if not (behind.stdout and behind.stdout.readline()):
+            pytest.skip("takes a network namespace")
+        with each(f"127.0.0.1:{port}", path) as (mine, _process):
+            mine.sendall(b"hello")
+            mine.shutdown(socket.SHUT_WR)
+            assert rest(mine) == b"HELLO"
