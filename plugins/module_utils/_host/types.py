@@ -27,8 +27,8 @@ class File:
     """One thing that a backend wants on the host.
 
     ``kind``: ``file`` (``content`` and ``mode`` are kept as rendered), ``link`` (``content`` is its target),
-    ``directory`` and ``seed`` (made when absent, with owner and mode; what is inside belongs to somebody else and is
-    never removed). ``service`` is the name of the service it belongs to, empty for what all services of a backend
+    ``directory`` and ``seed`` (created if absent, with owner and mode; their content is foreign and is never
+    removed). ``service`` is the name of the service it belongs to, empty for what all services of a backend
     share; ``backend`` is filled in by :func:`offline.render_all`.
     """
 
@@ -43,18 +43,18 @@ class File:
 
     @property
     def secret(self) -> bool:
-        """Whether what is in it must not be told."""
+        """Whether its content is secret."""
         return self.kind == "file" and is_secret(self.path)
 
 
 def is_secret(path: str) -> bool:
-    """Whether what is in a file must not be told."""
+    """Whether the content of a file is secret."""
     return path.startswith(f"{SECRETS}/")
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a command gave back."""
+    """Result of a command."""
 
     code: int
     out: str
@@ -73,7 +73,7 @@ class Process:
 
 
 class SwitchFailed(Exception):
-    """Something that should have worked while listeners were being switched did not; the caller rolls back."""
+    """A step of a switch failed; the caller rolls back."""
 
 
 class Host(t.Protocol):

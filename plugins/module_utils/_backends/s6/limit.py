@@ -1,8 +1,8 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How many service directories an s6-svscan takes, which is decided when it starts. Where there are more, releases
-before 2.12 leave out some, and later ones start no new one at all; only the log of s6-svscan says so."""
+"""The number of service directories that an s6-svscan supervises, which is fixed when it starts. If there are more,
+releases before 2.12 ignore some, and later ones start no new ones; only the log of s6-svscan says so."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def limit_of(command: Iterable[str], old: bool) -> Limit:
 
 
 def objections(files: Sequence[File], platform: Platform, host: Host) -> list[Problem]:
-    """What there is to say against having all these files, which are to be the collection's own. One command at most,
-    where there are many."""
+    """A problem if s6-svscan cannot supervise the directories of all these files of the collection. At most one
+    command, and only for many directories."""
     scanners = [process for process in host.processes() if _scans(process, platform)]
     if not scanners:
         return []
@@ -66,8 +66,9 @@ def objections(files: Sequence[File], platform: Platform, host: Host) -> list[Pr
     return [
         Problem(
             "superserver_services",
-            f"need {taken} {counted} in {platform.scan_directory}, with those of others there, and its s6-svscan takes "
-            f"{limit.number}; start it with {limit.option % (2 * taken)}, or give some services another backend",
+            f"need {taken} {counted} in {platform.scan_directory}, including foreign ones, but its s6-svscan "
+            f"supervises at most {limit.number}; start it with {limit.option % (2 * taken)}, or give some "
+            "services another backend",
         )
     ]
 
@@ -91,8 +92,8 @@ def _wanted(files: Iterable[File], platform: Platform) -> dict[str, bool]:
 
 
 def _of_others(platform: Platform, host: Host) -> dict[str, bool]:
-    """The same of what else is in the scan directory. Obsolete ones of the collection's own go before new ones come,
-    except where s6-rc manages them."""
+    """The same for foreign directories in the scan directory. Obsolete ones of the collection are removed before new
+    ones are created, except where s6-rc manages them."""
     own = tuple(filter(None, [scan_prefix(platform)]))
     names = [name for name in host.names(platform.scan_directory) if not name.startswith(".")]
     if not platform.s6_rc:

@@ -73,8 +73,8 @@ def test_as_many_as_there_is_room_for_are_taken() -> None:
     # The server, its logger, and one server with a logger of others.
     assert not said(Scanned("s6-svscan -C 22 /run/service", others=1), 10)
     assert said(Scanned("s6-svscan -C 22 /run/service", others=2), 10) == [
-        "superserver_services: need 24 service directories, loggers included, in /run/service, with those of others "
-        "there, and its s6-svscan takes 22; start it with -C 48, or give some services another backend"
+        "superserver_services: need 24 service directories, loggers included, in /run/service, including foreign "
+        "ones, but its s6-svscan supervises at most 22; start it with -C 48, or give some services another backend"
     ]
 
 
