@@ -29,8 +29,8 @@ from ansible_collections.ondemand.superserver.tests.unit.machine import machine
 from ansible_collections.ondemand.superserver.tests.unit.own_host import running
 
 Step = t.Tuple[str, t.Any]
-# A network of its own, so that ports are free, and no state but that of this host.
-_PREPARE = 'mount -t tmpfs tmpfs /var/lib && ip link set lo up && exec "$@"'
+# A network of its own, so that ports are free, and no state but that of this host: tests of others leave some.
+_PREPARE = 'rm -rf /run/superserver && mount -t tmpfs tmpfs /var/lib && ip link set lo up && exec "$@"'
 _NAME = "ansible_collections.ondemand.superserver.tests.unit.own_runs"
 _SHORT = 3.0  # seconds for an answer
 
