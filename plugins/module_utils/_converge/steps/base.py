@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a step of a run is: one change of the host, in words and in deeds, and what undoes it."""
+"""The step of a run: one change of the host, its text, and the way to undo it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Operation:
 
     @property
     def line(self) -> str:
-        """What it does, for people."""
+        """The text of the step."""
         return ""
 
     def run(self, site: Site) -> None:
@@ -60,7 +60,7 @@ class Step:
 
     @property
     def line(self) -> str:
-        """What the step does, for people; empty where it only undoes."""
+        """Text of the step; empty if it only undoes."""
         return self.operation.line
 
     def do(self, site: Site) -> None:

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Services of others: those that are taken over close, those that are given back open."""
+"""Foreign services: those that are taken over close, those that are given back open."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class ReadEntries(Operation):
 
     @property
     def line(self) -> str:
-        return "have xinetd read its files for foreign services"
+        return "let xinetd read its files for foreign services"
 
     def run(self, site: Site) -> None:
         read_entries_again(self.others, site.platform, site.host)

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ports that change hands: what is done so that no client is refused meanwhile."""
+"""Handover: steps so that no client is refused while ports move."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class StepForward(Operation):
 
     @property
     def line(self) -> str:
-        return "have old listeners get connections again"
+        return "let old listeners get connections again"
 
     def run(self, site: Site) -> None:
         _sharing.step_forward(site.host)
@@ -79,7 +79,7 @@ class Share(Operation):
     @property
     def line(self) -> str:
         services = self.sharing.services
-        return f"open the listeners of {named(services)} ({services[0].backend}) beside the old ones, which step back"
+        return f"open the listeners of {named(services)} ({services[0].backend}) beside the old ones"
 
     def run(self, site: Site) -> None:
         backend = site.backends[self.sharing.services[0].backend]
@@ -104,14 +104,14 @@ class Inherit(Operation):
 
 @dataclass(frozen=True)
 class Drain(Operation):
-    """Let clients that are served now, and that a change would cut off, come to their end first."""
+    """Drain: wait for the end of connections that the change would cut off."""
 
     changes: Mapping[str, Change]
     seconds: float
 
     @property
     def line(self) -> str:
-        return f"give connections that would be cut off {self.seconds:g} s to end"
+        return f"drain connections that would be cut off, for at most {self.seconds:g} s"
 
     def run(self, site: Site) -> None:
         drain(self.changes, site.backends, self.seconds, site.platform, site.host)

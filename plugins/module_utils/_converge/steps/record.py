@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is recorded of a host."""
+"""The record of a host."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class PutBack(Operation):
 
     @property
     def line(self) -> str:
-        return f"put back {len(self.journal.files)} files"
+        return f"restore {len(self.journal.files)} files"
 
     def run(self, site: Site) -> None:
         self.journal.restore()

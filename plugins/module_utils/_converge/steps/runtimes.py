@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Super-servers: starting them, and having them read their files."""
+"""Super-servers: start them, and let them read their files."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Read(Operation):
 
     @property
     def line(self) -> str:
-        return f"have {self.backend} read its files"
+        return f"let {self.backend} read its files"
 
     def run(self, site: Site) -> None:
         site.backends[self.backend].reload(site.platform, site.host)

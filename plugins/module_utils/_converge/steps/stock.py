@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a run that is undone finds: sockets that are nobody's business, and processes that have been left alone."""
+"""Stock-taking before a rollback: owners of sockets, and processes that no super-server ends."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class TakeStock(Operation):
 
     @property
     def line(self) -> str:
-        return "end what super-servers that died have left"
+        return "end processes that dead super-servers have left"
 
     def run(self, site: Site) -> None:
         stopped = [service for change in self.changes.values() for service in change.stop]
