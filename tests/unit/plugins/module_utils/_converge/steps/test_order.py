@@ -89,7 +89,7 @@ def test_a_port_that_is_shared_is_open_twice_before_it_is_closed() -> None:
     order = (
         "let systemd open the ports of echo beside their old listeners",
         "let systemd read its files",
-        "open the listeners of echo (systemd) beside the old ones, which then get no new connections",
+        "open the listeners of echo (systemd) beside the old ones",
         "set net.ipv4.tcp_migrate_req, so that connections waiting in a listener that closes move to the new one",
         f"remove {ENTRY}, close the listeners of echo (xinetd, in one reload)",
         "reset net.ipv4.tcp_migrate_req",
