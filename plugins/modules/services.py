@@ -250,7 +250,7 @@ steps:
   sample:
     - "write 3 files of echo for systemd: /etc/systemd/system/echo.socket, /etc/systemd/system/echo@.service and
       /etc/systemd/system/sockets.target.wants/echo.socket"
-    - have systemd read its files
+    - let systemd read its files
     - "remove /etc/xinetd.d/superserver-echo, close the listeners of echo (xinetd, in one reload)"
     - open the listeners of echo (systemd)
     - record the services and their files

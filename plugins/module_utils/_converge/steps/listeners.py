@@ -168,7 +168,7 @@ class Sweep(Operation):
 
     @property
     def line(self) -> str:
-        return f"remove {listed(self.gone)}, unless somebody listens there"
+        return f"remove {listed(self.gone)}, unless a process listens there"
 
     def run(self, site: Site) -> None:
         paths = set(map(same_name, self.gone)) - set(map(same_name, self.kept))

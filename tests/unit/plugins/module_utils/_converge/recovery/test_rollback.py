@@ -178,7 +178,7 @@ def test_a_journal_is_read_as_it_was_written(state: Path) -> None:
         Rc(("/etc/s6-rc/source",), "/etc/s6-rc/source/boot", "/run/rc", "/etc/rc"),
         Others(xinetd=True),
         _journal.confirmation(60, SSH, {"changed": True}),
-        ("write a file", "have s6 read its files"),
+        ("write a file", "let s6 read its files"),
     )
     _journal.write(journal)
     assert _journal.read() == journal
