@@ -36,6 +36,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.platfo
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs import watcher as _helper_watcher
 from ansible_collections.ondemand.superserver.tests.unit.declarations import service
+from ansible_collections.ondemand.superserver.tests.unit.fake_host import FakeHost
 
 SEVEN = Listener("tcp", "dual", "::", 7)
 EIGHT = Listener("tcp", "dual", "::", 8)
@@ -64,7 +65,7 @@ def plan(monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., Takeover]:
         monkeypatch.setattr(_adopt, "foreign_services", lambda *_arguments: [])
         records = {found.name: json.loads(json.dumps(record.to_json()))} if record else {}
         names = [found.name] if named else []
-        return plan_takeover(names, records, (), declared, Live({}, {}), "systemd", t.cast(LocalHost, None))
+        return plan_takeover(names, records, (), declared, Live({}, {}), "systemd", FakeHost())
 
     return planned
 
@@ -154,7 +155,7 @@ def test_what_serves_elsewhere_too_is_told(plan: t.Callable[..., Takeover], monk
     monkeypatch.setattr(_adopt, "_holdings", lambda *_arguments: Holdings({OWNER: [SEVEN, EIGHT]}))
     monkeypatch.setattr(_adopt, "_look", lambda *_arguments: {"a.socket": ON})
     monkeypatch.setattr(_adopt, "rivals", lambda *_arguments: {"b.socket": (SEVEN,), "c.socket": (EIGHT,)})
-    told = plan_takeover(["a.socket"], {}, (), [SEVEN], Live({}, {}), "systemd", t.cast(LocalHost, None)).warnings
+    told = plan_takeover(["a.socket"], {}, (), [SEVEN], Live({}, {}), "systemd", FakeHost()).warnings
     assert len(told) == 2
     assert "a.socket also held tcp:*:8" in told[0]
     assert '"b.socket" also listens on tcp:*:7 once it is started' in told[1]
@@ -163,7 +164,7 @@ def test_what_serves_elsewhere_too_is_told(plan: t.Callable[..., Takeover], monk
 def test_names_that_are_repeated_or_programs(monkeypatch: pytest.MonkeyPatch) -> None:
     live = Live({}, {4: Owner("program", "nc", 99, "nc"), 5: Owner("s6", "/run/service/x", 98, "s6-tcpserver")})
     monkeypatch.setattr(_foreign_xinetd, "CONFIG", "/nonesuch")
-    host = t.cast(LocalHost, None)
+    host = FakeHost()
     problems = plan_takeover(["nc", "x", "nc", "a.socket"], {}, (), [SEVEN], live, "s6", host).problems
     assert sorted(str(problem).split(" is ")[1][:14] for problem in problems) == sorted(
         ["a program (pid", "an s6 service ", "named twice; n", "a unit, and sy"]
@@ -185,7 +186,7 @@ def test_two_services_in_one_file_that_is_a_link(tmp_path: Path, monkeypatch: py
     path = str(config)
 
     def planned(names: list[str], records: t.Mapping[str, t.Any], declared: list[Listener]) -> Takeover:
-        return plan_takeover(names, records, (), declared, Live({}, {}), "s6", t.cast(LocalHost, None))
+        return plan_takeover(names, records, (), declared, Live({}, {}), "s6", FakeHost())
 
     monkeypatch.setattr(_foreign_xinetd, "read_entries", lambda _path: read_entries(path))
     monkeypatch.setattr(_adopt, "_holdings", lambda *_arguments: Holdings())
@@ -232,7 +233,7 @@ def planned(
     monkeypatch.setattr(_adopt, "rivals", lambda *_arguments: more.pop("rivals", {}))
     monkeypatch.setattr(_adopt, "foreign_services", lambda *_arguments: [])
     records = {name: json.loads(json.dumps(record.to_json())) for name, record in (recorded or {}).items()}
-    host = t.cast(LocalHost, None)
+    host = FakeHost()
     services = more.pop("services", ())
     return plan_takeover(adopt, records, (), declared, Live({}, {}), "systemd", host, services)
 
