@@ -25,6 +25,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.pro
     prove_answers,
     prove_listeners,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import progress
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Site
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.files import writes
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.listeners import sockets_of
@@ -58,6 +59,7 @@ class Life:
         self.host = LocalHost(Commands())
         self.backend = Runit(f"{top}/services", f"{top}/logs")
         register(self.backend)
+        progress.PATH = f"{top}/step"
         self.have: Mapping[str, Service] = {}
         self.files: list[File] = []
 

@@ -62,7 +62,7 @@ def test_check_mode_says_what_a_run_does_and_does_nothing() -> None:
     before, checked, after, made = outcomes(EVERYTHING, converge(ECHO, check=True), EVERYTHING, converge(ECHO))
     assert set(before.splitlines()) == set(after.splitlines())
     assert checked["changed"]
-    for key in ("services", "diff", "missing"):
+    for key in ("services", "steps", "diff", "missing"):
         assert checked[key] == made[key]
 
 
