@@ -23,7 +23,8 @@ class Column:
 
     ``cells`` are by the names of rows; of a row that it does not have, what is common holds, and where nothing is, the
     field is refused. ``runs_under``: the kinds of PID 1 that it works under. ``guarded``: what the guard needs to have
-    its rules loaded before the backend listens. ``holds``: whether it is this one of the backend's columns that counts
+    its rules loaded before the backend listens. ``handover``: methods by which it can take a port over that are not for
+    everybody. ``holds``: whether it is this one of the backend's columns that counts
     on a host.
     """
 
@@ -32,6 +33,7 @@ class Column:
     cells: Mapping[str, Cell]
     runs_under: tuple[str, ...]
     guarded: tuple[str, ...] = ("nft", "keeper")
+    handover: frozenset[str] = frozenset()
     holds: Callable[[Platform], bool] = lambda _platform: True
 
     def cell(self, row: Row) -> Cell:

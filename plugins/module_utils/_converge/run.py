@@ -9,8 +9,9 @@ import typing as t
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Change
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import ADOPTS_ENTRIES, ADOPTS_UNITS
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS, adopter
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.errors import RunFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import (
     Action,
@@ -197,14 +198,19 @@ def _check(plan: Plan, host: LocalHost) -> None:
         for name, backend in BACKENDS.items():
             mine = [file for file in changing if file.backend == name]
             # A backend that is only to let go of something reads its whole configuration again, too.
-            entries = name == "xinetd" and plan.picture.takeover.others.xinetd and plan.picture.platform.xinetd
-            if mine or entries or not plan.changes.get(name, Change()).empty:
+            if mine or _rereads(backend, plan, host) or not plan.changes.get(name, Change()).empty:
                 problems += backend.check(root, mine, plan.picture.platform, host)
     finally:
         _files.remove_tree(root)
         _files.prune(STAGES, (STATE,))
     if problems:
         raise RunFailed("the backend's own checker refuses the new configuration:\n" + "\n".join(problems))
+
+
+def _rereads(backend: Backend, plan: Plan, host: LocalHost) -> bool:
+    """Whether entries of others change that a backend reads together with its own."""
+    entries = backend.adopts == ADOPTS_ENTRIES and plan.picture.takeover.others.xinetd
+    return entries and not backend.missing(plan.picture.platform, host)
 
 
 def _carry_out(plan: Plan, request: Request, host: LocalHost) -> tuple[Journal, Passed]:
@@ -290,10 +296,10 @@ def _transition(plan: Plan, passage: Passage, request: Request) -> Transition:
         obsolete.setdefault(plan.picture.manifest.files[path]["backend"], []).append(path)
     others = plan.picture.takeover.others
     if plan.picture.takeover.obsolete:
-        obsolete.setdefault("systemd", []).extend(plan.picture.takeover.obsolete)
+        obsolete.setdefault(adopter(ADOPTS_UNITS), []).extend(plan.picture.takeover.obsolete)
     written = {file.backend for file in plan.install}
     if any(file.path.startswith("/etc/systemd/") for file in plan.install) or others.start:
-        written.add("systemd")
+        written.add(adopter(ADOPTS_UNITS))
     written |= {name for name, change in plan.changes.items() if change.start or change.refresh}
     live = plan.picture.live
     return Transition(

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import ADOPTS_UNITS
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import bound, to_be_open
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.sessions import drain
 from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.change import (
@@ -106,10 +107,10 @@ def switch(transition: Transition, backends: Mapping[str, Backend], platform: Pl
     for backend in backends.values():
         backend.prepare(transition.change(backend), platform, host)
     if transition.sharing.services:
-        new = transition.sharing.take_over(backends["systemd"], platform, host)
+        new = transition.sharing.take_over(backends, platform, host)
         transition = replace(transition, staying=transition.staying | new)
     if transition.inheriting.services:
-        same = transition.inheriting.hand_over(backends["s6"], platform, host)
+        same = transition.inheriting.hand_over(backends, platform, host)
         transition = replace(transition, staying=transition.staying | same)
     drain(transition.changes, backends, transition.draining, platform, host)
     with migrating(bool(transition.sharing.services)), holding(transition.held, platform, host):
@@ -159,7 +160,7 @@ def _tidy(
         _remove(transition, backend.name, platform)
     for backend in separate:
         removed = _remove(transition, backend.name, platform)
-        if removed or (backend.name == "systemd" and units_went):
+        if removed or (backend.adopts == ADOPTS_UNITS and units_went):
             backend.reload(platform, host)
     _sweep(transition)
     come_back(transition.others, host)

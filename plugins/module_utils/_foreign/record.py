@@ -9,6 +9,8 @@ import typing as t
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import ADOPTS_ENTRIES, ADOPTS_UNITS
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import adopter
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.config import (
     XinetdService,
     service_of,
@@ -94,7 +96,7 @@ class Takeover:
         be somebody else's. An entry of xinetd may have the same id as one of this collection."""
         if owner in self.adopted or owner in self.refused:
             return True
-        stranger = owner[0] == "xinetd" and owner[1] and service_of(socket, self.strangers) == owner[1]
+        stranger = owner[0] == adopter(ADOPTS_ENTRIES) and owner[1] and service_of(socket, self.strangers) == owner[1]
         return False if stranger else None
 
     @property
@@ -109,7 +111,7 @@ class Takeover:
 
     def paths(self) -> dict[str, str]:
         """Every path that changes, with the super-server whose it is."""
-        return {path: "systemd" if path.startswith(UNIT_FOLDERS) else "xinetd" for path in self.files}
+        return {path: adopter(ADOPTS_UNITS if path.startswith(UNIT_FOLDERS) else ADOPTS_ENTRIES) for path in self.files}
 
     def write(self) -> None:
         """Change what has to be changed before anything is closed."""

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change, Inquiry
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.delivery import secret_files
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import ADOPTS_UNITS
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.ownership import Run, Tracing
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.collector import collector
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.columns import COLUMNS
@@ -24,6 +25,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.sys
     settings_of,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.parts import UNITS, parts
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.reuseport import sharing_files
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.sandbox import hidden_places
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.tracing import UnitTracing
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.units import (
@@ -67,6 +69,8 @@ class Systemd(Backend):
     owned = "systemd unit"
     owner_rank = 2
     columns = COLUMNS
+    adopts = ADOPTS_UNITS
+    ends_daemons = True
     binds_ahead = True
 
     def fitness(self, processes: Sequence[Process]) -> int:
@@ -156,6 +160,9 @@ class Systemd(Backend):
 
     def reload(self, platform: Platform, host: Host) -> None:
         host.run([SYSTEMCTL, "daemon-reload"])
+
+    def sharing_files(self, services: Sequence[Service], platform: Platform) -> list[File]:
+        return sharing_files(services, platform)
 
     def release(self, change: Change, platform: Platform, host: Host) -> None:
         """A socket whose daemon runs would stay bound by the daemon, so both stop; sessions of Accept=yes live on.

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change, Inquiry
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.delivery import secret_files
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import ADOPTS_ENTRIES
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.ownership import Run, Tracing
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.tls import behind, in_front, joined
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd import boot, daemon, waiting
@@ -48,6 +49,8 @@ class Xinetd(Backend):
     name = "xinetd"
     owned = "xinetd service"
     columns = COLUMNS
+    adopts = ADOPTS_ENTRIES
+    offline: t.ClassVar[Mapping[str, t.Any]] = {"xinetd": "2.3.15.4"}
     programs = ("xinetd",)
     atomic = True
     entries = ENTRIES

@@ -58,7 +58,7 @@ def roll_back(journal: Journal, host: LocalHost) -> list[str]:
     every = [*have.values()] + [service for change in journal.changes.values() for service in change.start]
     manager = journal.manifest.manager(journal.s6_rc)
     platform = detect(every, host.processes(), journal.policy, journal.bin_directory, manager, host)
-    withdraw(journal.changes.get("systemd", Change()).start, platform)
+    withdraw([service for change in journal.changes.values() for service in change.start], platform)
     changes = reverse(journal.changes, have)
     others = journal.others.reversed()
     live = look([service for change in changes.values() for service in change.stop], have.values(), platform, host)
