@@ -8,17 +8,11 @@ from __future__ import annotations
 
 UTILS = "module_utils/"
 
-KEEPER = "where s6 starts the keeper: a backend does not yet say how it keeps a process of the collection running"
 FOREIGN = "xinetd and systemd are the two kinds of service that can be taken over; there is no table of such kinds"
 BOOT = "starts a program at boot by each init system's own means, which the backends have for their runtimes"
 
 # Which file reads which other one although the arrow points up, or into a backend's own package.
 _ARROWS = {
-    ("_guard/boot.py", "_backends/s6/execline.py"): KEEPER,
-    ("_guard/boot.py", "_backends/s6/servers.py"): KEEPER,
-    ("_guard/loading.py", "_backends/s6/control.py"): KEEPER,
-    ("_guard/loading.py", "_backends/s6/rc.py"): KEEPER,
-    ("_guard/loading.py", "_backends/s6/servers.py"): KEEPER,
     ("_handover/plan.py", "_converge/plan.py"): "what happens to a service is a type of the plan of a run",
     ("_foreign/adoptable.py", "_backends/systemd/foreign/units.py"): FOREIGN,
     ("_foreign/adoptable.py", "_backends/xinetd/foreign.py"): FOREIGN,

@@ -154,6 +154,16 @@ class Backend(abc.ABC):
         """Why an owner of its kind cannot be named to be taken over, in words; empty where units and entries tell."""
         return ""
 
+    def is_first(self, platform: Platform) -> bool:
+        """Whether its runtime is PID 1, so that it keeps the guard running. Pure."""
+        return False
+
+    def start_guard(self, platform: Platform, host: Host) -> None:
+        """Have the guard's keeper run, where the runtime is PID 1."""
+
+    def stop_guard(self, platform: Platform, host: Host) -> None:
+        """Have the guard's keeper end, where the runtime is PID 1."""
+
     def claims(self, service: Service, platform: Platform) -> list[str]:
         """Paths at which a new service must not find foreign files, for example a unit of a package that the
         service's own unit would hide. Pure."""

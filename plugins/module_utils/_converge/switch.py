@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import ADOPTS_UNITS
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.guard import apply_guard
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import bound, to_be_open
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.sessions import drain
 from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.change import (
@@ -26,7 +27,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.chan
     put_masks,
     read_entries_again,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._guard.loading import GUARD, apply_guard
+from ansible_collections.ondemand.superserver.plugins.module_utils._guard.loading import GUARD
 from ansible_collections.ondemand.superserver.plugins.module_utils._handover.fdholder import Inheriting
 from ansible_collections.ondemand.superserver.plugins.module_utils._handover.hold import holding
 from ansible_collections.ondemand.superserver.plugins.module_utils._handover.reuseport import Sharing, migrating

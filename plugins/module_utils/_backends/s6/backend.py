@@ -14,7 +14,13 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends imp
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change, Inquiry
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.delivery import secret_files
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.ownership import Run, Tracing
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import closing, control, handover, limit
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import (
+    closing,
+    control,
+    guard,
+    handover,
+    limit,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import rc as _s6_rc
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import startup as opening
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.columns import COLUMNS
@@ -127,6 +133,15 @@ class S6(Backend):
         """With another provider a service had other directories."""
         kind, directory = owner
         return control.service_name(server_at(directory)) if kind == self.name else ""
+
+    def is_first(self, platform: Platform) -> bool:
+        return platform.supervised
+
+    def start_guard(self, platform: Platform, host: Host) -> None:
+        guard.start(platform, host)
+
+    def stop_guard(self, platform: Platform, host: Host) -> None:
+        guard.stop(platform, host)
 
     def by_hand(self, name: str) -> str:
         return f"s6-svc -d {name}"

@@ -34,6 +34,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.sys
     render_service,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.tls import behind, in_front, joined
+from ansible_collections.ondemand.superserver.plugins.module_utils._guard.boot import UNIT as GUARD
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, Host, Process, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
@@ -160,6 +161,18 @@ class Systemd(Backend):
 
     def reload(self, platform: Platform, host: Host) -> None:
         host.run([SYSTEMCTL, "daemon-reload"])
+
+    def is_first(self, platform: Platform) -> bool:
+        return platform.managed
+
+    def start_guard(self, platform: Platform, host: Host) -> None:
+        self.stop_guard(platform, host)
+        host.run([SYSTEMCTL, "reset-failed", GUARD], check=False)
+        host.run([SYSTEMCTL, "start", GUARD])
+
+    def stop_guard(self, platform: Platform, host: Host) -> None:
+        """Without stopping what requires it."""
+        host.run([SYSTEMCTL, "--job-mode=ignore-dependencies", "stop", GUARD], check=False)
 
     def sharing_files(self, services: Sequence[Service], platform: Platform) -> list[File]:
         return sharing_files(services, platform)
