@@ -31,7 +31,7 @@ ARROWS = {(UTILS + source, UTILS + target): reason for (source, target), reason 
 
 # Which file outside of the host's layer uses what of the operating system, and why it still does.
 _READERS = {
-    "_backends/s6/tracing.py": "os.path.realpath os.readlink",
+    "_backends/s6/description/tracing.py": "os.path.realpath os.readlink",
     "_backends/systemd/foreign/groups.py": "os.path.lexists",
     "_backends/systemd/foreign/units.py": "os.listdir os.path.islink",
     "_backends/systemd/sockets.py": "os.path.exists os.path.isdir os.scandir",

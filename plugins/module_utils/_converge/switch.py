@@ -16,8 +16,8 @@ from dataclasses import dataclass, field, replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import ADOPTS_UNITS
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.guard import apply_guard
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import bound, to_be_open
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.guard import apply_guard
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.sessions import drain
 from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.change import (
     Others,

@@ -22,7 +22,6 @@ import pytest
 from _checks import ROOT
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.detection import find_programs
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.offline import honourable, render_all
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.owners import kinds, owner_words
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.ownership import WORDS
@@ -37,6 +36,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities
     column_of,
     effective,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.detection import find_programs
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File

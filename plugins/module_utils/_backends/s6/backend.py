@@ -23,9 +23,14 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import rc as _s6_rc
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import startup as opening
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.columns import COLUMNS
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.control import PATIENCE
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.facts import PROGRAMS, facts
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.description.columns import COLUMNS
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.description.facts import PROGRAMS, facts
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.description.tracing import (
+    KEEPER,
+    DirectoryTracing,
+    is_directory,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.fdholder import NAME as HOLDER
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.files import (
     process_lines,
@@ -41,11 +46,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.
     server_at,
     servers,
     supervised_at,
-)
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.tracing import (
-    KEEPER,
-    DirectoryTracing,
-    is_directory,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.tls import behind, in_front, joined
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, Host, Process, SwitchFailed

@@ -16,10 +16,13 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.del
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import ADOPTS_UNITS
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.ownership import Run, Tracing
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.collector import collector
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.columns import COLUMNS
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.description.columns import COLUMNS
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.description.facts import facts
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.description.tracing import (
+    UnitTracing,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.directives import directed
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.dropins import disturbances
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.facts import facts
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.native import (
     refuse_native,
     settings_of,
@@ -27,7 +30,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.sys
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.parts import UNITS, parts
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.reuseport import sharing_files
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.sandbox import hidden_places
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.tracing import UnitTracing
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.units import (
     listener_settings,
     readers,

@@ -21,8 +21,11 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xin
     defaults_elsewhere,
     other_services,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.columns import COLUMNS
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.facts import facts
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.description.columns import COLUMNS
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.description.facts import facts
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.description.tracing import (
+    EntryTracing,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.files import (
     DROP_IN,
     ENTRIES,
@@ -31,7 +34,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xin
     log_file,
     render_services,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.tracing import EntryTracing
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, Host, Process, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform

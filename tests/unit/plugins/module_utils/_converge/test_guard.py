@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.guard import apply_guard
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.guard import apply_guard
 from ansible_collections.ondemand.superserver.plugins.module_utils._guard.boot import UNIT
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Result, SwitchFailed
