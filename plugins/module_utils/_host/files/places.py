@@ -32,11 +32,14 @@ def resolved(path: str) -> str:
 
 def same_name(path: str) -> str:
     """What every path to the same entry of the same directory has in common. Names of other kinds, such as abstract
-    ones, stay as they are."""
+    ones, stay as they are, and so does a path through a link that is removed meanwhile, as descriptors in /proc are."""
     if not path.startswith("/"):
         return path
     folder, name = os.path.split(path)
-    return os.path.join(os.path.realpath(folder), name)
+    try:
+        return os.path.join(os.path.realpath(folder), name)
+    except OSError:
+        return path
 
 
 def placed(listener: Listener) -> Listener:

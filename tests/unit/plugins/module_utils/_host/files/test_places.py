@@ -156,3 +156,16 @@ def test_a_socket_is_found_by_each_of_its_names(top: Path, bound: str, asked: st
 def test_what_socket_units_of_others_listen_on_has_the_same_name(top: Path) -> None:
     claims = _foreign_units._claims({"Listen": [f"{top}/link/a (Stream)"]})
     assert [claim.path for claim in claims] == [f"{top}/real/a"]
+
+
+def test_a_link_that_is_removed_meanwhile_leaves_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a process does that has bound its socket by /proc/self/fd/N and closes that."""
+    (tmp_path / "link").symlink_to("real")
+    read = os.readlink
+
+    def vanishing(path: str) -> str:
+        os.unlink(path)
+        return read(path)
+
+    monkeypatch.setattr(os, "readlink", vanishing)
+    assert same_name(f"{tmp_path}/link/a") == f"{tmp_path}/link/a"
