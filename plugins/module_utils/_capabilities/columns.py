@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.cells import (
     GUARD,
@@ -35,11 +35,18 @@ class Column:
     guarded: tuple[str, ...] = ("nft", "keeper")
     handover: frozenset[str] = frozenset()
     holds: Callable[[Platform], bool] = lambda _platform: True
+    # What was asked for already: rendering asks for the same rows for every service.
+    _found: dict[str, Cell] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def cell(self, row: Row) -> Cell:
         """The cell of one row."""
+        if row.name not in self._found:
+            self._found[row.name] = self.cells.get(row.name) or self._common(row)
+        return self._found[row.name]
+
+    def _common(self, row: Row) -> Cell:
         common = row.common or impossible(f"{self.backend} has nothing for it")
-        return self.cells.get(row.name) or (replace(common, needs=self.guarded) if common.how == GUARD else common)
+        return replace(common, needs=self.guarded) if common.how == GUARD else common
 
 
 # By name, in the order of the backends.
