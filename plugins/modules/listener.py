@@ -250,31 +250,35 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.pro
 _ENDPOINTS = ("tcp", "udp", "unix")
 
 
+def _options() -> dict[str, t.Any]:
+    return {
+        "tcp": {"type": "str"},
+        "udp": {"type": "str"},
+        "unix": {"type": "str"},
+        "family": {"type": "str", "choices": ["any", "ipv4", "ipv6"], "default": "any"},
+        "interface": {"type": "str"},
+        "state": {"type": "str", "choices": ["held", "free"], "default": "held"},
+        "owner": {
+            "type": "dict",
+            "options": {kind: {"type": "str"} for kind in kinds()},
+            "mutually_exclusive": [kinds()],
+            "required_one_of": [kinds()],
+        },
+        "connect": {"type": "bool", "default": False},
+        "send": {"type": "str"},
+        "expect": {"type": "str"},
+        "refuse": {"type": "bool", "default": False},
+        "source": {"type": "str"},
+        "timeout": {"type": "float", "default": 5},
+        "retries": {"type": "int", "default": 0},
+        "delay": {"type": "float", "default": 1},
+    }
+
+
 def main() -> None:
     os.umask(0o022)
     module = AnsibleModule(
-        argument_spec={
-            "tcp": {"type": "str"},
-            "udp": {"type": "str"},
-            "unix": {"type": "str"},
-            "family": {"type": "str", "choices": ["any", "ipv4", "ipv6"], "default": "any"},
-            "interface": {"type": "str"},
-            "state": {"type": "str", "choices": ["held", "free"], "default": "held"},
-            "owner": {
-                "type": "dict",
-                "options": {kind: {"type": "str"} for kind in kinds()},
-                "mutually_exclusive": [kinds()],
-                "required_one_of": [kinds()],
-            },
-            "connect": {"type": "bool", "default": False},
-            "send": {"type": "str"},
-            "expect": {"type": "str"},
-            "refuse": {"type": "bool", "default": False},
-            "source": {"type": "str"},
-            "timeout": {"type": "float", "default": 5},
-            "retries": {"type": "int", "default": 0},
-            "delay": {"type": "float", "default": 1},
-        },
+        argument_spec=_options(),
         mutually_exclusive=[_ENDPOINTS],
         required_one_of=[_ENDPOINTS],
         supports_check_mode=True,

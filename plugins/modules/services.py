@@ -239,6 +239,21 @@ adopted:
       type: list
       elements: str
       sample: [check-mk-agent.service]
+steps:
+  description:
+    - The steps of the run in their order, one line for each, or in check mode the steps that a run would have. Empty if
+      nothing changes. C(--diff) shows them, too.
+    - A run that fails or dies is rolled back from its last step to the first.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - "write 3 files of echo for systemd: /etc/systemd/system/echo.socket, /etc/systemd/system/echo@.service and
+      /etc/systemd/system/sockets.target.wants/echo.socket"
+    - have systemd read its files
+    - "remove /etc/xinetd.d/superserver-echo, close the listeners of echo (xinetd, in one reload)"
+    - open the listeners of echo (systemd)
+    - record the services and their files
 confirm:
   description: Details of the confirmation.
   returned: when the change had to be confirmed

@@ -93,7 +93,7 @@ class Case:
 
     def load(self, backend: str) -> list[Service]:
         """The services that are left after merging. Raises InvalidDeclaration where the model refuses them."""
-        loaded, _absent = load_services(self.layers(), DEFAULTS, backend)
+        loaded = load_services(self.layers(), DEFAULTS, backend)
         return loaded if self.ports == {} else resolve_ports(loaded, lambda name, _transport: self.ports.get(name))
 
     def rows(self) -> list[Row]:

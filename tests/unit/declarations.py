@@ -20,7 +20,7 @@ def load(*entries: Fields, defaults: Fields | None = None, backend: str = "syste
     """The services of one list; those with ``exec`` are root's where nothing else is said."""
     account = {} if "user" in (defaults or {}) else {"user": "root"}
     owned = [{**account, **entry} if "exec" in entry else entry for entry in entries]
-    return load_services([Layer(BASE, owned)], defaults, backend)[0]
+    return load_services([Layer(BASE, owned)], defaults, backend)
 
 
 def entry_of(fields: t.Mapping[str, t.Any]) -> Fields:
@@ -51,3 +51,9 @@ def refusal(
     except InvalidDeclaration as exc:
         return [(problem.path, problem.message) for problem in exc.problems]
     return []
+
+
+def redeclared(value: t.Mapping[str, t.Any]) -> Service:
+    """What was stored of a service, declared again: it keeps to the schema, too."""
+    (found,) = load_services([Layer("manifest", [dict(value)])], None, str(value["backend"]))
+    return found

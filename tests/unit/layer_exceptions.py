@@ -37,9 +37,7 @@ _READERS = {
     "_backends/systemd/sockets.py": "os.path.exists os.path.isdir os.scandir",
     "_backends/xinetd/foreign.py": "os.path.realpath",
     "_backends/xinetd/reader/config.py": "open os.listdir os.stat",
-    "_backends/xinetd/reader/values.py": (
-        "grp.getgrnam os.access pwd.getpwnam socket.getaddrinfo socket.getprotobyname socket.getservbyname"
-    ),
+    "_backends/xinetd/reader/values.py": ("grp.getgrnam os.access pwd.getpwnam socket.getaddrinfo"),
 }
 _HANDOVER = {
     "_handover/fdholder.py": "os.fstat socket.socket",
@@ -53,8 +51,7 @@ _CHECKS = {
     "_converge/preflight/paths.py": "os.lstat os.path.isdir os.path.isfile os.path.lexists",
     "_converge/preflight/problems.py": "os.path.isdir os.path.isfile os.path.lexists os.path.realpath os.statvfs",
     "_converge/preflight/sandbox.py": "os.close os.open os.path.realpath os.read",
-    "_converge/proof/listener.py": "os.path.lexists socket.getservbyname",
-    "_converge/snapshot.py": "socket.getservbyname",
+    "_converge/proof/listener.py": "os.path.lexists",
 }
 _STATE = {
     "_converge/state/generations.py": "os.listdir os.unlink",

@@ -6,15 +6,16 @@
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.backend import UNIT_FILE, UNIT_LINK
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.fdholder import SOCKET
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.servers import SERVICES as DIRECTORIES
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Host, Process, Result
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Process, Result
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.tests.unit.declarations import service
+from ansible_collections.ondemand.superserver.tests.unit.fake_host import FakeHost
 
 PROGRAMS = {name: f"/usr/bin/{name}" for name in ("s6-svscan", "execlineb", "tcpserver")}
 HOST = Platform(s6="ucspi", programs=PROGRAMS)
@@ -22,22 +23,19 @@ NETWORKING = replace(HOST, s6="s6-networking")
 AS_PID_1 = replace(HOST, init="s6", scan_directory="/run/service")
 
 
-class Tree:
+class Tree(FakeHost):
     """A supervision tree as far as FIFOs, status files and processes show it; it does at once what it is told."""
 
     def __init__(self, *names: str, scanned: bool = True) -> None:
-        self.processes_seen = [Process(1, 0, "systemd", ("/sbin/init",), 0)]
+        super().__init__(Process(1, 0, "systemd", ("/sbin/init",), 0), files={UNIT_FILE: "", UNIT_LINK: ""})
         self.scanned = scanned
-        self.files: dict[str, str] = {UNIT_FILE: "", UNIT_LINK: ""}
         self.pids: dict[str, int] = {}
         self.told: list[tuple[str, bytes]] = []
-        self.commands: list[list[str]] = []
-        self.removed: list[str] = []
         self.broken: set[str] = set()
         self.held: list[str] = []
         self._next = 100
         if scanned:
-            self.processes_seen.append(Process(50, 1, "s6-svscan", ("s6-svscan", "/etc/superserver/s6"), 0))
+            self.running.append(Process(50, 1, "s6-svscan", ("s6-svscan", "/etc/superserver/s6"), 0))
         for name in names:
             self.add(name)
             self._supervise(name)
@@ -52,7 +50,7 @@ class Tree:
     def _supervise(self, name: str, parent: int = 50) -> None:
         for each in (name, f"{name}/log"):
             self._next += 1
-            self.processes_seen.append(Process(self._next, parent, "s6-supervise", ("s6-supervise", each), 0))
+            self.running.append(Process(self._next, parent, "s6-supervise", ("s6-supervise", each), 0))
             self.pids[each] = 0
             if f"{DIRECTORIES}/{each}/down" not in self.files:
                 self._start(each)
@@ -73,12 +71,9 @@ class Tree:
         self.files[f"{DIRECTORIES}/{name}/supervise/status"] = bytes(35).decode()
 
     def orphan(self) -> None:
-        self.processes_seen = [replace(each, parent=1) for each in self.processes_seen]
+        self.running = [replace(each, parent=1) for each in self.running]
 
-    def run(
-        self, argv: t.Sequence[str], check: bool = True, environment: t.Any = None, descriptors: t.Any = ()
-    ) -> Result:
-        self.commands.append(list(argv))
+    def answer(self, argv: Sequence[str]) -> Result:
         if argv[0].endswith("/s6-fdholder-list"):
             return Result(0, "".join(f"{name}\n" for name in self.held), "")
         if SOCKET in argv:
@@ -92,19 +87,6 @@ class Tree:
         if list(argv[:2]) == ["systemctl", "start"]:
             self.scanned = True
         return Result(0, "", "")
-
-    def read(self, path: str) -> str | None:
-        return self.files.get(path)
-
-    def exists(self, path: str) -> bool:
-        return any(file == path or file.startswith(f"{path}/") for file in self.files)
-
-    def names(self, path: str) -> list[str]:
-        below = (file[len(path) + 1 :] for file in self.files if file.startswith(f"{path}/"))
-        return sorted({name.partition("/")[0] for name in below})
-
-    def processes(self) -> list[Process]:
-        return self.processes_seen
 
     def control(self, fifo: str, data: bytes) -> bool:
         if fifo.endswith("/.s6-svscan/control"):
@@ -132,28 +114,17 @@ class Tree:
             if name not in self.pids:
                 self._supervise(name)
         if b"n" in data:
-            for process in list(self.processes_seen):
+            for process in list(self.running):
                 name = process.argv[-1]
                 if process.parent == 50 and f"{DIRECTORIES}/{name.split('/')[0]}/run" not in self.files:
                     self._end(name)
 
     def _end(self, name: str) -> None:
         self.pids.pop(name)
-        self.processes_seen = [each for each in self.processes_seen if each.argv[-1] != name]
+        self.running = [each for each in self.running if each.argv[-1] != name]
 
-    def remove_tree(self, path: str) -> None:
-        self.removed.append(path)
-        self.files = {file: text for file, text in self.files.items() if not file.startswith(f"{path}/")}
-
-    def wait(self, happened: Callable[[], bool], seconds: float) -> bool:
-        return happened()
-
-    def signal(self, process: t.Any, number: int) -> None:
+    def signal(self, process: Process, number: int) -> None:
         raise AssertionError("s6 is told by its FIFOs")
-
-
-def host(tree: Tree) -> Host:
-    return tree
 
 
 def named(name: str, **fields: t.Any) -> t.Any:

@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-import typing as t
+from collections.abc import Sequence
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Result
+from ansible_collections.ondemand.superserver.tests.unit.fake_host import FakeHost
 
 LIB = "/usr/lib/systemd/system"
 _EVERY = (
@@ -31,7 +31,7 @@ _OF_KIND = {
 }
 
 
-def shown(unit: str, active: str = "active", file: str = "enabled", listen: t.Sequence[str] = (), **more: str) -> str:
+def shown(unit: str, active: str = "active", file: str = "enabled", listen: Sequence[str] = (), **more: str) -> str:
     """What is said of one unit."""
     values = {
         **_OF_KIND.get(unit.rpartition(".")[2], {}),
@@ -48,10 +48,11 @@ def shown(unit: str, active: str = "active", file: str = "enabled", listen: t.Se
     return "\n".join([*(f"Listen={each}" for each in listen), *lines])
 
 
-class Systemctl:
+class Systemctl(FakeHost):
     """A host with these units."""
 
     def __init__(self, *units: str) -> None:
+        super().__init__()
         self._units = {
             name: text
             for text in units
@@ -59,17 +60,10 @@ class Systemctl:
             if line.startswith("Names=")
             for name in line.partition("=")[2].split()
         }
-        self.commands: list[list[str]] = []
 
-    def run(self, argv: t.Sequence[str], check: bool = True) -> Result:
-        self.commands.append(list(argv))
-        return Result(0, "\n\n".join(self._answer(name) for name in argv[list(argv).index("--") + 1 :]) + "\n", "")
+    def answer(self, argv: Sequence[str]) -> Result:
+        return Result(0, "\n\n".join(map(self._unit, argv[list(argv).index("--") + 1 :])) + "\n", "")
 
-    def _answer(self, name: str) -> str:
+    def _unit(self, name: str) -> str:
         absent = shown(name, "inactive", "", LoadState="not-found", FragmentPath="")
         return self._units.get(name, absent)
-
-    @property
-    def host(self) -> LocalHost:
-        """The same, for what wants a whole host."""
-        return t.cast("LocalHost", self)

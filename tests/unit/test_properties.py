@@ -26,10 +26,9 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import (
     Service,
     resolve_ports,
-    service_from_json,
 )
 from ansible_collections.ondemand.superserver.tests.unit import systemd_syntax
-from ansible_collections.ondemand.superserver.tests.unit.declarations import ECHO, Fields, load, refusal
+from ansible_collections.ondemand.superserver.tests.unit.declarations import ECHO, Fields, load, redeclared, refusal
 from ansible_collections.ondemand.superserver.tests.unit.machine import machine
 
 SYSTEMD = Systemd()
@@ -173,7 +172,7 @@ def made_of(declared: Fields, defaults: Fields) -> Service:
 @given(DECLARATIONS, DEFAULTS)
 def test_service_is_read_back_as_it_was(declared: Fields, defaults: Fields) -> None:
     made = made_of(declared, defaults)
-    again = service_from_json(made.to_json())
+    again = redeclared(made.to_json())
     assert again == made
     assert again.to_json() == made.to_json()
     assert [row for row in used_rows(again) if row.field != "backend"] == list(used_rows(made))

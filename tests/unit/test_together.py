@@ -68,7 +68,7 @@ ENCRYPTED = {**PLAIN, "tls": {"certificate": "/etc/a.pem", "key": "/etc/a.key"}}
 
 def rendered(place: str, fields: t.Mapping[str, t.Any]) -> list[File]:
     backend, platform = PLACES[place]
-    services, _absent = load_services([Layer(BASE, [fields])], None, backend, b"key")
+    services = load_services([Layer(BASE, [fields])], None, backend, b"key")
     services, _warnings = honourable(services, platform, "fail")
     return _files.with_folders(render_all(services, platform))
 
@@ -129,7 +129,7 @@ def test_nothing_opens_before_the_rules_are_loaded(place: str, fields: dict[str,
 
 
 def test_what_is_stored_of_it_is_read_again_without_the_value(place: str, fields: dict[str, t.Any]) -> None:
-    services, _absent = load_services([Layer(BASE, [fields])], None, PLACES[place][0], b"key")
+    services = load_services([Layer(BASE, [fields])], None, PLACES[place][0], b"key")
     manifest = manifest_of(services, rendered(place, fields), {})
     stored = json.dumps(manifest.to_json())
     assert WORD not in stored

@@ -6,18 +6,14 @@
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import (
-    Host,
-    Process,
-    Result,
-    SwitchFailed,
-)
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Process, Result
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 from ansible_collections.ondemand.superserver.tests.unit.declarations import service
+from ansible_collections.ondemand.superserver.tests.unit.fake_host import FakeHost
 
 UNDER_SYSTEMD = Platform(init="systemd", programs={"xinetd": "/usr/sbin/xinetd"})
 WITHOUT = replace(UNDER_SYSTEMD, init="other")
@@ -39,31 +35,17 @@ def status(
     )
 
 
-class Machine:
-    """Processes and files as they are said to be; commands and signals are noted, and have the effects given."""
+class Machine(FakeHost):
+    """An xinetd that sleeps, as long as nothing else is said of it."""
 
     def __init__(self, *processes: Process) -> None:
-        self.running = list(processes)
-        self.files: dict[str, str] = {"/etc/xinetd.conf": CONFIG}
+        super().__init__(
+            *processes,
+            files={"/etc/xinetd.conf": CONFIG},
+            answers={"systemctl is-enabled xinetd.service": Result(0, "enabled\n", "")},
+        )
         self.states = {process.pid: status(process) for process in processes}
         self.sleep: dict[str, str | None] = {"wchan": "do_poll.constprop.0", "syscall": "7 0x55d0 0x15 0xffffffff"}
-        self.done: list[str] = []
-        self.effects: dict[str, Callable[[], None]] = {}
-        self.answers = {"systemctl is-enabled xinetd.service": Result(0, "enabled\n", "")}
-
-    def run(self, argv: Sequence[str], check: bool = True, environment: Mapping[str, str] | None = None) -> Result:
-        return self._happens(" ".join(argv), check)
-
-    def signal(self, process: Process, number: int) -> None:
-        self._happens(f"signal {number} to {process.pid}", False)
-
-    def _happens(self, what: str, check: bool) -> Result:
-        self.done.append(what)
-        self.effects.get(what, lambda: None)()
-        answer = self.answers.get(what, Result(0, "", ""))
-        if check and answer.code:
-            raise SwitchFailed(what)
-        return answer
 
     def read(self, path: str) -> str | None:
         if path.startswith("/proc/"):
@@ -73,16 +55,7 @@ class Machine:
             if self.sleep[name] is None:
                 raise PermissionError(path)
             return self.sleep[name]
-        return self.files.get(path)
-
-    def exists(self, path: str) -> bool:
-        return path in self.files
-
-    def processes(self) -> list[Process]:
-        return self.running
-
-    def wait(self, happened: Callable[[], bool], seconds: float) -> bool:
-        return happened()
+        return super().read(path)
 
     # What may happen.
 
@@ -111,7 +84,3 @@ class Machine:
         }
         self.effects = {names[name]: effect for name, effect in effects.items()}
         return self
-
-
-def host_of(machine: Machine) -> Host:
-    return t.cast("Host", machine)

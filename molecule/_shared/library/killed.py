@@ -5,8 +5,9 @@
 run comes to its end, or at moments. After each death, without another run, every endpoint must answer within DEADLINE
 and go on answering; once the journal is gone everything must be as it was, files and owners of listeners too.
 
-The collection's own code runs in a child, as the module ``services`` runs it; its steps are where it changes the host:
-commands, files, journal, signals. Every handler sends back what it gets.
+The collection's own code runs in a child, as the module ``services`` runs it. It dies in front of the steps that its
+journal lists, whatever they are, and inside of them in front of what changes the host: commands, files, signals. A run
+that comes to its end must have begun every step of its list. Every handler sends back what it gets.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.run
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import Request
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import progress as _progress
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.status import status
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
@@ -36,8 +38,9 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.layers
 DEADLINE = 5.0  # seconds from the death until the last endpoint answers
 PATIENCE = 30.0  # seconds until nothing is left to tidy up, which nobody waits for
 TOLD = "/run/transaction-step"
-# Where a run can be killed: everything that changes the host, and what stands between.
-STEPS = (
+# Where a run can be killed: in front of each step of its list, and of what changes the host inside of one.
+MOMENTS = (
+    (_progress, "begin"),
     (LocalHost, "run"),
     (LocalHost, "signal"),
     (LocalHost, "control"),
@@ -70,13 +73,13 @@ def watchers() -> list[int]:
 
 
 def die_at(last: int, every: int, alone: bool) -> None:
-    """Have this process kill itself before its step number ``last``; of the files, one after the other, only each so
-    many is one. Before there is a journal nothing is changed, so that writing it is the first step. ``alone``: with
-    the watcher, as when the power fails."""
+    """Have this process kill itself at its moment number ``last``; of the files, one after the other, only each so many
+    is one. Before there is a journal nothing is changed, so that writing it is the first moment. ``alone``: with the
+    watcher, as when the power fails."""
     count = files = 0
 
     def counted(function: Callable[..., t.Any], name: str) -> Callable[..., t.Any]:
-        def step(*arguments: t.Any, **options: t.Any) -> t.Any:
+        def moment(*arguments: t.Any, **options: t.Any) -> t.Any:
             nonlocal count, files
             files += name in FILES
             if name == "write" or (os.path.exists(_journal.PATH) and not (name in FILES and files % every)):
@@ -87,10 +90,34 @@ def die_at(last: int, every: int, alone: bool) -> None:
                 count += 1
             return function(*arguments, **options)
 
-        return step
+        return moment
 
-    for owner, name in STEPS:
+    for owner, name in MOMENTS:
         setattr(owner, name, counted(getattr(owner, name), name))
+
+
+class Begun:
+    """Which steps this process begins, beside those that its journal lists."""
+
+    def __init__(self) -> None:
+        self._listed: tuple[str, ...] = ()
+        self._numbers: list[int] = []
+        self._begin = _progress.begin
+        _progress.begin = self._note
+
+    def _note(self, number: int) -> None:
+        journal = None if self._listed else _journal.read()
+        self._listed = journal.steps if journal else self._listed
+        self._numbers.append(number)
+        self._begin(number)
+
+    @property
+    def all(self) -> bool:
+        """Whether each of them was begun, in their order."""
+        return bool(self._listed) and self._numbers == [*range(1, len(self._listed) + 1)]
+
+    def __str__(self) -> str:
+        return f"{self._numbers} of {len(self._listed)}"
 
 
 def run(request: Request, module: AnsibleModule, last: int | None, every: int = 1, alone: bool = False) -> int:
@@ -99,12 +126,13 @@ def run(request: Request, module: AnsibleModule, last: int | None, every: int = 
     if child:
         return child
     os.setsid()
+    begun = Begun()
     if last is not None:
         die_at(last, every, alone)
     try:
         result = converge(request, LocalHost(module))
-        code = 0 if result["changed"] and not result["missing"] else 3
-        told(f"changed: {result['changed']}, missing: {result['missing']}")
+        code = 0 if result["changed"] and not result["missing"] and begun.all else 3
+        told(f"changed: {result['changed']}, missing: {result['missing']}, steps begun: {begun}")
     except BaseException as exc:  # whatever it is, the parent tells of it
         told(f"{type(exc).__name__}: {exc}")
         code = 4

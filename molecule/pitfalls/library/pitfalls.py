@@ -127,7 +127,7 @@ class Trial:
     def check(self, service: Fields, path: str, old: str, new: str) -> list[str]:
         """What the backend's checker says of a service's files where one has another text."""
         host = LocalHost(self._module)
-        loaded, _absent = load_services(self._layers([service])[-1:], None, self.backend)
+        loaded = load_services(self._layers([service])[-1:], None, self.backend)
         wanted = resolve_ports([one for one in loaded if one.name == service["name"]], lambda _name, _transport: None)
         platform = detect(wanted, host.processes(), "auto", "", None, host)
         files = BACKENDS[self.backend].render(wanted, platform)

@@ -200,6 +200,10 @@ class Backend(abc.ABC):
         """The part of ``activate`` that is possible while the old listeners are open and the runtime runs. It only
         shortens the time for which ports are closed."""
 
+    def takes_over_by(self, method: str) -> bool:
+        """Whether a method of handover that is not for everybody leads into it, with any of its columns. Pure."""
+        return any(method in column.handover for column in self.columns)
+
     def sharing_files(self, services: Sequence[Service], platform: Platform) -> list[File]:
         """Handover ``reuseport``: what lets it share ports with the listeners of others for as long as that takes.
         Pure."""

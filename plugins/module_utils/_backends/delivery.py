@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.process import ENVIRONMENT
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import HEADER, SECRETS, File
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import NOTICE, SECRETS, File
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 
@@ -33,7 +33,7 @@ def secret_files(services: Sequence[Service]) -> list[File]:
 
 def _text(service: Service) -> str:
     lines = [f"{name}={escaped(secret.value or '')}" for name, secret in service.secrets]
-    return "\n".join([f"# {HEADER}: changes made here are undone by its next run.", *lines]) + "\n"
+    return "\n".join([NOTICE, *lines]) + "\n"
 
 
 def escaped(value: str) -> str:

@@ -75,7 +75,7 @@ def render_offline(
     declaration: t.Any, backend: str, defaults: t.Any, ports: Mapping[str, int], platform: Platform
 ) -> list[File]:
     """The files of a list of services on a host with these properties. Raises InvalidDeclaration."""
-    services, _absent = load_services([Layer(BASE, declaration)], defaults, backend)
+    services = load_services([Layer(BASE, declaration)], defaults, backend)
     services = resolve_ports(services, lambda name, _transport: ports.get(name))
     services, unknown = resolve_accounts(services, _ROOT.get, _ROOT.get)
     if unknown:

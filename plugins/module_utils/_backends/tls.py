@@ -36,13 +36,16 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.pro
     shared_programs,
     variables,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import CONFIG, HEADER, LIBRARY, File
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import (
+    CONFIG,
+    LIBRARY,
+    NOTICE,
+    File,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.records import Resources, Tls
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import OWN_ACCOUNT
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
-
-NOTICE = f"# {HEADER}: changes made here are undone by its next run."
 
 # How long a client may take to agree on a key, in seconds; a declared time of connections may be shorter.
 HANDSHAKE = 60

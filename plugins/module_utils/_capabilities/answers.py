@@ -29,7 +29,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.rows import ROWS
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import Problem
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service, service_from_json
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service, build
 
 __all__ = (
     "COLUMNS",
@@ -138,4 +138,4 @@ def without(service: Service, path: str) -> Service:
             declared[top] = {key: value for key, value in declared[top].items() if key != name}
         else:
             declared.pop(top)
-    return dataclasses.replace(service_from_json(declared), secrets=service.secrets, origins=service.origins)
+    return dataclasses.replace(build(declared, service.backend, service.origins), secrets=service.secrets)

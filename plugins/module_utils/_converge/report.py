@@ -16,7 +16,8 @@ if t.TYPE_CHECKING:
     from ansible_collections.ondemand.superserver.plugins.module_utils._converge.run import Plan
 
 
-def report(plan: Plan, recovered: Sequence[str]) -> dict[str, t.Any]:
+def report(plan: Plan, steps: Sequence[str], recovered: Sequence[str]) -> dict[str, t.Any]:
+    """What a run does, before it does it; ``steps`` are its steps in words."""
     picture = plan.picture
     return {
         "changed": not plan.empty or bool(recovered),
@@ -25,8 +26,9 @@ def report(plan: Plan, recovered: Sequence[str]) -> dict[str, t.Any]:
             for action in plan.actions
         ],
         "adopted": picture.takeover.rows(),
+        "steps": list(steps),
         "missing": dict(picture.missing),
-        "diff": [*_diff(plan), *picture.takeover.diff()],
+        "diff": [*_steps_diff(steps), *_diff(plan), *picture.takeover.diff()],
         "warnings": [*picture.warnings, *picture.takeover.warnings, *recovered],
     }
 
@@ -36,6 +38,12 @@ def with_passages(result: dict[str, t.Any], passed: Mapping[str, Mapping[str, t.
     for row in result["services"]:
         row.update(passed.get(row["name"], {}))
     return result
+
+
+def _steps_diff(steps: Sequence[str]) -> list[dict[str, str]]:
+    """The steps of the run, in the place of a file that it would make."""
+    text = "".join(f"{number}. {line}\n" for number, line in enumerate(steps, 1))
+    return [{"before_header": "", "after_header": "steps of the run", "before": "", "after": text}] if text else []
 
 
 def _rules_diff(plan: Plan) -> list[dict[str, str]]:

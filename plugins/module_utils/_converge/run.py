@@ -9,16 +9,19 @@ import typing as t
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import ADOPTS_ENTRIES, ADOPTS_UNITS
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS, adopter
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Change
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.course import (
+    Course,
+    course_of,
+    passage_between,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.errors import RunFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import (
     Action,
     changes_of,
     changing,
     plan_actions,
-    reopened,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.proof.prove import (
     prove_answers,
@@ -37,20 +40,19 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.rep
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.sessions import sessions, told, touched
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import Picture, Request, read
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import everything as _state
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import generations as _generations
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.journal import Journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.leftovers import (
     STAGES,
     remove_leftovers,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.lock import locked
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.switch import GapMeter, Transition, switch
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Site, lines_of
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.listeners import sockets_of
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.switch import GapMeter, carry_out
 from ansible_collections.ondemand.superserver.plugins.module_utils._guard.loading import GUARD, check_guard
 from ansible_collections.ondemand.superserver.plugins.module_utils._handover import hold as _hold
 from ansible_collections.ondemand.superserver.plugins.module_utils._handover.methods import HOLD
-from ansible_collections.ondemand.superserver.plugins.module_utils._handover.plan import Passage, passage_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import STATE, File, SwitchFailed
@@ -80,13 +82,6 @@ class Plan:
             and self.picture.takeover.empty
         )
 
-    def write(self) -> None:
-        """Install every file that is not as wanted. What services share, such as programs, comes before what makes
-        them use it: clients come all the time."""
-        for file in sorted(self.install, key=lambda file: bool(file.service)):
-            _files.install(file)
-        self.picture.takeover.write()
-
 
 class Passed(t.NamedTuple):
     """How listeners passed over and what became of clients: ``rows`` by service, and what may have cost any."""
@@ -106,27 +101,30 @@ def converge(request: Request, host: LocalHost) -> dict[str, t.Any]:
         found = _state.problems() if request.check else _state.tidy()
         recovered = _recover(request, host)
         plan = _prepare(request, host)
-        result = report(plan, recovered)
+        course = course_of(plan, request, host)
+        result = report(plan, course.lines, recovered)
         result["warnings"] += found
-        if request.check:
-            return result
-        result["warnings"] += _journal.told()
-        if plan.picture.missing:
-            return {**result, "changed": bool(recovered)}
+        if not request.check:
+            result["warnings"] += _journal.told()
+        if request.check or plan.picture.missing:
+            course.passage.close()
+            return result if request.check else {**result, "changed": bool(recovered)}
+        site = Site(BACKENDS, plan.picture.platform, host)
         if plan.empty:
-            _record(plan, request)
-            result["warnings"] += _let_go(plan, host)
+            for step in course.recording:
+                step.do(site)
+            result["warnings"] += _leave(course, site)
             return result
         waits = required(request.confirm, request.confirm_timeout, plan.changes)
         if waits:
             outlive_connection()
-        journal, passed = _carry_out(plan, request, host)
+        passed = _carry_out(plan, course, request, site)
         if not waits:
             _boot.conclude(host)
-        result["warnings"] += [*passed.warnings, *_let_go(plan, host), *_boot.gaps(plan.picture.platform)]
+        result["warnings"] += [*passed.warnings, *_leave(course, site), *_boot.gaps(plan.picture.platform)]
         result = with_passages(result, passed.rows)
         if waits:
-            await_confirmation(journal, request.confirm_timeout, result)
+            await_confirmation(course.journal, request.confirm_timeout, result)
         return result
 
 
@@ -149,7 +147,9 @@ def _lacks_hold(plan: Plan, request: Request, host: LocalHost) -> bool:
     picture = plan.picture
     if plan.empty or not request.installs_nftables or not _hold.installable(picture.platform, host):
         return False
-    return any(choice.method == HOLD for choice in _passage(plan, request, host, installed=True).choices.values())
+    passage = passage_between(plan, request, lambda _listeners: "")
+    passage.close()
+    return any(choice.method == HOLD for choice in passage.choices.values())
 
 
 def make_plan(picture: Picture) -> Plan:
@@ -198,7 +198,8 @@ def _check(plan: Plan, host: LocalHost) -> None:
         for name, backend in BACKENDS.items():
             mine = [file for file in changing if file.backend == name]
             # A backend that is only to let go of something reads its whole configuration again, too.
-            if mine or _rereads(backend, plan, host) or not plan.changes.get(name, Change()).empty:
+            again = plan.picture.takeover.read_again(backend) and not backend.missing(plan.picture.platform, host)
+            if mine or again or not plan.changes.get(name, Change()).empty:
                 problems += backend.check(root, mine, plan.picture.platform, host)
     finally:
         _files.remove_tree(root)
@@ -207,45 +208,26 @@ def _check(plan: Plan, host: LocalHost) -> None:
         raise RunFailed("the backend's own checker refuses the new configuration:\n" + "\n".join(problems))
 
 
-def _rereads(backend: Backend, plan: Plan, host: LocalHost) -> bool:
-    """Whether entries of others change that a backend reads together with its own."""
-    entries = backend.adopts == ADOPTS_ENTRIES and plan.picture.takeover.others.xinetd
-    return entries and not backend.missing(plan.picture.platform, host)
-
-
-def _carry_out(plan: Plan, request: Request, host: LocalHost) -> tuple[Journal, Passed]:
-    """Switch, prove and record, or put everything back; the journal is left. Returns how listeners passed over, too."""
-    picture = plan.picture
-    passage = _passage(plan, request, host)
-    paths = {file.path: file.backend for file in plan.install}
-    paths.update({path: picture.manifest.files[path]["backend"] for path in plan.remove})
-    paths.update(picture.takeover.paths())
-    journal = _journal.journal_of(
-        paths,
-        plan.changes,
-        picture.manifest,
-        RULES in picture.manifest.files,
-        request.guard,
-        request.bin_directory,
-        request.s6_rc,
-        picture.takeover.others,
-    )
-    _begin(journal, picture.platform, host)
-    clients = sessions(touched(plan.changes), picture.platform)
+def _carry_out(plan: Plan, course: Course, request: Request, site: Site) -> Passed:
+    """Switch, prove and record, or put everything back; the journal is left. Returns how listeners passed over."""
+    platform, passage = site.platform, course.passage
+    _begin(course.journal, platform, site.host)
+    clients = sessions(touched(plan.changes), platform)
+    stopped = [service for change in plan.changes.values() for service in change.stop]
+    site.closing = sockets_of(stopped, platform)
+    site.staying = plan.picture.takeover.others.sockets(plan.picture.live)
     try:
         with GapMeter({**passage.listeners, **_inherited(plan)}) as meter:
-            switch(_transition(plan, passage, request), BACKENDS, picture.platform, host)
-        served = told(clients, sessions(touched(plan.changes), picture.platform))
-        _prove(plan, request, host)
-        # The changes must be on the disk before the record of them.
-        _files.sync_folders_of(journal.files)
-        _record(plan, request)
+            carry_out(course.switching, site)
+        served = told(clients, sessions(touched(plan.changes), platform))
+        _prove(plan, request, site.host)
+        carry_out(course.recording, site, len(lines_of(course.switching)))
     except (SwitchFailed, OSError) as exc:
-        problems = roll_back(journal, host)
+        problems = roll_back(course.journal, site.host)
         raise RunFailed(f"{exc}\n{_outcome(problems)}") from exc
     passed = passage.told(meter.gaps())
     rows = {name: {**passed.get(name, {}), **served.get(name, {})} for name in {**passed, **served}}
-    return journal, Passed(rows, passage.warnings(meter.gaps()))
+    return Passed(rows, passage.warnings(meter.gaps()))
 
 
 def _outcome(problems: Sequence[str]) -> str:
@@ -255,17 +237,6 @@ def _outcome(problems: Sequence[str]) -> str:
         f"the run failed and the previous state could not be restored completely: {'; '.join(problems)}\nthe "
         "watcher tries again for half a minute; after that, the next run does"
     )
-
-
-def _passage(plan: Plan, request: Request, host: LocalHost, installed: bool = False) -> Passage:
-    """Find out how listeners can pass over."""
-    picture = plan.picture
-    guard_changes, platform = plan.guard is not None, picture.platform
-    again = [] if picture.missing else reopened(plan.changes, BACKENDS, platform)
-    try:
-        return passage_of(plan.actions, again, request.handover, guard_changes, picture.live, platform, host, installed)
-    except OSError as exc:
-        raise RunFailed(f"{exc}\nnothing was changed") from exc
 
 
 def _begin(journal: Journal, platform: Platform, host: LocalHost) -> None:
@@ -288,34 +259,6 @@ def _inherited(plan: Plan) -> dict[str, list[Listener]]:
         for action in plan.actions
         if action.kind == "create" and action.new and action.new.enabled
     }
-
-
-def _transition(plan: Plan, passage: Passage, request: Request) -> Transition:
-    obsolete: dict[str, list[str]] = {}
-    for path in plan.remove:
-        obsolete.setdefault(plan.picture.manifest.files[path]["backend"], []).append(path)
-    others = plan.picture.takeover.others
-    if plan.picture.takeover.obsolete:
-        obsolete.setdefault(adopter(ADOPTS_UNITS), []).extend(plan.picture.takeover.obsolete)
-    written = {file.backend for file in plan.install}
-    if any(file.path.startswith("/etc/systemd/") for file in plan.install) or others.start:
-        written.add(adopter(ADOPTS_UNITS))
-    written |= {name for name, change in plan.changes.items() if change.start or change.refresh}
-    live = plan.picture.live
-    return Transition(
-        plan.changes,
-        plan.write,
-        frozenset(written),
-        obsolete,
-        plan.guard,
-        live.left_behind(plan.picture.have),
-        others.sockets(live),
-        others,
-        passage.held,
-        passage.sharing,
-        passage.inheriting,
-        request.drain_timeout,
-    )
 
 
 def _prove(plan: Plan, request: Request, host: LocalHost) -> None:
@@ -342,35 +285,12 @@ def _logs(services: Sequence[Service], plan: Plan, host: LocalHost) -> str:
     return "\n".join(excerpts)
 
 
-def _record(plan: Plan, request: Request) -> None:
-    """Store the state that was reached, unless it is stored already."""
-    picture = plan.picture
-    used = {service.backend for service in picture.want.values()}
-    runtimes = {**picture.manifest.runtimes, **dict.fromkeys(request.installed, "active")}
-    runtimes.update({name: "active" for name in runtimes if name in used})
-    manifest = _manifest.manifest_of(
-        picture.want.values(), picture.files, runtimes, request.bin_directory, request.s6_rc, picture.takeover.records
-    )
-    manifest = replace(manifest, unknown=picture.manifest.unknown)
-    if manifest.to_json() != picture.manifest.to_json():
-        _generations.keep(picture.manifest, manifest, request.generations)
-        _manifest.save(manifest)
-
-
-def _let_go(plan: Plan, host: LocalHost) -> list[str]:
-    """Stop runtimes that have no service any more; returns the warnings."""
-    manifest = _manifest.load()
-    used = {service.backend for service in plan.picture.want.values()}
+def _leave(course: Course, site: Site) -> list[str]:
+    """Let runtimes go that hold nothing any more; what did not work of that."""
     warnings = []
-    for name, state in manifest.runtimes.items():
-        if name in BACKENDS and name not in used and state == "active":
-            try:
-                BACKENDS[name].retire(plan.picture.platform, host)
-            except SwitchFailed as exc:
-                warnings.append(f"{name} has no services any more but could not be stopped: {exc}")
-                continue
-            _manifest.save(_manifest.load().retired(name))
-    # One that was there before goes on without services of the collection.
-    for name in sorted({service.backend for service in plan.picture.have.values()} - used - set(manifest.runtimes)):
-        BACKENDS[name].wake(plan.picture.platform, host)
+    for step in course.leaving:
+        try:
+            step.do(site)
+        except SwitchFailed as exc:
+            warnings.append(str(exc))
     return warnings

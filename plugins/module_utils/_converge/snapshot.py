@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import datetime
-import socket
 import typing as t
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -47,6 +46,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host.files i
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.places import resolved
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.store import Seen
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.network.names import port_number
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.accounts import resolve_accounts
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.checks.policy import check_policy, policy_of
@@ -150,7 +150,7 @@ def read(request: Request, host: LocalHost) -> Picture:
     processes = host.processes()
     chosen = choose_backend(processes) if request.backend == "auto" else request.backend
     key = _secrets.load_key()
-    services, _absent = load_services(request.layers, request.defaults, chosen, key)
+    services = load_services(request.layers, request.defaults, chosen, key)
     services = _secrets.recalled(services, key)
     services = resolve_ports(services, port_number)
     services, unknown = resolve_accounts(services, _accounts.user_name, _accounts.group_name)
@@ -197,14 +197,6 @@ def read(request: Request, host: LocalHost) -> Picture:
     if not request.check:
         _secrets.keep_key(key, services)
     return picture
-
-
-def port_number(name: str, transport: str) -> int | None:
-    """The number of a port that /etc/services names."""
-    try:
-        return socket.getservbyname(name, transport)
-    except OSError:
-        return None
 
 
 def _health(

@@ -89,7 +89,7 @@ def status(request: Request, declared: bool, probe: bool, host: LocalHost) -> di
     if declared:
         # A directory that would be created first is reported like any other difference.
         plan = make_plan(read(replace(request, makes_account=True, verify=probe), host))
-        actions, steps = plan.actions, plan.picture.takeover.steps
+        actions, decisions = plan.actions, plan.picture.takeover.decisions
         pending = [action for action in actions if action.kind != "none"]
         result["pending"] = [
             {"name": action.name, "backend": action.backend, "action": action.kind, "reason": action.reason}
@@ -97,7 +97,7 @@ def status(request: Request, declared: bool, probe: bool, host: LocalHost) -> di
         ]
         result["problems"] += [f"{each.name}: not as declared: {each.kind}, {each.reason}" for each in pending]
         result["problems"] += [
-            f"{each.name}: not as declared: {each.action}, {each.reason}" for each in steps if each.action != "none"
+            f"{each.name}: not as declared: {each.action}, {each.reason}" for each in decisions if each.action != "none"
         ]
         result["problems"] += _of_no_service(plan.picture, files)
         lacking = own_account_problems(plan.picture.want.values()) if "account" in plan.picture.missing else []

@@ -39,7 +39,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.loos
 from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.record import (
     UNIT_FOLDERS,
     Adoption,
-    Step,
+    Decision,
     Takeover,
     adoption_from_json,
 )
@@ -159,7 +159,7 @@ class _Draft:
         self._recorded = records
         # Links that files have taken the place of.
         self._replaced = {path: seen for record in records.values() for path, seen in record.before.items() if seen}
-        self._steps: list[Step] = []
+        self._decisions: list[Decision] = []
         self._now: dict[str, Seen | None] = {}
         self._then: dict[str, Seen | None] = {}
         self._others = Others()
@@ -253,7 +253,7 @@ class _Draft:
         """All of it."""
         files = {path: (self._now[path], then) for path, then in self._then.items() if not _same(self._now[path], then)}
         return Takeover(
-            self._steps,
+            self._decisions,
             files,
             replace(self._others, xinetd=any(not path.startswith(UNIT_FOLDERS) for path in files)),
             {name: record.to_json() for name, record in sorted(self._records.items())},
@@ -267,7 +267,7 @@ class _Draft:
         return any(collide(one, other) for one in listeners for other in self._declared)
 
     def _note(self, foreign: Foreign, action: str, reason: str = "") -> None:
-        self._steps.append(Step(foreign.name, foreign.kind, action, reason, foreign.members))
+        self._decisions.append(Decision(foreign.name, foreign.kind, action, reason, foreign.members))
 
     def _seen(self, path: str) -> Seen | None:
         """What is at a path, with what was decided before."""

@@ -9,6 +9,7 @@ import typing as t
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import ADOPTS_ENTRIES, ADOPTS_UNITS
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import adopter
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.config import (
@@ -16,7 +17,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xin
     service_of,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.change import Others, listeners_from_json
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.seen import seen_from_json, seen_to_json
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.store import Seen
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import Socket
@@ -65,7 +65,7 @@ def adoption_from_json(value: Mapping[str, t.Any]) -> Adoption:
 
 
 @dataclass(frozen=True)
-class Step:
+class Decision:
     """What happens to one of them: ``none``, ``adopt``, ``repair`` or ``give back``, and why. ``units`` go with it."""
 
     name: str
@@ -77,11 +77,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Takeover:
-    """All of them: one step each; ``files``, what is at each path and what shall be; ``records``, what the manifest
+    """All of them: one decision each; ``files``, what is at each path and what shall be; ``records``, what the manifest
     keeps; ``problems``, what speaks against it. ``adopted`` are owners that let go of their sockets, ``refused`` those
     that were named and that a problem tells of, ``strangers`` what xinetd serves for others."""
 
-    steps: Sequence[Step] = ()
+    decisions: Sequence[Decision] = ()
     files: Mapping[str, tuple[Seen | None, Seen | None]] = field(default_factory=dict)
     others: Others = field(default_factory=Others)
     records: Mapping[str, Mapping[str, t.Any]] = field(default_factory=dict)
@@ -99,10 +99,14 @@ class Takeover:
         stranger = owner[0] == adopter(ADOPTS_ENTRIES) and owner[1] and service_of(socket, self.strangers) == owner[1]
         return False if stranger else None
 
+    def read_again(self, backend: Backend) -> bool:
+        """Whether entries change that a backend reads together with its own."""
+        return backend.adopts == ADOPTS_ENTRIES and self.others.xinetd
+
     @property
     def empty(self) -> bool:
         """Whether nothing happens."""
-        return all(step.action == "none" for step in self.steps)
+        return all(decision.action == "none" for decision in self.decisions)
 
     @property
     def obsolete(self) -> list[str]:
@@ -113,15 +117,18 @@ class Takeover:
         """Every path that changes, with the super-server whose it is."""
         return {path: adopter(ADOPTS_UNITS if path.startswith(UNIT_FOLDERS) else ADOPTS_ENTRIES) for path in self.files}
 
-    def write(self) -> None:
-        """Change what has to be changed before anything is closed."""
-        for path, (_now, then) in self.files.items():
-            if then is not None and path not in self.others.masks:
-                _files.restore(path, then)
+    @property
+    def edited(self) -> dict[str, Seen]:
+        """What there shall be at paths that have to be changed before anything is closed."""
+        return {
+            path: then
+            for path, (_now, then) in self.files.items()
+            if then is not None and path not in self.others.masks
+        }
 
     def rows(self) -> list[dict[str, t.Any]]:
-        """The steps for a result."""
-        return [{**asdict(step), "units": list(step.units)} for step in self.steps]
+        """The decisions for a result."""
+        return [{**asdict(decision), "units": list(decision.units)} for decision in self.decisions]
 
     def diff(self) -> list[dict[str, str]]:
         """One entry for each file."""

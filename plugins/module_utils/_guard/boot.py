@@ -11,7 +11,7 @@ loads the rules again at once, until the next process has started.
 
 from __future__ import annotations
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import HEADER, LIBRARY, File
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import LIBRARY, NOTICE, File
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.assembly import program
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.guard import guard as _helper_guard
@@ -73,7 +73,7 @@ def _unit(platform: Platform) -> str:
     # systemd has a meaning for a single dollar sign.
     loop = _loop(platform).replace("$", "$$")
     shell = platform.program("sh")
-    return f"""# {HEADER}: changes made here are undone by its next run.
+    return f"""{NOTICE}
 
 [Unit]
 Description=Connection limits and access lists of on-demand services

@@ -13,13 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._guard.rules import FAMILIES
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
 
 TABLE = "superserver-hold"
 # How long ports are held if nobody lifts the hold, in seconds.
 SECONDS = 5
-
-_FAMILIES = {"ipv4": ("ip", "ipv4_addr"), "ipv6": ("ip6", "ipv6_addr")}
 
 
 def held(listeners: Iterable[Listener]) -> list[Listener]:
@@ -52,7 +51,7 @@ def render_hold(listeners: Iterable[Listener]) -> str:
 def _elements(listener: Listener) -> Iterator[tuple[str, str]]:
     """The sets that a listener goes into, and as what."""
     if listener.wildcard:
-        families = list(_FAMILIES) if listener.family == "dual" else [listener.family]
+        families = list(FAMILIES) if listener.family == "dual" else [listener.family]
         yield from ((f"ports-{family}", f"{listener.transport} . {listener.port}") for family in families)
     else:
         yield f"addresses-{listener.family}", f"{listener.transport} . {listener.address} . {listener.port}"
@@ -60,7 +59,7 @@ def _elements(listener: Listener) -> Iterator[tuple[str, str]]:
 
 def _set(name: str, elements: Iterable[str]) -> Iterator[str]:
     kind, _dash, family = name.partition("-")
-    address = f" . {_FAMILIES[family][1]}" if kind == "addresses" else ""
+    address = f" . {FAMILIES[family][1]}" if kind == "addresses" else ""
     yield f"\tset {name} {{"
     yield f"\t\ttype inet_proto{address} . inet_service; flags timeout; timeout {SECONDS}s;"
     yield f"\t\telements = {{ {', '.join(dict.fromkeys(elements))} }}"
@@ -69,5 +68,5 @@ def _set(name: str, elements: Iterable[str]) -> Iterator[str]:
 
 def _match(name: str) -> str:
     kind, _dash, family = name.partition("-")
-    address = f" . {_FAMILIES[family][0]} daddr" if kind == "addresses" else ""
+    address = f" . {FAMILIES[family][0]} daddr" if kind == "addresses" else ""
     return f"meta nfproto {family} meta l4proto{address} . th dport"

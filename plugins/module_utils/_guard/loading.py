@@ -46,6 +46,7 @@ _CHECK = f"""\
 {_DRAFTED} | "$1" -c -f -
 """
 _LIST = f"""\
+# shellcheck disable=SC2016  # the inner shell expands these
 {_ALONE} && exec unshare --net "$0" -c '"$0" -f "$1" && exec "$0" -s -a list table inet {TABLE}' "$1" "$2"
 {_DRAFTED} | "$1" -f - || exit
 "$1" -s -a list table inet {DRAFT}

@@ -17,7 +17,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._guard.counti
     render_count,
     render_rate,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import HEADER
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import NOTICE
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.access import AccessList, compile_access
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
@@ -25,7 +25,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.record
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.guard.rules import TABLE, hooked
 
-_FAMILIES = {"ipv4": ("ip", "ipv4_addr"), "ipv6": ("ip6", "ipv6_addr")}
+FAMILIES = {"ipv4": ("ip", "ipv4_addr"), "ipv6": ("ip6", "ipv6_addr")}
 _ACCESS = ("access.allow", "access.deny")
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
 
@@ -46,7 +46,7 @@ def render_rules(guarded: Sequence[tuple[Service, frozenset[str]]], platform: Pl
             jumps["output"] += [f"{match} jump leave-{service.name}" for match in leaving]
         chains += chain_lines(f"service-{service.name}", rules)
     lines = [
-        f"# {HEADER}: changes made here are undone by its next run.",
+        NOTICE,
         # Adding before deleting makes the replacement work whether the table exists or not.
         f"table inet {TABLE}",
         f"delete table inet {TABLE}",
@@ -64,7 +64,7 @@ def _match(listener: Listener, side: str = "d") -> str:
     port = f"{listener.transport} {side}port {listener.port}"
     if listener.family == "dual":
         return port
-    prefix, _type = _FAMILIES[listener.family]
+    prefix, _type = FAMILIES[listener.family]
     if listener.wildcard:
         return f"meta nfproto {listener.family} {port}"
     return f"{prefix} {side}addr {listener.address} {port}"
@@ -120,7 +120,7 @@ def _condition(service: Service, compiled: AccessList, family: str, sets: list[s
     networks = [str(network) for network in compiled.networks if network.version == version]
     if not networks:
         return "" if compiled.closed else None
-    prefix, kind = _FAMILIES[family]
+    prefix, kind = FAMILIES[family]
     name = f"access-{service.name}-{family}"
     if not any(line.startswith(f"\tset {name} ") for line in sets):
         sets += [
@@ -137,7 +137,7 @@ def _source_rules(service: Service, fields: frozenset[str], sets: list[str]) -> 
     if "connections.per_source" not in fields:
         return []
     rules = []
-    for family, (prefix, kind) in _FAMILIES.items():
+    for family, (prefix, kind) in FAMILIES.items():
         name = f"sources-{service.name}-{family}"
         sets += [f"\tset {name} {{", f"\t\ttype {kind}; size 65535; flags dynamic;", "\t}"]
         rules.append(

@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._guard.hold import TABLE, render_hold
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
@@ -19,22 +18,27 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.platfo
 
 # The rules file of the hold exists while its table may exist.
 RULES = f"{RUNTIME}/hold.nft"
+# Rules that nft only checks.
+DRAFT = f"{RUNTIME}/hold-draft.nft"
 
 
 def obstacle(listeners: Sequence[Listener], platform: Platform, host: LocalHost) -> str:
     """Why this host cannot hold ports, in words; empty if it can."""
-    if not listeners:
-        return ""
+    if not listeners or lacking(platform):
+        return lacking(platform) if listeners else ""
+    _files.install(File(DRAFT, render_hold(listeners), 0o600))
+    try:
+        result = host.run([platform.program("nft"), "-c", "-f", DRAFT], check=False)
+    finally:
+        os.unlink(DRAFT)
+    return f"nft: {_last_word(result.err)}" if result.code else ""
+
+
+def lacking(platform: Platform) -> str:
+    """The same, without a check by nftables itself."""
     if platform.policy == "never":
         return "superserver_guard is never, so that nftables is not used"
-    if "nft" not in platform.programs:
-        return "nftables is not installed"
-    _files.install(File(RULES, render_hold(listeners), 0o600))
-    try:
-        result = host.run([platform.program("nft"), "-c", "-f", RULES], check=False)
-    finally:
-        os.unlink(RULES)
-    return f"nft: {_last_word(result.err)}" if result.code else ""
+    return "" if "nft" in platform.programs else "nftables is not installed"
 
 
 def installable(platform: Platform, host: LocalHost) -> bool:
@@ -48,16 +52,10 @@ def _last_word(text: str) -> str:
     return first.rpartition("Error: ")[2] or "it failed"
 
 
-@contextmanager
-def holding(listeners: Sequence[Listener], platform: Platform, host: LocalHost) -> Iterator[None]:
-    """Let clients of ``listeners`` wait; do nothing if there are none."""
-    if listeners:
-        _files.install(File(RULES, render_hold(listeners), 0o600))
-        host.run([platform.program("nft"), "-f", RULES])
-    try:
-        yield
-    finally:
-        lift(platform, host)
+def hold(listeners: Sequence[Listener], platform: Platform, host: LocalHost) -> None:
+    """Let clients of these listeners wait until the hold is lifted or expires."""
+    _files.install(File(RULES, render_hold(listeners), 0o600))
+    host.run([platform.program("nft"), "-f", RULES])
 
 
 def lift(platform: Platform, host: LocalHost) -> None:

@@ -17,7 +17,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import Action
 from ansible_collections.ondemand.superserver.plugins.module_utils._guard.hold import SECONDS, held
-from ansible_collections.ondemand.superserver.plugins.module_utils._handover import hold as _hold
 from ansible_collections.ondemand.superserver.plugins.module_utils._handover.fdholder import (
     Inheriting,
     inheriting_of,
@@ -33,7 +32,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._handover.met
     choose,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._handover.reuseport import Sharing
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets import duplication as _takeover
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import UNKNOWN_UID, realising
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
@@ -58,6 +56,11 @@ class Passage:
         """Listeners whose clients are kept waiting while they are closed."""
         names = [name for name, choice in self.choices.items() if choice.method == HOLD]
         return held(listener for name in names for listener in self.listeners[name])
+
+    def close(self) -> None:
+        """Let go of the old sockets, where nothing passes over after all."""
+        for entry in (*self.sharing.sockets, *self.inheriting.sockets.values()):
+            entry.close()
 
     def warnings(self, gaps: Mapping[str, float]) -> list[str]:
         """Services whose clients may have been refused, together where it is for one reason."""
@@ -114,15 +117,15 @@ def passage_of(
     guard_changes: bool,
     live: Live,
     platform: Platform,
-    host: LocalHost,
-    installed: bool = False,
+    obstacle: t.Callable[[Sequence[Listener]], str],
 ) -> Passage:
     """Choose for every service by what this host permits. ``reopened``: services that keep their super-server and their
-    listeners, which close and open nevertheless. ``installed``: as if the host had nftables already."""
+    listeners, which close and open nevertheless. ``obstacle``: what keeps it from holding such listeners, in words;
+    empty where nothing does."""
     moved = [action for action in actions if action.kind in ("move", "rebind") or action.new in reopened]
     passing = {action.name: found for action in moved for found in [_passing(action, platform)] if found}
     every = held(listener for found in passing.values() for listener in found.listeners)
-    nftables = "" if installed else _hold.obstacle(every, platform, host)
+    nftables = obstacle(every)
     choices: dict[str, Choice] = {}
     sockets: dict[str, list[socket.socket]] = {}
     for name, found in passing.items():

@@ -119,17 +119,12 @@ def step_forward(host: LocalHost) -> None:
                 _takeover.step_forward(entry)
 
 
-@contextmanager
-def migrating(wanted: bool) -> Iterator[None]:
+def migrate() -> None:
     """What still waits in an old listener when it is closed passes to the new one, where this kernel can do that."""
     value = _read(MIGRATE)
-    if wanted and value == "0":
+    if value == "0":
         _files.install(File(MIGRATED, value, 0o600))
         _write(MIGRATE, "1")
-    try:
-        yield
-    finally:
-        restore_migration()
 
 
 def restore_migration() -> None:

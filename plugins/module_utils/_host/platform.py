@@ -31,7 +31,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.servic
 CAP_NET_ADMIN = 12
 
 # Programs that every backend may name in what it renders.
-PROGRAMS = ("cat", "chmod", "chown", "env", "nft", "nice", "setpriv", "sh", "stunnel", "systemctl", "unshare")
+PROGRAMS = ("env", "nft", "nice", "prlimit", "setpriv", "sh", "stunnel", "timeout")
 # Debian keeps execline's own programs out of PATH. Its /usr/bin/execlineb is a script that ends in the program of that
 # name: four milliseconds for each script that is started, instead of one and a half.
 FIRST_PATH = tuple(EXECLINE_PATH.split(":"))

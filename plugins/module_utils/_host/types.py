@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 HEADER = "Managed by ondemand.superserver"
+# Where a file has lines of comment.
+NOTICE = f"# {HEADER}: changes made here are undone by its next run."
 
 STATE = "/var/lib/superserver"
 RUNTIME = "/run/superserver"

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The parts of a service that have fields of their own."""
+"""The parts of a service that have fields of their own; what they mean where they are omitted, the schema says."""
 
 from __future__ import annotations
 
@@ -10,6 +10,15 @@ from dataclasses import dataclass, field, fields
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Endpoint
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.names import RAW
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.parts import (
+    BANNER,
+    LOG,
+    PROBE,
+    PROXY,
+    RATE,
+    TCP,
+    TLS,
+)
 
 
 def known(record: type[t.Any], given: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -26,7 +35,7 @@ class Proxy:
     to: tuple[Endpoint, ...]
     unit: str = ""
     idle_timeout: int | None = None
-    start_timeout: int = 10
+    start_timeout: int = PROXY.default("start_timeout")
 
 
 @dataclass(frozen=True)
@@ -35,8 +44,8 @@ class Rate:
     and then all connections for ``pause`` seconds."""
 
     count: int
-    interval: int = 1
-    pause: int = 0
+    interval: int = RATE.default("interval")
+    pause: int = RATE.default("pause")
 
 
 @dataclass(frozen=True)
@@ -81,8 +90,8 @@ class Resources:
 class Tcp:
     """Options of the connections; ``defer_accept`` in seconds."""
 
-    keepalive: bool = False
-    no_delay: bool = False
+    keepalive: bool = TCP.default("keepalive")
+    no_delay: bool = TCP.default("no_delay")
     defer_accept: int | None = None
 
 
@@ -92,7 +101,7 @@ class Banner:
 
     text: str = ""
     file: str = ""
-    on: str = "connect"
+    on: str = BANNER.default("on")
 
 
 @dataclass(frozen=True)
@@ -102,18 +111,18 @@ class Tls:
     certificate: str
     key: str
     client_ca: str = ""
-    minimum_version: str = "1.2"
+    minimum_version: str = TLS.default("minimum_version")
 
 
 @dataclass(frozen=True)
 class Log:
     """What is logged of connections, and where: ``file`` is put aside at ``rotate_size`` bytes."""
 
-    what: tuple[str, ...] = ("host", "pid", "exit", "duration")
-    where: str = "file"
+    what: tuple[str, ...] = tuple(LOG.default("what"))
+    where: str = LOG.default("where")
     file: str = ""
-    rotate_size: int = 1000000
-    rotate_keep: int = 10
+    rotate_size: int = LOG.default("rotate_size")
+    rotate_keep: int = LOG.default("rotate_keep")
 
 
 @dataclass(frozen=True)
@@ -121,9 +130,9 @@ class Probe:
     """Probe of a service: ``send`` is sent, and the answer must match ``expect`` (a regular expression) within
     ``timeout`` s."""
 
-    send: str = ""
-    expect: str = ""
-    timeout: float = 5
+    send: str = PROBE.default("send")
+    expect: str = PROBE.default("expect")
+    timeout: float = PROBE.default("timeout")
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.record
     known,
     native_of,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import OWN_ACCOUNT
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import OWN_ACCOUNT, SERVICE
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.types import DIGEST, collector
 
 
@@ -57,26 +57,26 @@ class Service:
     name: str
     backend: str
     declared: Mapping[str, t.Any] = field(compare=False)
-    state: str = "present"
-    description: str = ""
-    listen: tuple[Endpoint, ...] = ()
-    accept: bool = True
-    socket_fd: str = "listen_fds"
+    listen: tuple[Endpoint, ...]
+    accept: bool
+    user: str
+    state: str = SERVICE.default("state")
+    description: str = SERVICE.default("description")
+    socket_fd: str = SERVICE.default("socket_fd")
     exec: tuple[str, ...] = ()
     argv0: str = ""
     internal: str = ""
     proxy: Proxy | None = None
-    user: str = "root"
     group: str | None = None
     supplementary_groups: tuple[str, ...] | None = None
-    umask: str = "022"
-    nice: int = 0
-    working_directory: str = "/"
+    umask: str = SERVICE.default("umask")
+    nice: int = SERVICE.default("nice")
+    working_directory: str = SERVICE.default("working_directory")
     environment: tuple[tuple[str, str], ...] = ()
     environment_file: str = ""
     secrets: tuple[tuple[str, Secret], ...] = ()
-    stderr: str = "log"
-    end_children: bool = False
+    stderr: str = SERVICE.default("stderr")
+    end_children: bool = SERVICE.default("end_children")
     resources: Resources = field(default_factory=Resources)
     connections: Connections = field(default_factory=Connections)
     access: Access = field(default_factory=Access)
@@ -86,7 +86,7 @@ class Service:
     log: Log | None = None
     requires: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
-    sandbox: str = "off"
+    sandbox: str = SERVICE.default("sandbox")
     probe: Probe | None = None
     native: Native = field(default_factory=Native)
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
@@ -119,7 +119,7 @@ class Service:
         return any(endpoint.transport in transports for endpoint in self.listen)
 
     def to_json(self) -> dict[str, t.Any]:
-        """What :func:`service_from_json` needs to make this service again, byte for byte. Whether the account was
+        """What :func:`stored.stored_service` needs to make this service again, byte for byte. Whether the account was
         declared or is the one of a forwarder without any makes no difference."""
         declared = dict(self.declared) if self.internal else {**self.declared, "user": self.user}
         declared["listen"] = [
@@ -129,10 +129,8 @@ class Service:
         return {**declared, "backend": self.backend}
 
 
-def load_services(
-    layers: Sequence[Layer], defaults: t.Any, backend: str, key: bytes = b""
-) -> tuple[list[Service], list[str]]:
-    """Turn the layers of a declaration into services, sorted by name, and the names declared ``absent``.
+def load_services(layers: Sequence[Layer], defaults: t.Any, backend: str, key: bytes = b"") -> list[Service]:
+    """Turn the layers of a declaration into services, sorted by name, without those that are declared ``absent``.
 
     ``backend`` is the host's; a service may name its own. ``key`` is what digests of secrets are made with. Raises
     InvalidDeclaration with every problem found.
@@ -143,25 +141,13 @@ def load_services(
     return _services(merged, backend, problems, key)
 
 
-def service_from_json(value: Mapping[str, t.Any]) -> Service:
-    """Make a service again from what :meth:`Service.to_json` gave, whatever other services it wants to have. Of secrets
-    nothing but their digests is known."""
-    problems: list[Problem] = []
-    merged = merge([Layer("manifest", [dict(value)])], None, problems)
-    services, _absent = _services(merged, str(value["backend"]), problems)
-    return services[0]
-
-
-def _services(
-    merged: Sequence[Merged], backend: str, problems: list[Problem], key: bytes = b""
-) -> tuple[list[Service], list[str]]:
-    absent = [entry.fields["name"] for entry in merged if entry.fields.get("state") == "absent"]
+def _services(merged: Sequence[Merged], backend: str, problems: list[Problem], key: bytes = b"") -> list[Service]:
     present = [entry for entry in merged if entry.fields.get("state") != "absent"]
     check_services(present, problems)
     if problems:
         raise InvalidDeclaration(problems)
     services = [build(entry.fields, backend, entry.origins, key) for entry in present]
-    return sorted(services, key=lambda service: service.name), absent
+    return sorted(services, key=lambda service: service.name)
 
 
 def resolve_ports(services: Sequence[Service], lookup: Callable[[str, str], int | None]) -> list[Service]:
@@ -224,46 +210,16 @@ def build(fields: Mapping[str, t.Any], backend: str, origins: Mapping[str, str],
     secrets = _sealed(fields, key)
     if "secrets" in fields:
         fields = {**fields, "secrets": {name: {DIGEST: secret.digest} for name, secret in secrets}}
-    listen = tuple(build_endpoint(endpoint) for endpoint in fields["listen"])
-    groups = fields.get("supplementary_groups")
-    return Service(
-        name=fields["name"],
-        backend=fields.get("backend") or backend,
-        declared=json.loads(json.dumps(fields)),
-        state=fields.get("state", "present"),
-        description=fields.get("description", ""),
-        listen=listen,
-        accept=accepts(fields),
-        socket_fd=fields.get("socket_fd", "listen_fds"),
-        exec=tuple(fields.get("exec", ())),
-        argv0=fields.get("argv0", ""),
-        internal=fields.get("internal", ""),
-        proxy=_proxy(**known(Proxy, fields["proxy"])) if "proxy" in fields else None,
-        user=_account(fields),
-        group=fields.get("group"),
-        supplementary_groups=None if groups is None else tuple(groups),
-        umask=fields.get("umask", "022")[-3:],
-        nice=fields.get("nice", 0),
-        working_directory=fields.get("working_directory", "/"),
-        environment=tuple(sorted(fields.get("environment", {}).items())),
-        environment_file=fields.get("environment_file", ""),
-        secrets=secrets,
-        stderr=fields.get("stderr", "log"),
-        end_children=fields.get("end_children", False),
-        resources=Resources(**known(Resources, fields.get("resources", {}))),
-        connections=_connections(fields.get("connections", {})),
-        access=Access(**{name: tuple(entries) for name, entries in known(Access, fields.get("access", {})).items()}),
-        tcp=Tcp(**known(Tcp, fields.get("tcp", {}))),
-        banner=Banner(**known(Banner, fields["banner"])) if "banner" in fields else None,
-        tls=Tls(**known(Tls, fields["tls"])) if "tls" in fields else None,
-        log=_log(fields["log"]) if "log" in fields else None,
-        requires=tuple(fields.get("requires", ())),
-        after=tuple(fields.get("after", ())),
-        sandbox=fields.get("sandbox", "off"),
-        probe=Probe(**known(Probe, fields["probe"])) if "probe" in fields else None,
-        native=native_of(fields.get("native", {})),
-        origins=origins,
-    )
+    given = {name: _MADE[name](value) if name in _MADE else value for name, value in known(Service, fields).items()}
+    computed = {
+        "backend": fields.get("backend") or backend,
+        "declared": json.loads(json.dumps(fields)),
+        "accept": accepts(fields),
+        "user": _account(fields),
+        "secrets": secrets,
+        "origins": origins,
+    }
+    return Service(**{**given, **computed})
 
 
 def _account(fields: Mapping[str, t.Any]) -> str:
@@ -292,13 +248,18 @@ def _connections(fields: Mapping[str, t.Any]) -> Connections:
     return Connections(**{**known(Connections, fields), "rate": rate})
 
 
+def _access(fields: Mapping[str, t.Any]) -> Access:
+    return Access(**{name: tuple(entries) for name, entries in known(Access, fields).items()})
+
+
 def _log(fields: Mapping[str, t.Any]) -> Log:
     given: dict[str, t.Any] = known(Log, fields)
     return Log(**{**given, **{name: tuple(given[name]) for name in ("what",) if name in given}})
 
 
-def _proxy(to: str, **given: t.Any) -> Proxy:
-    return Proxy(parse_targets(to), **given)
+def _proxy(fields: Mapping[str, t.Any]) -> Proxy:
+    given: dict[str, t.Any] = known(Proxy, fields)
+    return Proxy(**{**given, "to": parse_targets(given["to"])})
 
 
 # What is in an endpoint's text.
@@ -319,3 +280,30 @@ def build_endpoint(fields: Mapping[str, t.Any]) -> Endpoint:
 
 def _endpoint_text(endpoint: Endpoint) -> str:
     return str(endpoint).split(" ", 1)[1].replace("*:", "", 1)
+
+
+def _record(record: type[t.Any]) -> Callable[[Mapping[str, t.Any]], t.Any]:
+    """What makes a record of those of the declared fields that it has."""
+    return lambda fields: record(**known(record, fields))
+
+
+# What becomes of a field's declared value; the others stay as they are.
+_MADE: dict[str, Callable[[t.Any], t.Any]] = {
+    "listen": lambda endpoints: tuple(build_endpoint(endpoint) for endpoint in endpoints),
+    "exec": tuple,
+    "proxy": _proxy,
+    "supplementary_groups": tuple,
+    "umask": lambda mask: mask[-3:],
+    "environment": lambda variables: tuple(sorted(variables.items())),
+    "resources": _record(Resources),
+    "connections": _connections,
+    "access": _access,
+    "tcp": _record(Tcp),
+    "banner": _record(Banner),
+    "tls": _record(Tls),
+    "log": _log,
+    "requires": tuple,
+    "after": tuple,
+    "probe": _record(Probe),
+    "native": native_of,
+}

@@ -25,7 +25,12 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.pro
     prove_answers,
     prove_listeners,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.switch import Transition, switch
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Site
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.files import writes
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.listeners import sockets_of
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.order import switching
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.transition import Transition
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.switch import carry_out
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File
@@ -76,13 +81,12 @@ class Life:
         paths = {file.path for file in files}
         gone = [file.path for file in self.files if file.path not in paths and file.kind == "file"]
 
-        def install() -> None:
-            for file in dirty:
-                _files.install(file)
-
         changes = changes_of(actions, want)
         written = frozenset(file.backend for file in dirty)
-        switch(Transition(changes, install, written, {self.backend.name: gone}, None), BACKENDS, platform, self.host)
+        there = Transition(changes, writes(dirty), written=written, obsolete={self.backend.name: gone})
+        stopped = [each for change in changes.values() for each in change.stop]
+        site = Site(BACKENDS, platform, self.host, sockets_of(stopped, platform))
+        carry_out(switching(there, Transition({}), BACKENDS, platform), site)
         self.have, self.files = want, files
         failures = [*prove_listeners(honoured, BACKENDS, platform, self.host), *prove_answers(honoured, platform)]
         assert not failures, f"{[str(failure) for failure in failures]}\n{self.said(honoured)}"

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import HEADER
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import NOTICE
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import EXECLINE_PATH, PATH, Platform
 
 # Whatever began the scan directory, with whatever mask.
@@ -63,5 +63,5 @@ def script(lines: Iterable[str], platform: Platform, about: str = "") -> str:
 
 def continuation(lines: Iterable[str], platform: Platform, about: str = "") -> str:
     """A script that keeps the environment of whatever runs it."""
-    comments = [f"# {HEADER}: changes made here are undone by its next run.", *([f"# {about}"] if about else [])]
+    comments = [NOTICE, *([f"# {about}"] if about else [])]
     return "\n".join([f"#!{platform.program('execlineb')} -P", *comments, *lines]) + "\n"

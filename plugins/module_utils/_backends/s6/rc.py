@@ -56,7 +56,7 @@ exit $code
 # The command of a killed run keeps running while the rollback starts another one; one would remove what the other has
 # compiled. So a lock serializes them.
 LOCK = f"{RUNTIME}/s6-rc"
-IN_TURN = f'mkdir -p -m 0700 {RUNTIME} && exec s6-setlock {LOCK} "$0" -c "$@"'
+IN_TURN = f'(umask 077 && mkdir -p {RUNTIME}) && exec s6-setlock {LOCK} "$0" -c "$@"'
 
 # A new database is in use, now and at boot, before the last one goes. s6-rc-compile makes the directory itself, and
 # fails where there is one; nobody but root could make one there.

@@ -23,6 +23,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.sys
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.directives import directed
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.dropins import disturbances
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.foreign.states import states_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.native import (
     refuse_native,
     settings_of,
@@ -225,17 +226,16 @@ class Systemd(Backend):
         listing = host.run([SYSTEMCTL, "show", "--property=Id,LoadState,NeedDaemonReload,UnitFileState", *names])
         problems = {}
         wanted = {service.name: service.enabled for service in services}
-        for block in listing.out.split("\n\n"):
-            unit = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-            name = names.get(unit.get("Id", ""))
+        for state in states_of(listing.out):
+            name = names.get(state.unit)
             if name is None:
                 continue
-            if unit.get("LoadState") == "masked":
-                problems[name] = f"{unit['Id']} is masked"
-            elif unit.get("LoadState") != "loaded" or unit.get("NeedDaemonReload") == "yes":
-                problems[name] = f"systemd has not read the current file of {unit['Id']}"
-            elif wanted[name] and unit.get("UnitFileState") != "enabled":
-                problems[name] = f"{unit['Id']} is not enabled at boot"
+            if state.one("LoadState") == "masked":
+                problems[name] = f"{state.unit} is masked"
+            elif state.one("LoadState") != "loaded" or state.one("NeedDaemonReload") == "yes":
+                problems[name] = f"systemd has not read the current file of {state.unit}"
+            elif wanted[name] and state.one("UnitFileState") != "enabled":
+                problems[name] = f"{state.unit} is not enabled at boot"
         return problems
 
     def log(self, services: Sequence[Service], platform: Platform, host: Host) -> str:

@@ -10,7 +10,7 @@ import typing as t
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import HEADER
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import NOTICE
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Endpoint, Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
@@ -82,7 +82,7 @@ def specifier(text: str) -> str:
 
 def unit_text(*sections: tuple[str, Sequence[tuple[str, str]]]) -> str:
     """A unit file: sections with their settings."""
-    text = [f"# {HEADER}: changes made here are undone by its next run."]
+    text = [NOTICE]
     for title, settings in sections:
         text += ["", f"[{title}]", *(f"{key}={value}" for key, value in settings)]
     return "\n".join(text) + "\n"

@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.ownership import Run
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.foreign.states import states_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes import table as _processes
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import Socket
 
@@ -112,8 +113,7 @@ def _interfaces(names: Sequence[str], run: Run) -> dict[str, str]:
     if not names:
         return {}
     _code, output, _errors = run((*_SHOW, *names))
-    blocks = [dict(line.partition("=")[::2] for line in block.splitlines()) for block in output.split("\n\n")]
-    return {block.get("Id", ""): block.get("BindToDevice", "") for block in blocks}
+    return {state.unit: state.one("BindToDevice") for state in states_of(output)}
 
 
 def _cgroups() -> dict[str, int]:

@@ -50,6 +50,7 @@ cd "$to" && mkdir entries || exit 1
 [ $# -eq 0 ] || awk -v to="$to" "$copy" "$@" || exit 1
 printf '%sincludedir %s\n' "$defaults" "$to/entries" >config
 # xinetd closes every descriptor that it might have, one after the other.
+# shellcheck disable=SC3045 # each sh of Linux has it, and another one goes on without
 ulimit -n 4096 2>/dev/null
 "$xinetd" -dontfork -f "$to/config" -filelog log -pidfile pid </dev/null >/dev/null &
 # When it was started tells it from a later process of the same id (proc_pid_stat(5)).

@@ -33,7 +33,12 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xin
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.answers import enforced_by_guard
 from ansible_collections.ondemand.superserver.plugins.module_utils._guard.boot import required
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import HEADER, LIBRARY, LOGS, File
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import (
+    LIBRARY,
+    LOGS,
+    NOTICE,
+    File,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.access import Network, compile_access
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
@@ -45,7 +50,6 @@ ENTRIES = "/etc/xinetd.d"
 HANDLERS = f"{LIBRARY}/handlers"
 DROP_IN = "/etc/systemd/system/xinetd.service.d/superserver.conf"
 
-NOTICE = f"# {HEADER}: changes made here are undone by its next run."
 
 # A line may have 16384 bytes (xinetd.conf(5)), and the longest prefix has 43.
 NETWORKS_PER_LINE = 300

@@ -10,8 +10,13 @@ from collections.abc import Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.boot import UNIT as XINETD
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.daemon import of_this_host
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.files import NOTICE
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import CONFIG, LIBRARY, File, Host
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import (
+    CONFIG,
+    LIBRARY,
+    NOTICE,
+    File,
+    Host,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.assembly import program

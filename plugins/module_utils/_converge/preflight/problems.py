@@ -176,7 +176,7 @@ def expiry_warnings(service: Service, now: datetime.datetime) -> list[str]:
         return []
     try:
         end = expiry(service.tls.certificate)
-    except (OSError, ValueError, IndexError):
+    except (OSError, ValueError):
         return []
     if end > now + SOON:
         return []

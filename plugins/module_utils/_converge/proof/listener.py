@@ -8,7 +8,6 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-import socket
 import time
 import typing as t
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,6 +24,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.own
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.expression import TooSlow, matches
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.places import same_name
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.network.names import port_number
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets import table as _sockets
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.probe import Answer, probe
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import Socket
@@ -173,7 +173,7 @@ def inventory(
 
 def _endpoint(options: Mapping[str, t.Any]) -> Endpoint:
     transport = next(name for name in TRANSPORTS if options[name] is not None)
-    endpoint = resolve_port(parse_endpoint(transport, options[transport]), _port_number)
+    endpoint = resolve_port(parse_endpoint(transport, options[transport]), port_number)
     family = options["family"]
     if family != "any":
         if transport == "unix" or (endpoint.address and endpoint.family != family):
@@ -182,13 +182,6 @@ def _endpoint(options: Mapping[str, t.Any]) -> Endpoint:
     if options["interface"] and transport == "unix":
         raise ValueError("a Unix socket is not bound to an interface: remove interface")
     return replace(endpoint, interface=options["interface"])
-
-
-def _port_number(name: str, transport: str) -> int | None:
-    try:
-        return socket.getservbyname(name, transport)
-    except OSError:
-        return None
 
 
 def _client(options: Mapping[str, t.Any]) -> Client:
@@ -281,10 +274,10 @@ def judge(listener: Listener, client: Client, ways: Sequence[Way] = ()) -> tuple
             target,
             listener.port,
             listener.path,
-            client.send,
-            client.timeout,
-            source,
-            client.expect,
+            send=client.send,
+            timeout=client.timeout,
+            source=source,
+            until=client.expect,
         )
         row = _answer_row(target, answer)
         problem = _disappointment(client, answer)

@@ -83,7 +83,8 @@ class Journal:
     """``files``: what was at each path that the switch writes or removes, None for nothing; ``backends``: whose each
     is. ``changes``: what the switch does, by backend. ``manifest``: the one before; ``guarded``: whether there was a
     guard. ``policy``, ``bin_directory`` and ``s6_rc``: of the run, see ``snapshot.Request``. ``others``: what it does
-    to services of others. ``confirmation``: what a run that came to its end still waits for."""
+    to services of others. ``confirmation``: what a run that came to its end still waits for. ``steps``: what the run
+    does, in words."""
 
     files: Mapping[str, Seen | None]
     backends: Mapping[str, str]
@@ -95,6 +96,7 @@ class Journal:
     s6_rc: Rc | None = None
     others: Others = field(default_factory=Others)
     confirmation: Confirmation | None = None
+    steps: tuple[str, ...] = ()
 
     @property
     def awaited(self) -> float:
@@ -151,6 +153,7 @@ def write(journal: Journal) -> None:
         "s6_rc": asdict(journal.s6_rc) if journal.s6_rc else None,
         "others": journal.others.to_json(),
         "confirmation": asdict(journal.confirmation) if journal.confirmation else None,
+        "steps": list(journal.steps),
     }
     _files.install(File(PATH, json.dumps(value), 0o600))
 
@@ -181,6 +184,7 @@ def from_json(value: Mapping[str, t.Any]) -> Journal:
         rc_from_json(value.get("s6_rc")),
         others_from_json(value.get("others", {})),
         Confirmation(**known(Confirmation, value["confirmation"])) if value.get("confirmation") else None,
+        tuple(map(str, value.get("steps", ()))),
     )
 
 

@@ -6,14 +6,10 @@
 from __future__ import annotations
 
 import datetime
-import re
 import ssl
 
-_PEM = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
-
-# X.690: tags of what a certificate is made of, and how its times are written.
-_VERSION = 0xA0
-_TIMES = {0x17: "%y%m%d%H%M%SZ", 0x18: "%Y%m%d%H%M%SZ"}
+# The standard library reads a certificate of a file by no other name, and a command would be one for each service.
+_DECODE = getattr(getattr(ssl, "_ssl", None), "_test_decode_cert", None)
 
 
 class _Locked(Exception):
@@ -52,32 +48,7 @@ def _ask() -> str:
 
 def expiry(path: str) -> datetime.datetime:
     """When the first certificate of a file expires. Raises OSError and ValueError."""
-    with open(path, encoding="ascii", errors="replace") as file:
-        found = _PEM.search(file.read())
-    if not found:
-        raise ValueError(f"{path} has no certificate")
-    return _not_after(ssl.PEM_cert_to_DER_cert(found.group()))
-
-
-def _not_after(der: bytes) -> datetime.datetime:
-    """RFC 5280, 4.1: version (may be missing), number, algorithm, issuer, and then the two times."""
-    ((_tag, certificate), *_rest) = _elements(der)
-    ((_tag, signed), *_rest) = _elements(certificate)
-    fields = [element for element in _elements(signed) if element[0] != _VERSION]
-    _begin, (tag, text) = _elements(fields[3][1])
-    if tag not in _TIMES:
-        raise ValueError(f"a time with the tag {tag}")
-    return datetime.datetime.strptime(text.decode("ascii"), _TIMES[tag]).replace(tzinfo=datetime.timezone.utc)
-
-
-def _elements(data: bytes) -> list[tuple[int, bytes]]:
-    """Tags and contents of what stands side by side."""
-    found = []
-    while data:
-        tag, length, start = data[0], data[1], 2
-        if length & 0x80:
-            start += length & 0x7F
-            length = int.from_bytes(data[2:start], "big")
-        found.append((tag, data[start : start + length]))
-        data = data[start + length :]
-    return found
+    if _DECODE is None:
+        raise ValueError("this Python does not tell what is in a certificate")
+    end = ssl.cert_time_to_seconds(_DECODE(path)["notAfter"])
+    return datetime.datetime.fromtimestamp(end, datetime.timezone.utc)

@@ -52,6 +52,7 @@ def probe(
     address: str,
     port: int,
     path: str | None = None,
+    *,
     send: bytes = b"",
     timeout: float = 5.0,
     source: str | None = None,
@@ -68,7 +69,7 @@ def probe(
     deadline = started + timeout
     received = bytearray()
     try:
-        with _connected(transport, address, port, path, source, deadline) as client:
+        with _connected(transport, path or address, port, source, deadline) as client:
             outcome, detail = _exchange(client, send, until, deadline, received)
     except OSError as exc:
         outcome, detail = _failure(exc)
@@ -83,12 +84,10 @@ def _failure(exc: OSError) -> tuple[str, str]:
     return _OUTCOMES.get(exc.errno or 0, "unreachable"), exc.strerror or str(exc)
 
 
-def _connected(
-    transport: str, address: str, port: int, path: str | None, source: str | None, deadline: float
-) -> socket.socket:
+def _connected(transport: str, address: str, port: int, source: str | None, deadline: float) -> socket.socket:
     """A connected client, blocking with a time limit. Raises OSError."""
     if transport == "unix":
-        name = os.fsencode(path or address)
+        name = os.fsencode(address)
         return _connect_unix(b"\0" + name[1:] if name.startswith(b"@") else name, deadline)
     (kind,) = _KINDS[transport]
     targets = socket.getaddrinfo(address, port, type=kind, flags=socket.AI_NUMERICHOST)

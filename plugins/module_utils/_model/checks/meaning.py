@@ -11,6 +11,9 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Iterator, Mapping
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Endpoint
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.parts import LOG
+
 TRANSPORTS = ("tcp", "udp", "unix")
 
 # The interface of connections that a host makes to itself, whatever the address.
@@ -46,7 +49,7 @@ _FORWARDERS = (*_HANDOVER, *_READ, "argv0", "end_children")
 
 def kind_of(endpoint: Mapping[str, t.Any]) -> str:
     """``stream``, ``datagram`` or ``seqpacket``, of an entry of ``listen``."""
-    return "datagram" if "udp" in endpoint else str(endpoint.get("type", "stream"))
+    return "datagram" if "udp" in endpoint else str(endpoint.get("type", Endpoint.type))
 
 
 def kinds(fields: Mapping[str, t.Any]) -> set[str]:
@@ -87,7 +90,7 @@ def pointless(fields: Mapping[str, t.Any]) -> Iterator[tuple[str, str]]:
 
 
 def _pointless_by_log(fields: Mapping[str, t.Any]) -> Iterator[tuple[str, str]]:
-    where = fields.get("log", {}).get("where", "file")
+    where = fields.get("log", {}).get("where", LOG.default("where"))
     if where != "file":
         about = f"applies to a log file, but the log goes to {where}"
         yield from ((f"log.{name}", about) for name in ("file", "rotate_size", "rotate_keep"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.layers import Merged
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import SERVICE
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.types import Report
 
 FIELDS = ("requires", "after")
@@ -48,7 +49,7 @@ def _entries(service: Merged) -> Iterator[tuple[str, int, str]]:
 def _problem(service: Merged, other: Merged | None, field: str, backend: str) -> str:
     if other is None:
         return "is not a service of this host; the name of a systemd unit has a dot, such as postgresql.service"
-    state = other.fields.get("state", "present")
+    state = other.fields.get("state", SERVICE.default("state"))
     if field == "requires" and state != "present" and service.fields.get("state") != "disabled":
         return f'is {state}, so that "{service.fields["name"]}" could never start; enable it, or leave it out here'
     mine, its = service.fields.get("backend") or backend, other.fields.get("backend") or backend

@@ -21,6 +21,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.checks
     turns_away,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import (
+    Endpoint,
     Listener,
     collide,
     listener_of,
@@ -108,7 +109,7 @@ def _endpoint(endpoint: Mapping[str, t.Any], path: str, report: Report) -> None:
             "applies to an address that the host may lack, such as 192.0.2.7:80; this one always exists; leave "
             "freebind out",
         )
-    wanted = endpoint.get("family", "any")
+    wanted = endpoint.get("family", Endpoint.family)
     if parsed.address and wanted not in ("any", parsed.family):
         report(
             f"{path}.family", f'is {wanted}, but the address "{parsed.address}" is {parsed.family}; leave family out'
@@ -294,7 +295,7 @@ def check_collisions(held: Iterable[tuple[Listener, str, str]], report: Report) 
 def _listener(fields: Mapping[str, t.Any]) -> Listener:
     transport = next(name for name in TRANSPORTS if name in fields)
     parsed = parse_endpoint(transport, fields[transport])
-    family = fields.get("family", "any")
+    family = fields.get("family", Endpoint.family)
     if not parsed.address and family != "any":
         parsed = type(parsed)(transport, "", parsed.port, family=family)
     return listener_of(parsed, ipv6=True)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import parse_targets
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Endpoint, parse_targets
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.names import RAW, RAW_GROUPS
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.forms import (
     duration,
@@ -47,6 +47,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema
 # Paths that root writes, or whose content it shows. An account that can write to a directory can redirect root.
 ONLY_ROOT = "Only root may be able to write to the directories of its path, except to sticky ones such as `/tmp`"
 
+# What an endpoint is made of is read before there is a schema, and so its defaults are those of its type.
 ENDPOINT = Record(
     (
         Field("tcp", Text("TCP endpoint", numbers=True, checker=tcp_endpoint), "TCP port, or address and port"),
@@ -56,7 +57,7 @@ ENDPOINT = Record(
             "family",
             Choice(("any", "ipv4", "ipv6")),
             "which addresses a bare port takes: both families (`any`), IPv4 only or IPv6 only",
-            "any",
+            Endpoint.family,
         ),
         Field(
             "interface",
@@ -70,19 +71,19 @@ ENDPOINT = Record(
             "host has it at the moment. The endpoint waits for the address and accepts connections as soon as the "
             "host has it; the result says that it waits. Without this, the run refuses an address that the host "
             "does not have",
-            False,
+            Endpoint.freebind,
         ),
         Field(
             "backlog", Number(1, 65535), "how many connections may wait to be accepted; omitted: the kernel's maximum"
         ),
-        Field("owner", ACCOUNT, "owner of a unix socket", "root"),
-        Field("group", ACCOUNT, "group of a unix socket", "root"),
-        Field("mode", OCTAL, "mode of a unix socket", "0660"),
+        Field("owner", ACCOUNT, "owner of a unix socket", Endpoint.owner),
+        Field("group", ACCOUNT, "group of a unix socket", Endpoint.group),
+        Field("mode", OCTAL, "mode of a unix socket", Endpoint.mode),
         Field(
             "type",
             Choice(("stream", "datagram", "seqpacket")),
             "type of a unix socket",
-            "stream",
+            Endpoint.type,
         ),
     ),
     "endpoint",

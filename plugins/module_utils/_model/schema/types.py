@@ -22,7 +22,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.proble
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.words import Guide
 
 Report = t.Callable[[str, str], None]
-Checker = t.Callable[[t.Any], None]
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _PLANES = range(0, 0x110000, 0x10000)
@@ -312,6 +311,10 @@ class Record(Kind):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_name", {entry.name: entry for entry in self.fields})
+
+    def default(self, name: str) -> t.Any:
+        """What a field means that is omitted; the only place that says so is the table."""
+        return self.by_name[name].default
 
     def check(self, value: t.Any, path: str, report: Report, partial: bool = False) -> dict[str, t.Any]:
         """Check a mapping; ``partial`` lets required fields be absent."""

@@ -28,7 +28,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.platfo
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import (
     Service,
     load_services,
-    service_from_json,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._module import (
     DeclarationModule,
@@ -41,7 +40,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._programs.han
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.handlers import record as _helper_record
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.handlers.environment import unescape
-from ansible_collections.ondemand.superserver.tests.unit.declarations import ECHO, Fields, service
+from ansible_collections.ondemand.superserver.tests.unit.declarations import ECHO, Fields, redeclared, service
 from ansible_collections.ondemand.superserver.tests.unit.programs import installed
 from ansible_collections.ondemand.superserver.tests.unit.test_properties import ANYTHING, VALUES
 
@@ -177,7 +176,7 @@ def test_scripts_deliver_byte_for_byte(kind: str, hidden: dict[str, str], shown:
 
 
 def sealed(key: bytes, name: str = "a", value: str = "x") -> dict[str, t.Any]:
-    services, _absent = load_services([Layer(BASE, [{**ECHO, "secrets": {name: value}}])], None, "systemd", key)
+    services = load_services([Layer(BASE, [{**ECHO, "secrets": {name: value}}])], None, "systemd", key)
     return dict(services[0].to_json()["secrets"])
 
 
@@ -194,7 +193,7 @@ def secretive() -> Service:
 
 def test_a_service_is_written_down_and_shown_without_values() -> None:
     made = secretive()
-    again = service_from_json(made.to_json())
+    again = redeclared(made.to_json())
     assert WORD not in json.dumps(made.to_json()) + repr(made)
     assert again == made
     assert [secret.value for _name, secret in again.secrets] == [None, None]

@@ -15,10 +15,10 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host.types i
 SCAN_DIRECTORY = "/etc/superserver/s6"
 
 PROGRAMS = (
-    *("execlineb", "fdmove", "tcpserver", "udpsvd"),
-    *("s6-envuidgid", "s6-setuidgid", "s6-log", "s6-svscan", "s6-svscanctl"),
+    *("execlineb", "fdmove", "tcpserver"),
+    *("s6-log", "s6-svscan"),
     *("s6-fdholder-delete", "s6-fdholder-list", "s6-fdholder-retrieve", "s6-fdholder-store", "s6-fdholderd"),
-    *("s6-ipcserver", "s6-ipcserver-socketbinder", "s6-ipcserverd"),
+    *("s6-ipcserver-socketbinder", "s6-ipcserverd"),
     *("s6-rc", "s6-rc-compile", "s6-rc-update"),
     *("s6-tcpserver", "s6-tcpserver-access", "s6-tcpserver-socketbinder", "s6-tcpserverd"),
     *("s6-tcpserver4-socketbinder", "s6-tcpserver4d", "s6-tcpserver6-socketbinder", "s6-tcpserver6d"),

@@ -26,9 +26,9 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xin
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.values import (
     fits,
-    listed_port,
     literal_address,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.network.names import port_number
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import Socket
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import ANY
 
@@ -99,7 +99,7 @@ def read_inetd_services(path: str) -> list[XinetdService]:
     for line in _text(path).split("\n"):
         words = line.split()
         if len(words) >= 6 and not words[0].startswith("#") and words[2] in TRANSPORTS.values():
-            found.append(XinetdService(words[0], words[2], listed_port(words[0], words[2]), "", "any"))
+            found.append(XinetdService(words[0], words[2], port_number(words[0], words[2]) or 0, "", "any"))
     return found
 
 

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import claim
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.grammar import Entry, fold
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.values import (
-    listed_port,
     literal_address,
     number,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.network.names import (
+    port_number,
     protocol_number,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener, collide
@@ -55,7 +57,7 @@ class _Checked:
 
     entry: Entry
     kind: str
-    protocol: int
+    protocol: int | None
     port: int
     bind: str
 
@@ -175,7 +177,7 @@ def _port(entry: Entry, protocol: str) -> int:
     port = (number(entry.one("port")) or 0) if "port" in entry.attributes else None
     if "unlisted" in _folded(entry.many("type")):
         return port or 0
-    listed = listed_port(entry.name, protocol)
+    listed = port_number(entry.name, protocol) or 0
     return listed if port in (None, listed) else 0
 
 

@@ -20,6 +20,10 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xin
     Entry,
     fold,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.network.names import (
+    port_number,
+    protocol_number,
+)
 
 Values = t.Sequence[str]
 _Test = t.Callable[[Values], bool]
@@ -70,22 +74,6 @@ def literal_address(text: str) -> str:
     except (OSError, UnicodeError, ValueError):
         return ""
     return str(found[0][4][0]).partition("%")[0]
-
-
-def listed_port(name: str, transport: str) -> int:
-    """The number of a name in /etc/services, 0 for none."""
-    try:
-        return socket.getservbyname(name, transport)
-    except (OSError, UnicodeError, ValueError):
-        return 0
-
-
-def protocol_number(name: str) -> int:
-    """The number of a name in /etc/protocols, -1 for none."""
-    try:
-        return socket.getprotobyname(name)
-    except (OSError, UnicodeError, ValueError):
-        return -1
 
 
 def number(text: str) -> int | None:
@@ -194,7 +182,7 @@ def _host(text: str) -> bool:
 def _redirect(values: Values) -> bool:
     port = number(values[1])
     if port is None or port <= 0:
-        port = listed_port(values[1], "tcp")
+        port = port_number(values[1], "tcp") or 0
     return 0 < port < 2**16 and _host(values[0])
 
 
@@ -243,7 +231,7 @@ def _log_limits(values: Values) -> bool:
 
 
 def _protocol(values: Values) -> bool:
-    return protocol_number(values[0]) >= 0
+    return protocol_number(values[0]) is not None
 
 
 def _arguments(values: Values) -> bool:

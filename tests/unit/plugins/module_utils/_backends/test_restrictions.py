@@ -135,7 +135,7 @@ def test_tcp_wrappers_before_a_service_of_xinetd(
 
 
 def of_units(*states: str, name: str = "a.socket") -> dict[str, Restriction]:
-    found = units.look_at_units([name], (), Systemctl(*states).host)[name]
+    found = units.look_at_units([name], (), Systemctl(*states))[name]
     return {each.word: each for each in found.restrictions}
 
 

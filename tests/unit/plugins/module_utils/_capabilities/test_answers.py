@@ -31,8 +31,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.names 
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import SERVICE
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.types import leaves
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service, service_from_json
-from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, service
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
+from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, redeclared, service
 
 TCP, UDP, UNIX = {"tcp": "7"}, {"udp": "7"}, {"unix": "/run/a"}
 INTERNAL = {"exec": None, "internal": "echo"}
@@ -402,4 +402,4 @@ def test_service_without_a_droppable_field(row: Row, column: str) -> None:
     left = without(made, row.field)
     assert not row.used(left)
     assert left.path("name") == made.path("name")
-    assert service_from_json(left.to_json()) == left
+    assert redeclared(left.to_json()) == left

@@ -8,20 +8,19 @@ from __future__ import annotations
 import socket
 import threading
 import time
-import typing as t
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.backend import Systemd
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import sessions as _sessions
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 from ansible_collections.ondemand.superserver.tests.unit.declarations import service
+from ansible_collections.ondemand.superserver.tests.unit.machine import machine
 
 PLATFORM = Platform()
-HOST = LocalHost(t.cast("t.Any", None))
+HOST = machine()
 BACKENDS: dict[str, Backend] = {"systemd": Systemd()}
 
 

@@ -25,14 +25,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host.local i
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.guard.rules import RULES
 from ansible_collections.ondemand.superserver.tests.unit.declarations import service
+from ansible_collections.ondemand.superserver.tests.unit.fake_host import FakeHost
 from ansible_collections.ondemand.superserver.tests.unit.hostile import as_root, place
-
-
-class Nothing:
-    """Runs commands that say nothing."""
-
-    def run_command(self, *args: t.Any, **options: t.Any) -> tuple[int, str, str]:
-        return 0, "", ""
 
 
 @pytest.fixture
@@ -46,11 +40,11 @@ def found(monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., dict[str, t.Any]]:
         monkeypatch.setattr(_files, "look", lambda path: seen)
         monkeypatch.setattr(_status, "findings", lambda platform, processes, host: Findings(problem))
         picture = SimpleNamespace(
-            takeover=SimpleNamespace(steps=()), warnings=["echo: about to expire"], dirty=(), missing={}
+            takeover=SimpleNamespace(decisions=()), warnings=["echo: about to expire"], dirty=(), missing={}
         )
         monkeypatch.setattr(_status, "read", lambda request, host: picture)
         monkeypatch.setattr(_status, "make_plan", lambda read: SimpleNamespace(actions=(), picture=read))
-        return _status.status(Request((), {}), declared, False, LocalHost(Nothing()))
+        return _status.status(Request((), {}), declared, False, FakeHost())
 
     return look
 
@@ -78,11 +72,11 @@ def test_a_directory_that_keeps_services_out_is_a_problem(monkeypatch: pytest.Mo
     folder, absent = File("/etc/superserver", mode=0o755, kind="directory"), File("/etc/superserver/a")
     seen = {folder.path: Seen("directory", b"", 0o700, "root", "root"), absent.path: None}
     picture = SimpleNamespace(
-        takeover=SimpleNamespace(steps=()), warnings=(), dirty=(folder, absent), seen=seen, missing={}
+        takeover=SimpleNamespace(decisions=()), warnings=(), dirty=(folder, absent), seen=seen, missing={}
     )
     monkeypatch.setattr(_status, "read", lambda request, host: picture)
     monkeypatch.setattr(_status, "make_plan", lambda read: SimpleNamespace(actions=(), picture=read))
-    found = _status.status(Request((), {}), True, False, LocalHost(Nothing()))
+    found = _status.status(Request((), {}), True, False, FakeHost())
     assert found["problems"] == ["/etc/superserver: not as declared, of root:root with mode 0700"]
 
 
@@ -91,7 +85,7 @@ def test_what_is_told_of_a_service_has_its_name(monkeypatch: pytest.MonkeyPatch,
     held = service(tls={"certificate": str(certificate), "key": str(certificate)})
     monkeypatch.setattr(_manifest, "load", lambda: Manifest(services={held.name: held.to_json()}))
     monkeypatch.setattr(_preflight, "expiry", lambda path: datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc))
-    (warning,) = _status.status(Request((), {}), False, False, LocalHost(Nothing()))["warnings"]
+    (warning,) = _status.status(Request((), {}), False, False, FakeHost())["warnings"]
     assert warning.startswith(f'{held.name}.tls.certificate: "{certificate}" expired on ')
 
 
@@ -105,12 +99,12 @@ def test_an_account_that_is_to_be_made_is_told_and_not_refused(monkeypatch: pyte
 
     wanted = {"a": service(exec=None, internal="echo")}
     picture = SimpleNamespace(
-        takeover=SimpleNamespace(steps=()), warnings=(), dirty=(), missing={"account": "superserver"}, want=wanted
+        takeover=SimpleNamespace(decisions=()), warnings=(), dirty=(), missing={"account": "superserver"}, want=wanted
     )
     monkeypatch.setattr(_status, "read", read)
     monkeypatch.setattr(_status, "make_plan", lambda read: SimpleNamespace(actions=(), picture=read))
     monkeypatch.setattr(_accounts, "_is_user", lambda name: False)
-    (problem,) = _status.status(Request((), {}), True, False, LocalHost(Nothing()))["problems"]
+    (problem,) = _status.status(Request((), {}), True, False, FakeHost())["problems"]
     assert 'the host has no user "superserver"' in problem
     assert [request.makes_account for request in asked] == [True]
 
@@ -122,5 +116,5 @@ def test_a_key_that_others_have_got_is_a_problem(monkeypatch: pytest.MonkeyPatch
         key.touch(0o644)
         held = service(tls={"certificate": str(key), "key": str(key)})
         monkeypatch.setattr(_manifest, "load", lambda: Manifest(services={held.name: held.to_json()}))
-        problems = _status.status(Request((), {}), False, False, LocalHost(Nothing()))["problems"]
+        problems = _status.status(Request((), {}), False, False, FakeHost())["problems"]
         assert [text for text in problems if text.startswith(f'{held.name}.tls.key: "{key}" can be read by every')]

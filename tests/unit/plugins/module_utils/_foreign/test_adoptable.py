@@ -43,7 +43,7 @@ def child() -> Iterator[int]:
 
 def objection(owner: Owner, *states: str) -> str:
     held = [Holder(owner.pid, owner.program, "", "root")]
-    return _adoptable.objections({owner: held}, (), Systemctl(*states).host)[owner]
+    return _adoptable.objections({owner: held}, (), Systemctl(*states))[owner]
 
 
 def test_a_socket_unit_is_offered() -> None:
@@ -66,7 +66,7 @@ def test_any_holder_may_be_the_main_process(child: int) -> None:
     owner = Owner("systemd", "a.service", child, "worker")
     held = [Holder(child, "worker", "", "www"), Holder(os.getpid(), "master", "", "root")]
     state = shown("a.service", MainPID=str(os.getpid()))
-    assert _adoptable.objections({owner: held}, (), Systemctl(state).host) == {owner: ""}
+    assert _adoptable.objections({owner: held}, (), Systemctl(state)) == {owner: ""}
 
 
 @pytest.mark.parametrize(
@@ -186,6 +186,6 @@ def test_entries_of_xinetd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_any_number_of_owners_costs_as_much_as_one() -> None:
     held = {Owner("systemd", f"a{number}.service", number, "a"): () for number in range(2, 9)}
     systemctl = Systemctl(*(shown(f"a{number}.service", MainPID=str(number)) for number in range(2, 9)))
-    assert set(_adoptable.objections(t.cast("t.Any", held), (), systemctl.host).values()) == {""}
-    assert len(systemctl.commands) == 1
+    assert set(_adoptable.objections(t.cast("t.Any", held), (), systemctl).values()) == {""}
+    assert len(systemctl.argvs) == 1
     assert _origin.serves(1, [1])

@@ -19,6 +19,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.res
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.foreign.units import MASK
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd import foreign as _foreign_xinetd
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.config import read_entries
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Site
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.foreign import Edit
 from ansible_collections.ondemand.superserver.plugins.module_utils._foreign import plan as _adopt
 from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.change import Others, others_from_json
 from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.plan import Holdings, plan_takeover
@@ -30,8 +32,11 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.reco
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.store import Seen, look
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs import watcher as _helper_watcher
 from ansible_collections.ondemand.superserver.tests.unit.declarations import service
+from ansible_collections.ondemand.superserver.tests.unit.fake_host import FakeHost
 
 SEVEN = Listener("tcp", "dual", "::", 7)
 EIGHT = Listener("tcp", "dual", "::", 8)
@@ -60,7 +65,7 @@ def plan(monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., Takeover]:
         monkeypatch.setattr(_adopt, "foreign_services", lambda *_arguments: [])
         records = {found.name: json.loads(json.dumps(record.to_json()))} if record else {}
         names = [found.name] if named else []
-        return plan_takeover(names, records, (), declared, Live({}, {}), "systemd", t.cast(LocalHost, None))
+        return plan_takeover(names, records, (), declared, Live({}, {}), "systemd", FakeHost())
 
     return planned
 
@@ -91,7 +96,7 @@ def test_what_happens(
     kept: bool,
 ) -> None:
     takeover = plan(found, record, named, [SEVEN] if wanted else [EIGHT])
-    assert [step.action for step in takeover.steps] == [action]
+    assert [step.action for step in takeover.decisions] == [action]
     assert takeover.empty == (action == "none")
     assert bool(takeover.records) == kept
     assert not takeover.problems
@@ -150,7 +155,7 @@ def test_what_serves_elsewhere_too_is_told(plan: t.Callable[..., Takeover], monk
     monkeypatch.setattr(_adopt, "_holdings", lambda *_arguments: Holdings({OWNER: [SEVEN, EIGHT]}))
     monkeypatch.setattr(_adopt, "_look", lambda *_arguments: {"a.socket": ON})
     monkeypatch.setattr(_adopt, "rivals", lambda *_arguments: {"b.socket": (SEVEN,), "c.socket": (EIGHT,)})
-    told = plan_takeover(["a.socket"], {}, (), [SEVEN], Live({}, {}), "systemd", t.cast(LocalHost, None)).warnings
+    told = plan_takeover(["a.socket"], {}, (), [SEVEN], Live({}, {}), "systemd", FakeHost()).warnings
     assert len(told) == 2
     assert "a.socket also held tcp:*:8" in told[0]
     assert '"b.socket" also listens on tcp:*:7 once it is started' in told[1]
@@ -159,11 +164,16 @@ def test_what_serves_elsewhere_too_is_told(plan: t.Callable[..., Takeover], monk
 def test_names_that_are_repeated_or_programs(monkeypatch: pytest.MonkeyPatch) -> None:
     live = Live({}, {4: Owner("program", "nc", 99, "nc"), 5: Owner("s6", "/run/service/x", 98, "s6-tcpserver")})
     monkeypatch.setattr(_foreign_xinetd, "CONFIG", "/nonesuch")
-    host = t.cast(LocalHost, None)
+    host = FakeHost()
     problems = plan_takeover(["nc", "x", "nc", "a.socket"], {}, (), [SEVEN], live, "s6", host).problems
     assert sorted(str(problem).split(" is ")[1][:14] for problem in problems) == sorted(
         ["a program (pid", "an s6 service ", "named twice; n", "a unit, and sy"]
     )
+
+
+def edit(takeover: Takeover) -> None:
+    """The step that changes files of others."""
+    Edit(takeover.edited).run(Site({}, Platform(), LocalHost(_helper_watcher.Commands())))
 
 
 def test_two_services_in_one_file_that_is_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,22 +186,22 @@ def test_two_services_in_one_file_that_is_a_link(tmp_path: Path, monkeypatch: py
     path = str(config)
 
     def planned(names: list[str], records: t.Mapping[str, t.Any], declared: list[Listener]) -> Takeover:
-        return plan_takeover(names, records, (), declared, Live({}, {}), "s6", t.cast(LocalHost, None))
+        return plan_takeover(names, records, (), declared, Live({}, {}), "s6", FakeHost())
 
     monkeypatch.setattr(_foreign_xinetd, "read_entries", lambda _path: read_entries(path))
     monkeypatch.setattr(_adopt, "_holdings", lambda *_arguments: Holdings())
     before = look(path)
     assert before is not None
     taken = planned(["one", "two"], {}, [SEVEN, EIGHT])
-    assert [step.action for step in taken.steps] == ["adopt", "adopt"]
+    assert [step.action for step in taken.decisions] == ["adopt", "adopt"]
     assert taken.others.xinetd
-    taken.write()
+    edit(taken)
     assert look(path) == taken.files[path][1]
     assert planned(["one", "two"], taken.records, [SEVEN, EIGHT]).empty
     half = planned(["two"], taken.records, [EIGHT])
-    half.write()
+    edit(half)
     assert [service.id for service in _foreign_xinetd.foreign_services(())] == ["one"]
-    planned([], half.records, []).write()
+    edit(planned([], half.records, []))
     assert look(path) == before
     assert target.read_text() == f"service one\n{body % 7}service two\n{body % 8}"
 
@@ -223,7 +233,7 @@ def planned(
     monkeypatch.setattr(_adopt, "rivals", lambda *_arguments: more.pop("rivals", {}))
     monkeypatch.setattr(_adopt, "foreign_services", lambda *_arguments: [])
     records = {name: json.loads(json.dumps(record.to_json())) for name, record in (recorded or {}).items()}
-    host = t.cast(LocalHost, None)
+    host = FakeHost()
     services = more.pop("services", ())
     return plan_takeover(adopt, records, (), declared, Live({}, {}), "systemd", host, services)
 
@@ -238,7 +248,7 @@ def test_what_belongs_to_another_one_is_in_the_way_with_it(monkeypatch: pytest.M
     names = ["a.socket", "web.service"]
     on = [unit("a.socket", "web.service", claims=[SEVEN]), unit("web.service", "a.socket")]
     taken = planned(monkeypatch, names, on)
-    assert [(step.name, step.action) for step in taken.steps] == [("a.socket", "adopt"), ("web.service", "adopt")]
+    assert [(step.name, step.action) for step in taken.decisions] == [("a.socket", "adopt"), ("web.service", "adopt")]
     assert not taken.problems
     records = {name: adoption_from_json(record) for name, record in taken.records.items()}
     assert records["web.service"].held == ()
@@ -246,7 +256,7 @@ def test_what_belongs_to_another_one_is_in_the_way_with_it(monkeypatch: pytest.M
     off = [unit(name, running=()) for name in names]
     assert planned(monkeypatch, names, off, records).empty
     back = planned(monkeypatch, names, off, records, declared=[EIGHT])
-    assert [step.action for step in back.steps] == ["give back", "give back"]
+    assert [step.action for step in back.decisions] == ["give back", "give back"]
     assert set(back.others.start) == set(names)
     (problem,) = planned(monkeypatch, ["web.service"], [unit("web.service")]).problems
     assert "holds no listener that a declared service needs" in problem.message

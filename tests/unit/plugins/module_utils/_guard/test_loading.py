@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import typing as t
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -22,8 +21,10 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._guard.loadin
     findings,
     render_guard,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Host, Process, Result
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs import watcher as _helper_watcher
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.guard.rules import RULES
 from ansible_collections.ondemand.superserver.tests.unit.declarations import load
 from ansible_collections.ondemand.superserver.tests.unit.guard_network import NAMESPACE, with_nftables
@@ -48,23 +49,23 @@ SERVICES = load(
 )
 
 
-class Network:
+class Network(LocalHost):
     """A host in a network namespace of its own, for as long as a process sleeps in it."""
 
     def __init__(self, pid: int, first: Path) -> None:
+        super().__init__(_helper_watcher.Commands())
         joined = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
         self._argv = ["nsenter", f"--target={pid}", *joined, "--net"]
         self._path = f"{first}:{os.environ['PATH']}:/usr/sbin:/sbin"
 
-    def run(self, argv: Sequence[str], check: bool = True, environment: Mapping[str, str] | None = None) -> Result:
-        done = subprocess.run(
-            [*self._argv, *argv],
-            env={**os.environ, "PATH": self._path, **(environment or {})},
-            text=True,
-            capture_output=True,
-            check=check,
-        )
-        return Result(done.returncode, done.stdout, done.stderr)
+    def run(
+        self,
+        argv: Sequence[str],
+        check: bool = True,
+        environment: Mapping[str, str] | None = None,
+        descriptors: Sequence[int] = (),
+    ) -> Result:
+        return super().run([*self._argv, *argv], check, {"PATH": self._path, **(environment or {})}, descriptors)
 
 
 @pytest.fixture(params=["own namespace", "draft"])
@@ -80,7 +81,7 @@ def network(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
     with subprocess.Popen([*NAMESPACE, "sh", "-c", "echo; exec sleep 60"], stdout=subprocess.PIPE) as sleeper:
         assert sleeper.stdout
         sleeper.stdout.readline()
-        host = t.cast("Host", Network(sleeper.pid, tmp_path))
+        host = Network(sleeper.pid, tmp_path)
         host.run(["nft", "-f", str(tmp_path / "rules")])
         yield host
         sleeper.kill()

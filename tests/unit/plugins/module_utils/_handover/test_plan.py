@@ -74,8 +74,9 @@ def test_what_would_be_if_nftables_were_there(installed: bool, method: str) -> N
     old, new = service(listen=[{"tcp": "7"}], backend="systemd"), service(listen=[{"tcp": "7"}], backend="xinetd")
     move = Action("echo", "move", "", old, new)
     nothing = Live({}, {})
-    host = LocalHost(_helper_watcher.Commands())
-    found = passage_of([move], [], "auto", False, nothing, Platform(programs={}), host, installed)
+    platform = Platform(programs={})
+    lacking = "" if installed else _hold.lacking(platform)
+    found = passage_of([move], [], "auto", False, nothing, platform, lambda _listeners: lacking)
     assert found.choices["echo"].method == method
 
 
@@ -119,7 +120,7 @@ def test_listeners_that_a_change_closes_pass_over(again: bool, passing_over: lis
     old, new = service(listen=[{"tcp": "7"}]), service(listen=[{"tcp": "7"}], umask="077")
     change = Action("example", "change", "changed: umask", old, new)
     platform = Platform(programs={})
-    found = passage_of([change], [new] if again else [], "auto", False, Live({}, {}), platform, HOST)
+    found = passage_of([change], [new] if again else [], "auto", False, Live({}, {}), platform, lambda _listeners: "")
     assert [*found.listeners] == [*found.choices] == passing_over
 
 

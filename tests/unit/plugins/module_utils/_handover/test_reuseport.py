@@ -14,10 +14,17 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Change
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd import (
     reuseport as _systemd_sharing,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.backend import Systemd
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.handover import (
+    Migrate,
+    RestoreMigration,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.order import switching
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.transition import Transition
 from ansible_collections.ondemand.superserver.plugins.module_utils._handover import reuseport as _sharing
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
@@ -126,26 +133,29 @@ def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(("before", "during"), [("0\n", "1"), ("1\n", "1\n")])
 def test_kernel_is_set_as_it_was(kernel: Path, before: str, during: str) -> None:
     kernel.write_text(before)
-    with _sharing.migrating(True):
-        assert kernel.read_text() == during
+    _sharing.migrate()
+    assert kernel.read_text() == during
+    _sharing.restore_migration()
     assert kernel.read_text().strip() == before.strip()
     assert list(kernel.parent.iterdir()) == [kernel]
 
 
 def test_kernel_is_set_as_it_was_after_a_death(kernel: Path) -> None:
     kernel.write_text("0\n")
-    held = _sharing.migrating(True)
-    held.__enter__()
+    _sharing.migrate()
     _sharing.restore_migration()
     assert kernel.read_text() == "0"
 
 
 def test_kernel_that_cannot_do_that(kernel: Path) -> None:
-    with _sharing.migrating(True):
-        assert not kernel.exists()
+    _sharing.migrate()
+    assert not kernel.exists()
 
 
-def test_kernel_is_left_alone_where_nothing_is_shared(kernel: Path) -> None:
-    kernel.write_text("0\n")
-    with _sharing.migrating(False):
-        assert kernel.read_text() == "0\n"
+def test_kernel_is_left_alone_where_nothing_is_shared() -> None:
+    """Whatever else changes hands."""
+    changes = {"xinetd": Change(stop=(ONE,)), "systemd": Change(start=(ONE,))}
+    for sharing, wanted in ((_sharing.Sharing(), False), (_sharing.Sharing([ONE]), True)):
+        steps = switching(Transition(changes, sharing=sharing), Transition({}), BACKENDS, Platform())
+        operations = [step.operation for step in steps]
+        assert (Migrate() in operations) == (RestoreMigration() in operations) == wanted

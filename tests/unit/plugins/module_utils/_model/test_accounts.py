@@ -8,8 +8,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.accounts import resolve_accounts
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import service_from_json
-from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, service
+from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, redeclared, service
 
 USERS = {0: "root", 1000: "user@example.org"}
 GROUPS = {0: "wheel", 1000: "staff"}
@@ -35,7 +34,7 @@ def test_number_is_the_name(numbers: Fields, names: Fields) -> None:
     assert found == service(**names)
     assert found.to_json() == service(**names).to_json()
     assert resolve_accounts([found], NOBODY.get, NOBODY.get) == ([found], [])
-    assert service_from_json(found.to_json()).to_json() == found.to_json()
+    assert redeclared(found.to_json()).to_json() == found.to_json()
 
 
 def test_numbers_without_a_name_are_told_all_at_once() -> None:

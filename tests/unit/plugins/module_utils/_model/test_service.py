@@ -16,9 +16,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.record
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import (
     load_services,
     resolve_ports,
-    service_from_json,
 )
-from ansible_collections.ondemand.superserver.tests.unit.declarations import ECHO, Fields, load, service
+from ansible_collections.ondemand.superserver.tests.unit.declarations import ECHO, Fields, load, redeclared, service
 
 DATAGRAM = {"listen": [{"udp": "7"}]}
 
@@ -83,11 +82,10 @@ def test_attribute(fields: Fields, name: str, value: t.Any) -> None:
     assert getattr(service(**fields), name) == value
 
 
-def test_services_are_sorted_and_the_absent_named() -> None:
+def test_services_are_sorted_without_the_absent() -> None:
     entries = [{**ECHO, "name": "b", "listen": [{"tcp": "8"}]}, {"name": "c", "state": "absent"}, {**ECHO, "name": "a"}]
-    services, absent = load_services([Layer(BASE, entries)], None, "xinetd")
+    services = load_services([Layer(BASE, entries)], None, "xinetd")
     assert [(each.name, each.backend) for each in services] == [("a", "xinetd"), ("b", "xinetd")]
-    assert absent == ["c"]
 
 
 NATIVE = {"systemd": {"socket": {"Mark": 1}, "service": {"A": [True, "b"]}}, "xinetd": {"c": "d"}, "s6": {"e": 0.5}}
@@ -153,14 +151,14 @@ WRITTEN: tuple[tuple[Fields, Fields], ...] = (
 def test_manifest_has_resolved_endpoints(declared: Fields, written: Fields) -> None:
     (resolved,) = resolve_ports([service(listen=[declared])], lambda _name, _transport: 7)
     assert resolved.to_json() == {**ECHO, "listen": [written], "backend": "systemd"}
-    assert service_from_json(resolved.to_json()) == resolved
+    assert redeclared(resolved.to_json()) == resolved
 
 
 @pytest.mark.parametrize("field", ["user", "accept", "socket_fd", "environment", "stderr"])
 def test_internal_service_is_read_back_under_defaults(field: str) -> None:
     defaults = {"user": "a", "accept": False, "socket_fd": "stdin", "environment": {"A": "b"}, "stderr": "log"}
     (made,) = load({"name": "echo", "listen": [{"tcp": "7"}], "internal": "echo"}, defaults={field: defaults[field]})
-    assert service_from_json(made.to_json()) == made
+    assert redeclared(made.to_json()) == made
 
 
 NUMBERS = {("echo", "tcp"): 7, ("tftp", "udp"): 69}

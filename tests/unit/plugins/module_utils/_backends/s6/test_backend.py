@@ -16,7 +16,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, service
-from ansible_collections.ondemand.superserver.tests.unit.s6_tree import AS_PID_1, HOST, NETWORKING, PROGRAMS, Tree, host
+from ansible_collections.ondemand.superserver.tests.unit.s6_tree import AS_PID_1, HOST, NETWORKING, PROGRAMS, Tree
 
 BACKEND = S6()
 
@@ -129,4 +129,4 @@ MISSING: tuple[tuple[Platform, Iterable[str], str], ...] = (
 def test_what_is_missing_is_named(platform: Platform, files: Iterable[str], missing: str) -> None:
     tree = Tree()
     tree.files = dict.fromkeys(files, "")
-    assert BACKEND.missing(platform, host(tree)) == missing
+    assert BACKEND.missing(platform, tree) == missing

@@ -23,7 +23,6 @@ from ansible_collections.ondemand.superserver.tests.unit.s6_tree import (
     HOST,
     NETWORKING,
     Tree,
-    host,
     named,
     told,
 )
@@ -33,19 +32,19 @@ BACKEND = S6()
 
 def test_release_brings_down_whatever_the_service_had() -> None:
     tree = Tree("a.tcp4-7", "a.tcp6-7", "b", "ab")
-    BACKEND.release(Change(stop=(named("a"), named("c"))), HOST, host(tree))
+    BACKEND.release(Change(stop=(named("a"), named("c"))), HOST, tree)
     assert told(tree, b"d") == ["a.tcp4-7", "a.tcp6-7"]
     assert len(tree.told) == 2
-    assert tree.commands == []
+    assert tree.argvs == []
 
 
 def test_activate_starts_what_is_new_and_what_was_down() -> None:
     tree = Tree("a")
     tree.add("b")
-    BACKEND.activate(Change(start=(named("a"), named("b"))), HOST, host(tree))
+    BACKEND.activate(Change(start=(named("a"), named("b"))), HOST, tree)
     assert tree.told == [("", b"a"), ("a", b"u"), ("b", b"u")]
     assert "b" in tree.pids
-    assert tree.commands == []
+    assert tree.argvs == []
 
 
 def test_activate_restarts_only_what_runs_something_else() -> None:
@@ -56,51 +55,51 @@ def test_activate_restarts_only_what_runs_something_else() -> None:
         (named("b"), named("b", user="nobody", exec=["/bin/true"], environment={"A": "b"})),
         (named("c"), named("c")),
     )
-    BACKEND.activate(Change(refresh=refresh), HOST, host(tree))
+    BACKEND.activate(Change(refresh=refresh), HOST, tree)
     assert told(tree, b"ru") == ["a", "c"]
     assert {name for name in before if tree.pids[name] != before[name]} == {"a", "c"}
 
 
 def test_server_whose_socket_is_kept_is_restarted_for_a_new_handler() -> None:
     tree = Tree("a.tcp4-7", "a.tcp6-7", HOLDER)
-    BACKEND.activate(Change(refresh=((named("a"), named("a", user="nobody")),)), NETWORKING, host(tree))
+    BACKEND.activate(Change(refresh=((named("a"), named("a", user="nobody")),)), NETWORKING, tree)
     assert told(tree, b"ru") == ["a.tcp4-7", "a.tcp6-7"]
 
 
 def test_holder_is_started_where_it_is_needed() -> None:
     tree = Tree("a.tcp4-7", "a.tcp6-7", HOLDER)
-    BACKEND.activate(Change(start=(named("a"),)), NETWORKING, host(tree))
+    BACKEND.activate(Change(start=(named("a"),)), NETWORKING, tree)
     assert told(tree, b"u")[0] == HOLDER
     tree = Tree("a")
-    BACKEND.activate(Change(start=(named("a"),)), HOST, host(tree))
+    BACKEND.activate(Change(start=(named("a"),)), HOST, tree)
     assert told(tree, b"u") == ["a"]
 
 
 def test_health_of_the_holder_is_that_of_the_services_that_need_it() -> None:
     services = [named("a"), named("b", listen=[{"unix": "/b"}])]
     tree = Tree("a", "b", HOLDER)
-    assert BACKEND.health(services, HOST, host(tree)) == {}
+    assert BACKEND.health(services, HOST, tree) == {}
     tree.broken.add(HOLDER)
     tree.control(f"{DIRECTORIES}/{HOLDER}/supervise/control", b"u")
-    assert BACKEND.health(services, HOST, host(tree)) == {"b": f"{DIRECTORIES}/{HOLDER} does not run"}
+    assert BACKEND.health(services, HOST, tree) == {"b": f"{DIRECTORIES}/{HOLDER} does not run"}
     tree.pids.pop(HOLDER)
-    assert BACKEND.health(services, HOST, host(tree)) == {"b": f"{DIRECTORIES}/{HOLDER} is not supervised"}
+    assert BACKEND.health(services, HOST, tree) == {"b": f"{DIRECTORIES}/{HOLDER} is not supervised"}
     tree.files[f"{DIRECTORIES}/{HOLDER}/down"] = ""
     down = f"{DIRECTORIES}/{HOLDER}/down"
-    assert BACKEND.health(services, HOST, host(tree)) == {"b": f"{down} prevents its start at boot"}
-    BACKEND.activate(Change(start=(named("b", listen=[{"unix": "/b"}]),)), HOST, host(tree))
-    assert ["rm", "-f", "--", down] in tree.commands
+    assert BACKEND.health(services, HOST, tree) == {"b": f"{down} prevents its start at boot"}
+    BACKEND.activate(Change(start=(named("b", listen=[{"unix": "/b"}]),)), HOST, tree)
+    assert ["rm", "-f", "--", down] in tree.argvs
 
 
 def test_release_takes_sockets_from_the_holder() -> None:
     tree = Tree("a.tcp4-7", "b", HOLDER)
     tree.files[SOCKET] = ""
     tree.held = ["a.tcp4-7:tcp:0.0.0.0:7", "b:unix:/a.tcp4-7:x y", "a.tcp6-7:tcp:[::]:7", "ab:tcp:*:7"]
-    BACKEND.release(Change(stop=(named("a"),)), NETWORKING, host(tree))
+    BACKEND.release(Change(stop=(named("a"),)), NETWORKING, tree)
     assert told(tree, b"d") == ["a.tcp4-7"]
     # Also what is kept for a server that is not there any more.
     assert tree.held == ["b:unix:/a.tcp4-7:x y", "ab:tcp:*:7"]
-    assert len(tree.commands) == 2
+    assert len(tree.argvs) == 2
 
 
 def test_release_leaves_the_sockets_of_a_server_that_is_started_meanwhile() -> None:
@@ -108,8 +107,8 @@ def test_release_leaves_the_sockets_of_a_server_that_is_started_meanwhile() -> N
     tree = Tree("a.tcp4-7", "a.tcp6-7", HOLDER)
     tree.files[SOCKET] = ""
     tree.held = ["a.tcp4-7:tcp:0.0.0.0:7", "a.tcp6-7:tcp:[::]:7"]
-    tree.processes_seen = [each for each in tree.processes_seen if each.argv[1:] != ("a.tcp6-7",)]
-    BACKEND.release(Change(stop=(named("a"),)), NETWORKING, host(tree))
+    tree.running = [each for each in tree.running if each.argv[1:] != ("a.tcp6-7",)]
+    BACKEND.release(Change(stop=(named("a"),)), NETWORKING, tree)
     assert told(tree, b"d") == ["a.tcp4-7"]
     assert tree.held == ["a.tcp6-7:tcp:[::]:7"]
 
@@ -119,7 +118,7 @@ def test_sockets_of_what_is_gone_are_not_kept() -> None:
     tree.files[SOCKET] = ""
     tree.held = ["a:tcp:*:7", "b:tcp:*:8"]
     tree.delete("a")
-    BACKEND.reload(HOST, host(tree))
+    BACKEND.reload(HOST, tree)
     assert tree.held == ["b:tcp:*:8"]
 
 
@@ -127,7 +126,7 @@ def test_sockets_of_servers_that_a_service_has_no_more_are_not_kept() -> None:
     tree = Tree("a.tcp4-7", "a.tcp6-7", HOLDER)
     tree.files[SOCKET] = ""
     tree.held = ["a:tcp:*:7", "a.tcp4-7:tcp:0.0.0.0:7", "b:tcp:*:8"]
-    BACKEND.activate(Change(refresh=((named("a"), named("a")),)), NETWORKING, host(tree))
+    BACKEND.activate(Change(refresh=((named("a"), named("a")),)), NETWORKING, tree)
     assert tree.held == ["a.tcp4-7:tcp:0.0.0.0:7", "b:tcp:*:8"]
 
 
@@ -143,19 +142,19 @@ class Storing(Tree):
     def __init__(self, *names: str) -> None:
         super().__init__(*names)
         self.files[SOCKET] = ""
-        self.processes_seen += [self.late, storing(98, "c:unix:/c")]
+        self.running += [self.late, storing(98, "c:unix:/c")]
         self.asked: list[bool] = []
 
     def wait(self, happened: Callable[[], bool], seconds: float) -> bool:
         self.asked.append(happened())
-        self.processes_seen.remove(self.late)
+        self.running.remove(self.late)
         self.held.append("b:unix:/b")
         return happened()
 
 
 def test_release_waits_for_a_server_that_was_about_to_store_its_socket() -> None:
     tree = Storing("b", HOLDER)
-    _s6_control.forget("b".__eq__, 1, HOST, host(tree))
+    _s6_control.forget("b".__eq__, 1, HOST, tree)
     assert tree.asked == [False]
     assert tree.held == []
 
@@ -164,7 +163,7 @@ def test_access_list_needs_no_restart() -> None:
     tree = Tree("a.tcp4-7", "a.tcp6-7")
     lists = [{"allow": ["192.0.2.0/24"]}, {"allow": ["192.0.2.0/24", "::1"]}]
     old, new = (named("a", access=access) for access in lists)
-    BACKEND.activate(Change(refresh=((old, new),)), NETWORKING, host(tree))
+    BACKEND.activate(Change(refresh=((old, new),)), NETWORKING, tree)
     assert told(tree, b"ru") == []
 
 
@@ -172,7 +171,7 @@ def test_servers_of_another_provider_are_stopped_first() -> None:
     tree = Tree("a")
     tree.add("a.tcp4-7")
     tree.add("a.tcp6-7")
-    BACKEND.activate(Change(refresh=((named("a"), named("a")),)), NETWORKING, host(tree))
+    BACKEND.activate(Change(refresh=((named("a"), named("a")),)), NETWORKING, tree)
     assert tree.told == [("a", b"d"), ("", b"a")]
 
 
@@ -182,93 +181,91 @@ def test_server_that_does_not_get_ready_fails_with_its_log() -> None:
     tree.add("a")
     tree.files["/var/log/superserver/a/current"] = "".join(f"line {number}\n" for number in range(30))
     with pytest.raises(SwitchFailed, match="not listening after 8 s: a\nline 10\n") as failure:
-        BACKEND.activate(Change(start=(named("a"),)), HOST, host(tree))
+        BACKEND.activate(Change(start=(named("a"),)), HOST, tree)
     assert str(failure.value).endswith("line 29")
 
 
 def test_runtime_is_started_where_systemd_runs_it() -> None:
     tree = Tree(scanned=False)
     tree.add("a")
-    BACKEND.activate(Change(start=(named("a"),)), HOST, host(tree))
+    BACKEND.activate(Change(start=(named("a"),)), HOST, tree)
     started = [["systemctl", *words, "superserver-s6.service"] for words in (("--root=/", "enable"), ("start",))]
-    assert tree.commands == started
+    assert tree.argvs == started
     del tree.files[UNIT_LINK]
-    BACKEND.activate(Change(start=(named("a"),)), HOST, host(tree))
-    assert tree.commands == started * 2
+    BACKEND.activate(Change(start=(named("a"),)), HOST, tree)
+    assert tree.argvs == started * 2
     with pytest.raises(SwitchFailed, match="no s6-svscan runs on /run/service"):
-        BACKEND.activate(Change(start=(named("a"),)), AS_PID_1, host(Tree(scanned=False)))
+        BACKEND.activate(Change(start=(named("a"),)), AS_PID_1, Tree(scanned=False))
 
 
 def test_supervisor_that_has_outlived_its_scanner_is_told_itself() -> None:
     tree = Tree("a", "b")
     tree.orphan()
     tree.delete("a")
-    BACKEND.reload(HOST, host(tree))
+    BACKEND.reload(HOST, tree)
     assert sorted(told(tree, b"dx")) == ["a", "a/log"]
     assert "b" in tree.pids
 
 
 def test_foreign_services_are_left_alone() -> None:
     tree = Tree("a")
-    tree.processes_seen.append(Process(70, 1, "s6-supervise", ("s6-supervise", "getty"), 0))
-    BACKEND.reload(AS_PID_1, host(tree))
-    BACKEND.release(Change(stop=(named("getty"),)), AS_PID_1, host(tree))
+    tree.running.append(Process(70, 1, "s6-supervise", ("s6-supervise", "getty"), 0))
+    BACKEND.reload(AS_PID_1, tree)
+    BACKEND.release(Change(stop=(named("getty"),)), AS_PID_1, tree)
     assert tree.told == []
 
 
 def test_names_in_the_scan_directory_of_the_host() -> None:
     tree = Tree("a", "b")
-    tree.processes_seen = [
+    tree.running = [
         replace(process, argv=("s6-supervise", f"superserver-{process.argv[-1]}"))
         if process.argv[-1].startswith("a")
         else process
-        for process in tree.processes_seen
+        for process in tree.running
     ]
-    assert _s6_control.supervised(AS_PID_1, host(tree)) == {"a": True, "a/log": True}
-    BACKEND.release(Change(stop=(named("a"), named("b"))), AS_PID_1, host(tree))
+    assert _s6_control.supervised(AS_PID_1, tree) == {"a": True, "a/log": True}
+    BACKEND.release(Change(stop=(named("a"), named("b"))), AS_PID_1, tree)
     assert told(tree, b"d") == ["a"]
 
 
 def test_health() -> None:
     services = [named("a"), named("b"), named("off", state="disabled")]
     tree = Tree("a", "b")
-    assert BACKEND.health(services, HOST, host(tree)) == {}
+    assert BACKEND.health(services, HOST, tree) == {}
     tree.pids.pop("b/log")
-    assert BACKEND.health(services, HOST, host(tree)) == {"b": f"{DIRECTORIES}/b/log is not supervised"}
+    assert BACKEND.health(services, HOST, tree) == {"b": f"{DIRECTORIES}/b/log is not supervised"}
     tree.files[f"{DIRECTORIES}/a/down"] = ""
-    assert BACKEND.health(services[:1], HOST, host(tree)) == {"a": f"{DIRECTORIES}/a/down prevents its start at boot"}
+    assert BACKEND.health(services[:1], HOST, tree) == {"a": f"{DIRECTORIES}/a/down prevents its start at boot"}
     del tree.files[f"{DIRECTORIES}/a/down"]
     del tree.files[UNIT_LINK]
-    ill = BACKEND.health(services, HOST, host(tree))
+    ill = BACKEND.health(services, HOST, tree)
     assert ill == dict.fromkeys("ab", "superserver-s6.service is not enabled at boot")
-    assert BACKEND.health([named("a")], AS_PID_1, host(tree)) == {}
-    assert BACKEND.health([named("a")], AS_PID_1, host(Tree(scanned=False))) == {
-        "a": "no s6-svscan runs on /run/service"
-    }
+    assert BACKEND.health([named("a")], AS_PID_1, tree) == {}
+    assert BACKEND.health([named("a")], AS_PID_1, Tree(scanned=False)) == {"a": "no s6-svscan runs on /run/service"}
     assert tree.told == []
-    assert tree.commands == []
+    assert tree.argvs == []
 
 
 def test_what_somebody_keeps_down_is_started_again() -> None:
     tree = Tree("a", "b")
     tree.files[f"{DIRECTORIES}/a/down"] = ""
     change = Change(start=(named("a"),), refresh=((named("b"), named("b")),))
-    BACKEND.activate(change, HOST, host(tree))
-    assert ["rm", "-f", "--", f"{DIRECTORIES}/a/down"] in tree.commands
+    BACKEND.activate(change, HOST, tree)
+    assert ["rm", "-f", "--", f"{DIRECTORIES}/a/down"] in tree.argvs
 
 
 def test_retired_runtime_leaves_nothing() -> None:
     tree = Tree()
-    BACKEND.retire(HOST, host(tree))
-    assert tree.commands == [
+    BACKEND.retire(HOST, tree)
+    assert tree.argvs == [
         ["systemctl", "stop", "superserver-s6.service"],
         ["systemctl", "--root=/", "disable", "superserver-s6.service"],
         ["systemctl", "reset-failed", "superserver-s6.service"],
     ]
     assert tree.removed == ["/etc/superserver/s6", DIRECTORIES]
     tree = Tree()
-    BACKEND.retire(AS_PID_1, host(tree))
-    assert (tree.commands, tree.removed) == ([], [DIRECTORIES])
+    BACKEND.retire(AS_PID_1, tree)
+    assert (tree.argvs, tree.removed) == ([], [DIRECTORIES])
 
 
 # What s6-supervise wrote: release 2.11 (Debian 12) while up and ready; 2.13 (Debian 13) likewise, and while down.
@@ -290,7 +287,7 @@ DOWN_13 = "400000006b0134fb2df03098400000006b0134fb2df3e65d000000000000000000000
 def test_status(data: str, expected: _s6_control.Status) -> None:
     tree = Tree()
     tree.files["/d/supervise/status"] = bytes.fromhex(data).decode("utf-8", "surrogateescape")
-    assert _s6_control.status("/d", host(tree)) == expected
+    assert _s6_control.status("/d", tree) == expected
 
 
 class Slow(Tree):
@@ -315,7 +312,7 @@ def test_slow_host_is_waited_for_while_it_gets_on(kind: type[Slow]) -> None:
     names = [f"late{number:02}" for number in range(30)]
     tree = kind(*names)
     tree.broken.update(names)
-    BACKEND.activate(Change(start=tuple(map(named, names))), HOST, host(tree))
+    BACKEND.activate(Change(start=tuple(map(named, names))), HOST, tree)
     assert not tree.broken
 
 
@@ -336,7 +333,7 @@ def test_a_port_stays_open_where_only_the_handlers_were_not_as_written() -> None
     ):
         tree = Tree("a")
         change = Change(refresh=((named("a"), named("a")),), replaced=replaced)
-        BACKEND.activate(change, HOST, host(tree))
+        BACKEND.activate(change, HOST, tree)
         assert told(tree, b"ru") == restarted
         assert [service.name for service in BACKEND.reopens(change, HOST)] == restarted
 
@@ -346,7 +343,7 @@ def test_what_another_version_has_started_is_started_again_with_the_next_change(
     change = ((named("a"), named("a", description="another", probe={"send": "x", "expect": "x"})),)
     for before, restarted in ((text, []), (text.replace("-l 0", "-l 1"), ["a"])):
         tree = Tree("a")
-        BACKEND.activate(Change(refresh=change, replaced={path: before}), HOST, host(tree))
+        BACKEND.activate(Change(refresh=change, replaced={path: before}), HOST, tree)
         assert told(tree, b"ru") == restarted
 
 

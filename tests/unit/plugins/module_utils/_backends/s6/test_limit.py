@@ -17,7 +17,7 @@ import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.backend import S6
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.limit import Limit, limit_of
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Host, Process, Result
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Process, Result
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform, Rc
 from ansible_collections.ondemand.superserver.tests.unit.declarations import service
 from ansible_collections.ondemand.superserver.tests.unit.s6_tree import AS_PID_1, HOST, Tree
@@ -33,22 +33,19 @@ class Scanned(Tree):
     def __init__(self, command: str, others: int = 0, pid: int = 1, directory: str = "/run/service", old: bool = False):
         super().__init__()
         self.usage = OLD_USAGE if old else "s6-svscan: fatal: unrecognized short option: z\n"
-        self.processes_seen = [Process(pid, 0, "s6-svscan", tuple(command.split()), 0)]
+        self.running = [Process(pid, 0, "s6-svscan", tuple(command.split()), 0)]
         for number in range(others):
             self.files[f"{directory}/other-{number}/run"] = ""
             self.files[f"{directory}/other-{number}/log/run"] = ""
 
-    def run(
-        self, argv: t.Sequence[str], check: bool = True, environment: t.Any = None, descriptors: t.Any = ()
-    ) -> Result:
-        self.commands.append(list(argv))
+    def answer(self, argv: t.Sequence[str]) -> Result:
         return Result(100, "", self.usage)
 
 
 def said(tree: Scanned, number: int, platform: Platform = AS_PID_1) -> list[str]:
     services = [service(name=f"s{port}", backend="s6", listen=[{"tcp": str(port)}]) for port in range(1, number + 1)]
     files = S6().render(services, platform)
-    problems, warnings = S6().disturbed(services, files, platform, t.cast("Host", tree))
+    problems, warnings = S6().disturbed(services, files, platform, tree)
     assert not warnings
     return [str(problem) for problem in problems]
 
@@ -106,7 +103,7 @@ def test_s6_rc_has_old_and_new_ones_at_a_time() -> None:
 def test_no_command_is_run_where_there_is_room_in_any_case() -> None:
     tree = Scanned("s6-svscan /run/service")
     assert not said(tree, 3)
-    assert not tree.commands
+    assert not tree.argvs
 
 
 def test_the_tree_of_the_collection_counts_its_own_alone() -> None:

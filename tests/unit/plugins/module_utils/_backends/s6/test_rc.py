@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import time
 import typing as t
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -28,10 +28,13 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.
     server_at,
     servers,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, Host, Result, SwitchFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, Result
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform, Rc
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs import watcher as _helper_watcher
 from ansible_collections.ondemand.superserver.tests.unit.declarations import service
+from ansible_collections.ondemand.superserver.tests.unit.fake_host import FakeHost
 
 PREFIX = os.environ.get("SUPERSERVER_TEST_S6_PREFIX", "")
 SEARCH = os.pathsep.join(([f"{PREFIX}/bin"] if PREFIX else []) + [os.environ["PATH"]])
@@ -117,10 +120,11 @@ def test_server_of_a_directory(directory: str, name: str) -> None:
     assert server_at(directory) == name
 
 
-class Place:
+class Place(LocalHost):
     """A host whose directories are all below one of its own; its programs are real."""
 
     def __init__(self, root: Path) -> None:
+        super().__init__(_helper_watcher.Commands())
         self.root = root
         self.platform = replace(HOST, programs=dict.fromkeys((*PROGRAMS, "sh"), ""), s6_path=f"{PREFIX}/bin")
         programs = {name: shutil.which(name, path=SEARCH) or "" for name in self.platform.programs}
@@ -163,37 +167,35 @@ class Place:
             path.unlink()
 
     # What backends ask of a host.
-    def run(self, argv: Sequence[str], check: bool = True, environment: t.Any = None) -> Result:
-        done = subprocess.run(
-            [self.here(word) for word in argv],
-            env={**os.environ, **(environment or {})},
-            text=True,
-            capture_output=True,
-            check=False,
-            timeout=60,
-        )
-        if check and done.returncode:
-            raise SwitchFailed(done.stderr)
-        return Result(done.returncode, done.stdout, done.stderr)
+    def run(
+        self,
+        argv: Sequence[str],
+        check: bool = True,
+        environment: Mapping[str, str] | None = None,
+        descriptors: Sequence[int] = (),
+    ) -> Result:
+        return super().run([self.here(word) for word in argv], check, environment, descriptors)
 
     def exists(self, path: str) -> bool:
-        return os.path.lexists(self.here(path))
+        return super().exists(self.here(path))
 
     def read(self, path: str) -> str | None:
-        try:
-            return Path(self.here(path)).read_text(encoding="utf-8")
-        except OSError:
-            return None
+        return super().read(self.here(path))
 
-    @property
-    def host(self) -> Host:
-        return t.cast("Host", self)
+    def names(self, path: str) -> list[str]:
+        return super().names(self.here(path))
+
+    def control(self, fifo: str, data: bytes) -> bool:
+        return super().control(self.here(fifo), data)
+
+    def remove_tree(self, path: str) -> None:
+        super().remove_tree(self.here(path))
 
     def update(self) -> None:
-        _s6_rc.update(self.rc, 10, self.platform, self.host)
+        _s6_rc.update(self.rc, 10, self.platform, self)
 
     def change(self, direction: str, *names: str) -> None:
-        _s6_rc.change(direction, names, self.rc, 5, self.platform, self.host)
+        _s6_rc.change(direction, names, self.rc, 5, self.platform, self)
 
     def tool(self, *argv: str) -> str:
         return subprocess.run(
@@ -265,12 +267,12 @@ def test_what_does_not_compile_is_refused(place: Place, name: str, command: str,
         stage = f"{place.root}/stage"
         place.install(made("a"), below="stage/")
         shutil.move(f"{stage}/own", f"{stage}{place.root}/own")
-        assert S6().check(stage, [], place.platform, place.host) == []
+        assert S6().check(stage, [], place.platform, place) == []
         assert os.listdir(place.root / "run") == ["s6-rc"]  # the lock
         place.define(f"host/{name}", command)
         if not said:
             place.write(f"host/{name}/type", "nothing\n")
-        (problem,) = S6().check(stage, [], place.platform, place.host)
+        (problem,) = S6().check(stage, [], place.platform, place)
         assert said in problem
         assert name in problem
         assert place.up() == {"foreign"}
@@ -295,7 +297,7 @@ def test_a_change_of_definitions(place: Place) -> None:
         assert place.pid("superserver-a.tcp4-7") == first
         assert place.pid("superserver-b.tcp4-7") == "-1"
         (server, _other) = servers(made("a"), place.platform)
-        assert _s6_rc.known_at_boot(server, place.rc, place.host)
+        assert _s6_rc.known_at_boot(server, place.rc, place)
         control = f"{server.directory}/supervise/control"
         Path(control).write_bytes(b"ru")
         eventually(lambda: "sleep 2000" in place.command("superserver-a.tcp4-7"))
@@ -379,10 +381,9 @@ NOT_THERE: tuple[tuple[dict[str, object], list[str], str], ...] = (
 
 @pytest.mark.parametrize(("facts", "absent", "words"), NOT_THERE)
 def test_what_s6_rc_lacks_is_named(facts: dict[str, t.Any], absent: list[str], words: str) -> None:
-    class There:
-        @staticmethod
-        def exists(path: str) -> bool:
+    class There(FakeHost):
+        def exists(self, path: str) -> bool:
             return path not in absent
 
     platform = replace(HOST, **facts)
-    assert ", ".join(_s6_rc.lacking(RC, platform, t.cast("Host", There()))) == words
+    assert ", ".join(_s6_rc.lacking(RC, platform, There())) == words

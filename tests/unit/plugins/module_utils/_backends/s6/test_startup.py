@@ -13,14 +13,14 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.bas
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import control as _s6_control
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.backend import S6
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.servers import SERVICES as DIRECTORIES
-from ansible_collections.ondemand.superserver.tests.unit.s6_tree import HOST, Tree, host, named, told
+from ansible_collections.ondemand.superserver.tests.unit.s6_tree import HOST, Tree, named, told
 
 BACKEND = S6()
 
 
 def waiting(tree: Tree) -> set[str]:
     """Those that run and do not say that they are ready."""
-    found = {name: _s6_control.status(f"{DIRECTORIES}/{name}", host(tree)) for name in tree.pids}
+    found = {name: _s6_control.status(f"{DIRECTORIES}/{name}", tree) for name in tree.pids}
     return {name for name, status in found.items() if status.pid and not status.ready}
 
 
@@ -29,13 +29,13 @@ def test_what_is_new_is_supervised_before_it_is_started() -> None:
     for name in "bc":
         tree.add(name)
     change = Change(start=(named("a"), named("b"), named("c")))
-    BACKEND.prepare(change, HOST, host(tree))
+    BACKEND.prepare(change, HOST, tree)
     downs = [f"{DIRECTORIES}/{name}/down" for name in "bc"]
-    assert tree.commands == [["touch", "--", *downs]]
+    assert tree.argvs == [["touch", "--", *downs]]
     assert tree.told == [("", b"a")]
     assert {name for name, pid in tree.pids.items() if pid} == {"a", "a/log", "b/log", "c/log"}
-    BACKEND.activate(change, HOST, host(tree))
-    assert tree.commands[1:] == [["rm", "-f", "--", *downs]]
+    BACKEND.activate(change, HOST, tree)
+    assert tree.argvs[1:] == [["rm", "-f", "--", *downs]]
     assert told(tree, b"u") == ["a", "b", "c"]
     assert all(tree.pids[name] for name in "bc")
 
@@ -65,8 +65,8 @@ def test_few_servers_are_brought_up_at_a_time() -> None:
     names = "bcdefg"
     tree = Taking(*names)
     change = Change(start=tuple(map(named, names)))
-    BACKEND.prepare(change, HOST, host(tree))
-    BACKEND.activate(change, HOST, host(tree))
+    BACKEND.prepare(change, HOST, tree)
+    BACKEND.activate(change, HOST, tree)
     assert tree.seen[:3] == [4, 5, 6]
     assert told(tree, b"u") == list(names)
     assert waiting(tree) == set()
@@ -76,6 +76,6 @@ def test_few_servers_are_brought_up_at_a_time() -> None:
 def test_nothing_is_prepared_without_need_or_tree(services: tuple[str, ...], scanned: bool) -> None:
     tree = Tree("a", scanned=scanned)
     tree.add("b")
-    BACKEND.prepare(Change(start=tuple(map(named, services))), HOST, host(tree))
+    BACKEND.prepare(Change(start=tuple(map(named, services))), HOST, tree)
     assert tree.told == []
-    assert tree.commands == []
+    assert tree.argvs == []

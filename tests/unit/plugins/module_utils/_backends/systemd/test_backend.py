@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import typing as t
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,12 +21,12 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.sys
     DIRECTIVES,
     OWNED,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Host, Result
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import SERVICE
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.types import leaves
 from ansible_collections.ondemand.superserver.tests.unit import systemd_syntax
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, service
+from ansible_collections.ondemand.superserver.tests.unit.fake_host import FakeHost
 from ansible_collections.ondemand.superserver.tests.unit.machine import machine
 
 SYSTEMD, HOST = Systemd(), Platform()
@@ -199,18 +198,7 @@ def test_runtime_is_there_where_it_is_the_first_process(init: str, missing: str)
 def test_checker_is_not_asked_about_links(tmp_path: Path) -> None:
     links = [file for file in SYSTEMD.render([service()], HOST) if file.kind == "link"]
     assert links
-    assert SYSTEMD.check(str(tmp_path), links, HOST, t.cast("t.Any", None)) == []
-
-
-class Commands:
-    """A host that only notes what is run."""
-
-    def __init__(self) -> None:
-        self.done: list[list[str]] = []
-
-    def run(self, argv: list[str], **_how: t.Any) -> Result:
-        self.done.append(argv[1:])
-        return Result(0, "", "")
+    assert SYSTEMD.check(str(tmp_path), links, HOST, FakeHost()) == []
 
 
 @pytest.mark.parametrize(
@@ -223,17 +211,18 @@ class Commands:
     ],
 )
 def test_what_read_messages_ends_with_its_unit(old: Fields, new: Fields, stopped: list[list[str]]) -> None:
-    host = Commands()
+    host = FakeHost()
     change = Change(refresh=((service(name="test", **old), service(name="test", **new)),))
-    SYSTEMD.settle(change, HOST, t.cast(Host, host))
-    assert host.done == stopped
+    SYSTEMD.settle(change, HOST, host)
+    assert [argv[1:] for argv in host.argvs] == stopped
 
 
 def test_whoever_a_daemon_has_left_ends_before_its_socket_is_somebody_elses() -> None:
     """They may have it, too, and systemd leaves them alone; those that the handler of a connection has left go on."""
-    host = Commands()
+    host = FakeHost()
     stopped = (service(name="a", accept=False), service(name="b"))
-    SYSTEMD.release(Change(stop=stopped), HOST, t.cast(Host, host))
-    assert ["kill", "a.service"] in host.done
-    assert host.done.index(["kill", "a.service"]) > host.done.index(["stop", "a.socket", "b.socket", "a.service"])
-    assert not any("b@" in word for words in host.done for word in words)
+    SYSTEMD.release(Change(stop=stopped), HOST, host)
+    assert "systemctl kill a.service" in host.done
+    stops = host.done.index("systemctl stop a.socket b.socket a.service")
+    assert host.done.index("systemctl kill a.service") > stops
+    assert not any("b@" in what for what in host.done)

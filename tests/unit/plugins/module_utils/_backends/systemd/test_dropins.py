@@ -25,21 +25,23 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.sys
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, service
+from ansible_collections.ondemand.superserver.tests.unit.fake_host import FakeHost
 
 SYSTEMD, HOST = Systemd(), Platform()
 
 
-class Disk:
+class Disk(FakeHost):
     """A host whose files are below a directory."""
 
     def __init__(self, root: Path) -> None:
+        super().__init__()
         self.root = root
 
     def names(self, path: str) -> list[str]:
-        return LocalHost.names(t.cast("LocalHost", self), f"{self.root}{path}")
+        return LocalHost.names(self, f"{self.root}{path}")
 
     def read(self, path: str) -> str | None:
-        return LocalHost.read(t.cast("LocalHost", self), f"{self.root}{path}")
+        return LocalHost.read(self, f"{self.root}{path}")
 
     def put(self, path: str, text: str | None) -> None:
         """A file; None: a link to /dev/null."""

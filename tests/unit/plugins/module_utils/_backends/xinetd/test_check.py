@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-import typing as t
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,12 +22,13 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xin
     judge,
     other_services,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Host, Result
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Result
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import SERVICE
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.types import leaves
 from ansible_collections.ondemand.superserver.tests.unit import goldens
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, service
+from ansible_collections.ondemand.superserver.tests.unit.fake_host import FakeHost
 from ansible_collections.ondemand.superserver.tests.unit.machine import machine
 
 XINETD = Xinetd()
@@ -74,14 +74,10 @@ def defaults(*lines: str, include: str = "includedir /etc/xinetd.d") -> str:
     return "\n".join(["# defaults { only_from = 192.0.2.1 }", "defaults", "{", *lines, "}", "", include, ""])
 
 
-class Configured:
-    """A host with a configuration of xinetd."""
-
-    def __init__(self, text: str | None, **more: str) -> None:
-        self.files = {CONFIG: text, **{f"/etc/{name}": content for name, content in more.items()}}
-
-    def read(self, path: str) -> str | None:
-        return self.files[path]
+def configured(text: str | None, **more: str) -> FakeHost:
+    """A host with a configuration of xinetd, and files of these names in /etc."""
+    files = {f"/etc/{name}": content for name, content in more.items()}
+    return FakeHost(files=files if text is None else {**files, CONFIG: text})
 
 
 @pytest.mark.parametrize(
@@ -102,7 +98,7 @@ class Configured:
     ],
 )
 def test_configuration_of_the_host(text: str | None, gist: str) -> None:
-    problem = config_problem(t.cast(Host, Configured(text)))
+    problem = config_problem(configured(text))
     assert gist in problem
     assert bool(problem) == bool(gist)
 
@@ -117,27 +113,21 @@ def test_configuration_of_the_host(text: str | None, gist: str) -> None:
     ],
 )
 def test_configuration_in_a_file_that_is_included(more: str, gist: str) -> None:
-    problem = config_problem(t.cast(Host, Configured("include etc/more\n", more=more)))
+    problem = config_problem(configured("include etc/more\n", more=more))
     assert gist in problem
     assert bool(problem) == bool(gist)
 
 
 def test_an_assignment_that_does_not_count_changes_nothing() -> None:
     text = defaults("only_from= 192.0.2.1") + defaults("banner = a b")
-    assert "sets" not in config_problem(t.cast(Host, Configured(text)))
+    assert "sets" not in config_problem(configured(text))
 
 
-class Folders:
-    """This machine with a configuration of its own."""
+class Folders(FakeHost):
+    """A host with a configuration of its own and with this machine's directories."""
 
-    def __init__(self, **files: str) -> None:
-        self.files = files
-
-    def read(self, path: str) -> str | None:
-        return self.files.get(path.rpartition("/")[2] if path != CONFIG else "main")
-
-    def run(self, argv: Sequence[str], check: bool = True, environment: Mapping[str, str] | None = None) -> Result:
-        return machine().run(argv, check)
+    def answer(self, argv: Sequence[str]) -> Result:
+        return machine().run(argv)
 
 
 def test_services_of_others_wherever_they_are(tmp_path: Path) -> None:
@@ -146,20 +136,18 @@ def test_services_of_others_wherever_they_are(tmp_path: Path) -> None:
         (tmp_path / name).write_text(f"service {name}\n{{\ndisable = {disabled}\n}}")
     (tmp_path / "directory").mkdir()
     main = f"include /etc/more\nincludedir {tmp_path}/\nincludedir /nonexistent\n"
-    host = Folders(main=main, more="service more\n{\n}\n")
-    assert other_services(t.cast(Host, host)) == ["more", "one"]
+    host = Folders(files={CONFIG: main, "/etc/more": "service more\n{\n}\n"})
+    assert other_services(host) == ["more", "one"]
 
 
-class Searched:
+class Searched(FakeHost):
     """A host where a search finds these files."""
 
     def __init__(self, *found: str) -> None:
+        super().__init__(files={CONFIG: defaults()})
         self.found = found
 
-    def read(self, path: str) -> str | None:
-        return defaults() if path == CONFIG else None
-
-    def run(self, argv: Sequence[str], check: bool = True, environment: Mapping[str, str] | None = None) -> Result:
+    def answer(self, argv: Sequence[str]) -> Result:
         return Result(0 if self.found else 1, "".join(f"{path}\n" for path in self.found), "")
 
 
@@ -173,7 +161,7 @@ class Searched:
 )
 def test_defaults_beside_the_main_ones(found: tuple[str, ...], named: list[str]) -> None:
     """Pitfall 6: a defaults entry holds for whatever is read after it, also from another file."""
-    said = defaults_elsewhere(t.cast(Host, Searched(*found)))
+    said = defaults_elsewhere(Searched(*found))
     assert said.partition(": has a defaults entry")[0] == ", ".join(named)
 
 
@@ -268,15 +256,10 @@ def test_what_is_checked(tmp_path: Path) -> None:
         assert kept in text
 
 
-class Noting(Folders):
-    """Takes commands and does nothing about them."""
+class Noting(FakeHost):
+    """An xinetd that starts whatever it is given."""
 
-    def __init__(self, **files: str) -> None:
-        super().__init__(**files)
-        self.commands: list[Sequence[str]] = []
-
-    def run(self, argv: Sequence[str], check: bool = True, environment: Mapping[str, str] | None = None) -> Result:
-        self.commands.append(argv)
+    def answer(self, argv: Sequence[str]) -> Result:
         return Result(0, logged(STARTED), "")
 
 
@@ -284,13 +267,13 @@ def test_check_is_one_command_for_any_number_of_services() -> None:
     for count in (0, 1, 50):
         every = [replace(service(name=f"e{number}"), backend="xinetd") for number in range(count)]
         host = Noting()
-        found = check_entries("/stage", XINETD.render(every, Platform()), Platform(), t.cast(Host, host))
-        assert len(host.commands) == 1
+        found = check_entries("/stage", XINETD.render(every, Platform()), Platform(), host)
+        assert len(host.argvs) == 1
         assert bool(found) == bool(count)
 
 
 def test_defaults_of_the_host_are_judged_with_the_entries() -> None:
     main = defaults("cps =1 1", "# no", include="include /etc/more")
-    host = Noting(main=main, more=defaults("umask = 9"))
-    check_entries("/stage", [], Platform(), t.cast(Host, host))
-    assert host.commands[0][-1] == "defaults\n{\n\tcps = 1 1\n\tumask = 9\n}\n"
+    host = Noting(files={CONFIG: main, "/etc/more": defaults("umask = 9")})
+    check_entries("/stage", [], Platform(), host)
+    assert host.argvs[0][-1] == "defaults\n{\n\tcps = 1 1\n\tumask = 9\n}\n"

@@ -17,7 +17,6 @@ from ansible_collections.ondemand.superserver.tests.unit.xinetd_machine import (
     MAIN,
     UNDER_SYSTEMD,
     Machine,
-    host_of,
     status,
 )
 
@@ -35,7 +34,7 @@ from ansible_collections.ondemand.superserver.tests.unit.xinetd_machine import (
     ],
 )
 def test_finding(others: list[Process], found: bool) -> None:
-    process = find(host_of(Machine(*others)))
+    process = find(Machine(*others))
     assert (process.pid if process else None) == (100 if found else None)
 
 
@@ -43,7 +42,7 @@ def test_finding(others: list[Process], found: bool) -> None:
 def test_not_every_xinetd_is_the_hosts(state: str) -> None:
     machine = Machine(MAIN)
     machine.states[100] = state
-    assert find(host_of(machine)) is None
+    assert find(machine) is None
 
 
 @pytest.mark.parametrize(
@@ -70,7 +69,7 @@ def test_what_it_sleeps_in(wchan: str | None, syscall: str | None, done: bool) -
     answers: list[bool] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(machine, "wait", lambda happened, seconds: answers.append(happened()))
-        reload(MAIN, host_of(machine.effects_of(hangup=machine.reads)))
+        reload(MAIN, machine.effects_of(hangup=machine.reads))
     assert answers == [done]
 
 
@@ -87,7 +86,7 @@ def test_a_sleep_that_ends_while_it_is_looked_at() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(machine, "read", wakes)
         patch.setattr(machine, "wait", lambda happened, seconds: answers.extend([happened(), happened()]))
-        reload(MAIN, host_of(machine.effects_of(hangup=machine.reads)))
+        reload(MAIN, machine.effects_of(hangup=machine.reads))
     assert answers == [False, True]
 
 
@@ -102,4 +101,4 @@ def test_one_that_has_just_been_started_is_waited_for(begin: Fields) -> None:
         machine.states[process.pid] = status(process, **begin)
 
     with pytest.raises(SwitchFailed, match="does not run"):
-        Xinetd().wake(UNDER_SYSTEMD, host_of(machine.effects_of(restart=starts)))
+        Xinetd().wake(UNDER_SYSTEMD, machine.effects_of(restart=starts))

@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import typing as t
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,18 +30,14 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.sta
     manifest_of,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.record import Takeover
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import Socket
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Result
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform, Rc
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, load, service
+from ansible_collections.ondemand.superserver.tests.unit.fake_host import FakeHost
 from ansible_collections.ondemand.superserver.tests.unit.hostile import STRANGER, as_root, place
-
-
-def as_host(stand_in: object) -> LocalHost:
-    """What is asked of a host here, a stand-in answers."""
-    return t.cast("LocalHost", stand_in)
+from ansible_collections.ondemand.superserver.tests.unit.machine import machine
 
 
 @pytest.fixture
@@ -56,7 +52,7 @@ def noexec(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount a file system")
 def test_a_program_on_a_file_system_that_starts_none(noexec: Path) -> None:
-    host = LocalHost(t.cast("t.Any", None))
+    host = machine()
     (problem,) = program_problems(service(**ECHO, exec=[str(noexec)]), host)
     assert problem.path == "superserver_services[0].exec[0]"
     assert problem.message == (
@@ -68,7 +64,7 @@ def test_a_program_on_a_file_system_that_starts_none(noexec: Path) -> None:
     ("program", "reason"), [("/nonesuch", "does not exist"), ("/etc/passwd", "is not an executable")]
 )
 def test_what_is_no_program(program: str, reason: str) -> None:
-    (problem,) = program_problems(service(**ECHO, exec=[program]), LocalHost(t.cast("t.Any", None)))
+    (problem,) = program_problems(service(**ECHO, exec=[program]), machine())
     assert problem.message.startswith(f'"{program}" {reason}')
 
 
@@ -164,15 +160,14 @@ def test_a_name_that_is_refused_is_told_once() -> None:
         assert len(found) == problems
 
 
-class Systemctl:
+class Systemctl(FakeHost):
     """A host with these units; it answers in systemctl's words."""
 
     def __init__(self, states: dict[str, str]) -> None:
+        super().__init__()
         self.states = states
-        self.calls = 0
 
-    def run(self, argv: list[str], check: bool = True) -> Result:
-        self.calls += 1
+    def answer(self, argv: Sequence[str]) -> Result:
         blocks = [f"LoadState={self.states.get(unit, 'not-found')}\n" for unit in argv[argv.index("--") + 1 :]]
         return Result(0, "\n".join(blocks), "")
 
@@ -189,16 +184,16 @@ def proxied(*units: str) -> list[Service]:
 def test_daemons_that_cannot_be_started_are_told_with_one_command() -> None:
     host = Systemctl({"a.service": "loaded", "b.service": "masked", "d.service": "bad-setting"})
     services = [service(), *proxied("d", "c", "b.service", "a")]
-    problems = daemon_problems(services, Platform(), as_host(host))
+    problems = daemon_problems(services, Platform(), host)
     told = [(problem.path.rpartition("].")[2], problem.message.split(",", maxsplit=1)[0]) for problem in problems]
     assert told == [
         ("proxy.unit", '"d.service" cannot be loaded by systemd; repair the unit first'),
         ("proxy.unit", '"c.service" does not exist on the host; install it first'),
         ("proxy.unit", '"b.service" is masked'),
     ]
-    assert host.calls == 1
-    assert daemon_problems([service()], Platform(), as_host(host)) == []
-    assert host.calls == 1
+    assert len(host.argvs) == 1
+    assert daemon_problems([service()], Platform(), host) == []
+    assert len(host.argvs) == 1
 
 
 def test_daemons_under_s6_are_directories(tmp_path: Path) -> None:
@@ -206,10 +201,7 @@ def test_daemons_under_s6_are_directories(tmp_path: Path) -> None:
     (tmp_path / "a" / "run").touch()
     platform = Platform(init="s6", scan_directory=str(tmp_path))
 
-    class Host:
-        exists = staticmethod(os.path.exists)
-
-    problems = daemon_problems(proxied("a", "b"), platform, as_host(Host()))
+    problems = daemon_problems(proxied("a", "b"), platform, machine())
     assert [problem.message for problem in problems] == [f'"{tmp_path}/b" does not exist on the host; install it first']
 
 
@@ -236,7 +228,7 @@ def test_services_keep_their_manager(backends: list[str], before: Rc | None, aft
     assert manifest.manager(after) == (before if "s6" in backends else after)
 
 
-class Programs:
+class Programs(FakeHost):
     """A host that has every program."""
 
     def executable(self, path: str) -> bool:
@@ -266,14 +258,14 @@ def test_a_path_that_others_can_lead_elsewhere_is_refused(
         path = str(top / where / "x")
         if field == "banner.file":
             Path(path).write_text("hello")
-        (problem,) = program_problems(service(**fields(path)), as_host(Programs()))
+        (problem,) = program_problems(service(**fields(path)), Programs())
         assert problem.path.endswith(f".{field}")
         culprit = str(top / where.partition("/below")[0])
         for words in (f'"{path}"', f'"{culprit}"', '"nobody"', "Let only root own"):
             assert words in problem.message
         # The same in a directory of root's.
         (top / "below/x").write_text("hello") if field == "banner.file" else None
-        assert program_problems(service(**fields(str(top / "below/x"))), as_host(Programs())) == []
+        assert program_problems(service(**fields(str(top / "below/x"))), Programs()) == []
 
 
 @as_root
@@ -302,7 +294,7 @@ def test_a_text_that_others_choose_is_not_shown_to_clients(mode: int, owner: int
         else:
             path.symlink_to("../theirs" if kind.endswith("theirs") else "../secret")
         os.lchown(path, owner, owner)
-        problems = program_problems(service(banner={"file": str(path), "on": "connect"}), as_host(Programs()))
+        problems = program_problems(service(banner={"file": str(path), "on": "connect"}), Programs())
         assert [problem.path.rpartition("].")[2] for problem in problems] == (["banner.file"] if refused else [])
 
 
@@ -312,5 +304,5 @@ def test_a_log_that_somebody_else_has_made_is_refused() -> None:
         (top / "log").write_text("")
         os.chown(top / "log", STRANGER, STRANGER)
         declared = service(log={"what": ["host"], "where": "file", "file": str(top / "log")})
-        (problem,) = program_problems(declared, as_host(Programs()))
+        (problem,) = program_problems(declared, Programs())
         assert problem.message == f'"{top}/log" belongs to "nobody"; remove it, or choose another file'

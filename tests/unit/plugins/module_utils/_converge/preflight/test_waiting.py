@@ -25,6 +25,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.platfo
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 from ansible_collections.ondemand.superserver.tests.unit.declarations import service
 from ansible_collections.ondemand.superserver.tests.unit.late_network import story, with_addresses, with_detection
+from ansible_collections.ondemand.superserver.tests.unit.machine import machine
 
 HERE, AWAY = "192.0.2.1", "192.0.2.7"
 LOOK = """
@@ -79,7 +80,7 @@ def host(monkeypatch: pytest.MonkeyPatch) -> LocalHost:
     """Has one of the two addresses, and commands that fail the test."""
     monkeypatch.setattr(_live, "has_address", lambda address: address != AWAY)
     monkeypatch.setattr(_waiting, "is_tentative", lambda address: False)
-    return LocalHost(None)  # type: ignore[arg-type]
+    return machine()
 
 
 def made(backend: str = "xinetd", **fields: t.Any) -> Service:

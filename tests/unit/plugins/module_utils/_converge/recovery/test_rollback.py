@@ -24,17 +24,20 @@ import pytest
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Change
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.owners import Owner
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.errors import RunFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import confirm as _confirm
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import rollback as _rollback
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import watch as _watch
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery.rollback import recover, roll_back
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import leftovers as _leftovers
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import lock as _lock
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import progress as _progress
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.journal import Journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import Manifest, manifest_of
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Site
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.stock import staying
 from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.change import Others
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
@@ -56,6 +59,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (_journal, "TOLD", "watcher.json"),
         (_manifest, "PATH", "manifest.json"),
         (_lock, "LOCK", "run/lock"),
+        (_progress, "PATH", "run/step"),
     ):
         monkeypatch.setattr(module, name, str(tmp_path / file))
     monkeypatch.setattr(_leftovers, "FOLDERS", (str(tmp_path),))
@@ -174,6 +178,7 @@ def test_a_journal_is_read_as_it_was_written(state: Path) -> None:
         Rc(("/etc/s6-rc/source",), "/etc/s6-rc/source/boot", "/run/rc", "/etc/rc"),
         Others(xinetd=True),
         _journal.confirmation(60, SSH, {"changed": True}),
+        ("write a file", "have s6 read its files"),
     )
     _journal.write(journal)
     assert _journal.read() == journal
@@ -209,10 +214,10 @@ def test_a_port_that_went_to_another_service_is_not_waited_for() -> None:
     two, three = (service(name=name, backend="xinetd", listen=[{"tcp": "7"}]) for name in ("two", "three"))
     socket = Socket("tcp", "ipv6", "::", 7, True, "stream", 42, 0, None, "")
     live = Live({("tcp", 7): [socket]}, {42: Owner("xinetd", "three", 99, "xinetd")})
-    staying = _rollback._staying({"xinetd": Change(stop=(three,))}, {"two": two}, Others(), live, Platform())
-    assert staying == {42}
+    site = Site(BACKENDS, Platform(), HOST)
+    assert staying({"xinetd": Change(stop=(three,))}, {"two": two}, Others(), live, site) == {42}
     moved = service(name="two", backend="xinetd", listen=[{"tcp": "8"}])
-    assert not _rollback._staying({"xinetd": Change(stop=(three,))}, {"two": moved}, Others(), live, Platform())
+    assert not staying({"xinetd": Change(stop=(three,))}, {"two": moved}, Others(), live, site)
 
 
 def test_files_and_manifest_are_as_they_were(state: Path) -> None:

@@ -28,7 +28,10 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.sta
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import lock as _lock
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import progress as _progress
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import Manifest, manifest_of
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Site
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.files import writes
 from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.change import Others
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
@@ -110,6 +113,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (_generations, "DIRECTORY", "state/generations"),
     ):
         monkeypatch.setattr(module, name, str(tmp_path / file))
+    monkeypatch.setattr(_progress, "PATH", str(tmp_path.parent / f"{tmp_path.name}-lock" / "step"))
     monkeypatch.setattr(_lock, "LOCK", str(tmp_path.parent / f"{tmp_path.name}-lock" / "lock"))
     monkeypatch.setattr(_run, "arm", lambda _platform, _host: None)
     (tmp_path / "services").mkdir()
@@ -216,6 +220,6 @@ def test_what_services_share_is_written_before_what_makes_them_use_it(
     written: list[str] = []
     monkeypatch.setattr(_files, "install", lambda file: written.append(file.path))
     files = [File("/service/run", service="a"), File("/library/program"), File("/service/handler", service="a")]
-    picture = Picture({}, {}, Platform(init="none"), Manifest(), files, {}, Live({}, {}), {}, {}, [])
-    Plan(picture, [], {}, files, [], None).write()
+    for operation in writes(files):
+        operation.run(Site({}, Platform(init="none"), HOST))
     assert written == ["/library/program", "/service/run", "/service/handler"]

@@ -77,7 +77,7 @@ def test_an_account_that_was_not_named_is_named_when_one_goes_back(directory: Pa
     fields = {name: value for name, value in service(user="root").to_json().items() if name != "user"}
     (directory / "1.json").write_text(json.dumps({"number": 1, "services": [fields]}), encoding="utf-8")
     (entry,) = _generations.listed()
-    assert load_services([Layer(BASE, entry["services"])], None, "systemd")[0] == [service(user="root")]
+    assert load_services([Layer(BASE, entry["services"])], None, "systemd") == [service(user="root")]
 
 
 @pytest.mark.parametrize("name", COMMON)

@@ -26,9 +26,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.layers
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import (
     Service,
     load_services,
-    service_from_json,
 )
-from ansible_collections.ondemand.superserver.tests.unit.declarations import ECHO, service
+from ansible_collections.ondemand.superserver.tests.unit.declarations import ECHO, redeclared, service
 
 WORD = "Zq7"
 
@@ -48,7 +47,7 @@ def declared(key: bytes, *values: str) -> list[Service]:
         {**ECHO, "name": f"s{number}", "listen": [{"tcp": str(7 + number)}], "secrets": {"A": value, "B": "b"}}
         for number, value in enumerate(values)
     ]
-    return load_services([Layer(BASE, entries)], None, "systemd", key)[0]
+    return load_services([Layer(BASE, entries)], None, "systemd", key)
 
 
 def test_the_key_is_made_once_and_only_where_it_is_needed(host: Path) -> None:
@@ -69,14 +68,14 @@ def installed(services: list[Service]) -> None:
 def test_a_digest_stands_for_the_value_that_the_host_has(host: Path) -> None:
     known = declared(b"k", f"{WORD}\n\\ ", "other")
     installed(known)
-    told = [service_from_json(each.to_json()) for each in known]
+    told = [redeclared(each.to_json()) for each in known]
     assert [each.secrets[0][1].value for each in _secrets.recalled(told, b"k")] == [f"{WORD}\n\\ ", "other"]
     assert _secrets.recalled(known, b"other key") == known
 
 
 def test_a_value_that_is_gone_cannot_be_had(host: Path) -> None:
     installed(declared(b"k", "today", "other"))
-    told = [service_from_json(each.to_json()) for each in declared(b"k", "yesterday", "other")]
+    told = [redeclared(each.to_json()) for each in declared(b"k", "yesterday", "other")]
     (problem,) = (problem for each in _secrets.recalled(told, b"k") for problem in _secrets.problems_of(each))
     assert problem.path == "manifest[0].secrets.A"
     assert "declare the value" in problem.message

@@ -18,6 +18,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.sta
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import lock as _lock
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import progress as _progress
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import manifest_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.status import status
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
@@ -42,6 +43,7 @@ JOURNAL: dict[str, t.Any] = {
         "xinetd": False,
     },
     "confirmation": None,
+    "steps": ["write a file"],
 }
 
 
@@ -54,6 +56,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (_manifest, "PATH", "manifest.json"),
         (_generations, "DIRECTORY", "generations"),
         (_lock, "LOCK", "run/lock"),
+        (_progress, "PATH", "run/step"),
     ):
         monkeypatch.setattr(module, name, str(tmp_path / file))
     (tmp_path / "generations").mkdir()
@@ -101,6 +104,7 @@ SHAPES: tuple[tuple[str, dict[str, t.Any]], ...] = (
     ("journal.json", {**JOURNAL, "manifest": []}),
     ("journal.json", {**JOURNAL, "others": {"closing": 3}}),
     ("journal.json", {**JOURNAL, "confirmation": "soon"}),
+    ("journal.json", {**JOURNAL, "steps": 3}),
     ("watcher.json", {"version": 2, "texts": 3}),
     ("generations/3.json", {"number": 3}),
     ("generations/3.json", {"number": 3, "services": [3]}),
@@ -163,7 +167,9 @@ def test_services_of_what_is_set_aside_are_nobodys(state: Path) -> None:
     (state / "manifest.json").write_text(json.dumps(value))
     result = run(check=True)
     assert [row["name"] for row in result["services"]] == ["echo"]
-    assert [entry["before_header"] for entry in result["diff"]] == [str(state / "echo")]
+    steps, *files = result["diff"]
+    assert [entry["before_header"] for entry in files] == [str(state / "echo")]
+    assert f"remove 1 file of systemd: {state / 'echo'}" in steps["after"]
     assert "services: other" in " ".join(result["warnings"])
 
 

@@ -22,13 +22,13 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.pre
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.problems import holder_problems
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.proof.listener import assertion_of, examine
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.places import resolved, same_name
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import listening, realising
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import listener_of, parse_endpoint
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import resolve_paths
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, load, service
 from ansible_collections.ondemand.superserver.tests.unit.hostile import STRANGER, as_root, place
+from ansible_collections.ondemand.superserver.tests.unit.machine import machine
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_a_socket_is_found_by_each_of_its_names(top: Path, bound: str, asked: st
         assert _live.bound([listener])[listener]
         # Somebody else's, so that it cannot be had.
         declared = service(listen=[{"unix": str(top / asked)}])
-        host = LocalHost(t.cast("t.Any", None))
+        host = machine()
         live = _live.look([declared], [], Platform(), host)
         (problem,) = holder_problems([declared], {}, live, BACKENDS, Platform())
         assert "cannot be bound" in problem.message

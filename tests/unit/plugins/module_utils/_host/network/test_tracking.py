@@ -5,31 +5,31 @@
 
 from __future__ import annotations
 
-import typing as t
+from collections.abc import Sequence
 
 import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.counting import counting_problems
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.network import tracking as _tracking
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Result
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, service
+from ansible_collections.ondemand.superserver.tests.unit.fake_host import FakeHost
 from ansible_collections.ondemand.superserver.tests.unit.guard_network import inside, with_nftables
 
 HOST = Platform(programs={"nft": "/usr/sbin/nft"})
 LIMITED: Fields = {"listen": [{"tcp": "7007"}], "accept": False, "connections": {"max": 3}}
 
 
-class Ruleset:
+class Ruleset(FakeHost):
     """Answers with a ruleset, and with rules of the older kind."""
 
     def __init__(self, rules: str, older: str = "") -> None:
+        super().__init__()
         self._rules, self._older = rules, older
-        self.asked: list[list[str]] = []
 
-    def run_command(self, argv: list[str], **_options: t.Any) -> tuple[int, str, str]:
-        self.asked.append(argv)
-        return 0, self._older if argv[0] == "sh" else self._rules, ""
+    def answer(self, argv: Sequence[str]) -> Result:
+        return Result(0, self._older if argv[0] == "sh" else self._rules, "")
 
 
 def ruleset(rule: str) -> str:
@@ -60,7 +60,7 @@ RULES = (
 @with_nftables
 @pytest.mark.parametrize(("rule", "whose"), RULES)
 def test_whose_connections_are_not_counted(rule: str, whose: str) -> None:
-    problems, warnings = counting_problems([service(**LIMITED)], HOST, LocalHost(Ruleset(ruleset(rule))))
+    problems, warnings = counting_problems([service(**LIMITED)], HOST, Ruleset(ruleset(rule)))
     assert (len(problems), len(warnings)) == {"all": (1, 0), "some": (0, 1), "none": (0, 0)}[whose]
     for text in [*map(str, problems), *warnings]:
         assert text.startswith("superserver_services[0].connections.max: connections ")
@@ -77,14 +77,15 @@ def test_whose_connections_are_not_counted(rule: str, whose: str) -> None:
 )
 def test_rules_of_the_older_kind_are_seen(rule: str, told: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_tracking, "LEGACY", (("/names", "iptables-legacy-save"),))
-    monkeypatch.setattr(LocalHost, "read", lambda _host, _path: "raw\nfilter\n")
-    _problems, warnings = counting_problems([service(**LIMITED)], HOST, LocalHost(Ruleset("", f"*raw\n{rule}\n")))
+    host = Ruleset("", f"*raw\n{rule}\n")
+    host.files["/names"] = "raw\nfilter\n"
+    _problems, warnings = counting_problems([service(**LIMITED)], HOST, host)
     assert len(warnings) == told
     assert all("of the table raw, of iptables-legacy" in text for text in warnings)
 
 
 @pytest.mark.parametrize("fields", [{"connections": {}}, {"accept": True}, {"state": "disabled"}])
 def test_nobody_is_asked_where_the_guard_counts_nothing(fields: Fields) -> None:
-    commands = Ruleset("")
-    assert counting_problems([service(**{**LIMITED, **fields})], HOST, LocalHost(commands)) == ([], [])
-    assert commands.asked == []
+    host = Ruleset("")
+    assert counting_problems([service(**{**LIMITED, **fields})], HOST, host) == ([], [])
+    assert host.done == []

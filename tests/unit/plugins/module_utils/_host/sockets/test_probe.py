@@ -254,7 +254,7 @@ def test_unanswered_datagrams() -> None:
 def test_unix_connections(serve: Serve, tmp_path: Path, kind: int, abstract: bool) -> None:
     path = f"@superserver-test-{os.getpid()}-{kind}" if abstract else str(tmp_path / "socket")
     serve(echo, path=path.replace("@", "\0") if abstract else path, kind=kind)
-    answer = probe("unix", "", 0, path, b"hello", 5)
+    answer = probe("unix", "", 0, path, send=b"hello", timeout=5)
     assert (answer.outcome, answer.data) == ("answered", b"hello")
 
 
@@ -270,7 +270,7 @@ def test_unix_datagrams(echo_datagrams: Callable[[socket.socket], None], tmp_pat
     bound = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     bound.bind(path)
     echo_datagrams(bound)
-    answer = probe("unix", "", 0, path, b"hello", 5)
+    answer = probe("unix", "", 0, path, send=b"hello", timeout=5)
     assert (answer.outcome, answer.data) == ("answered", b"hello")
 
 

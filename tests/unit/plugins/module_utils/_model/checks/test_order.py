@@ -10,7 +10,7 @@ import typing as t
 import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.checks.order import is_unit
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import service_from_json
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.stored import stored_service
 from ansible_collections.ondemand.superserver.tests.unit.declarations import ECHO, load, refusal
 
 
@@ -31,7 +31,7 @@ def test_services_and_units_are_taken() -> None:
 
 def test_a_service_alone_is_made_again_from_its_record() -> None:
     first, _second = load(named("a", requires=["b"]), named("b"))
-    assert service_from_json(first.to_json()).requires == ("b",)
+    assert stored_service(first.to_json()).requires == ("b",)
 
 
 @pytest.mark.parametrize(

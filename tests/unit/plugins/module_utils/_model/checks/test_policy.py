@@ -24,7 +24,7 @@ PLAIN: dict[str, t.Any] = {"name": "a", "listen": [{"tcp": "8080"}], "exec": ["/
 def refused(policy: dict[str, t.Any], *layers: Layer, defaults: t.Any = None, **fields: t.Any) -> list[str]:
     """Problems of one service with further fields; a field that is None is left out."""
     service = {name: value for name, value in {**PLAIN, **fields}.items() if value is not None}
-    services, _absent = load_services([Layer(BASE, [service]), *layers], defaults, "systemd")
+    services = load_services([Layer(BASE, [service]), *layers], defaults, "systemd")
     try:
         check_policy(services, policy_of(policy))
     except InvalidDeclaration as exc:

@@ -19,8 +19,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema
     rate,
     size,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import service_from_json
-from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, refusal, service
+from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, redeclared, refusal, service
 
 MEGA, GIGA = 1 << 20, 1 << 30
 
@@ -211,7 +210,7 @@ WRITTEN: tuple[tuple[Fields, Fields], ...] = (
 def test_what_is_written_is_no_other_service(written: Fields, stored: Fields) -> None:
     assert declared(**written) == declared(**stored)
     assert service(**written) == service(**stored)
-    assert service_from_json(declared(**written)).to_json() == declared(**stored)
+    assert redeclared(declared(**written)).to_json() == declared(**stored)
 
 
 MESSAGES: tuple[tuple[Fields, str, str], ...] = (
@@ -269,7 +268,7 @@ def test_what_is_accepted_is_stored_in_one_form(text: str, field: str) -> None:
     if refusal({name: value for name, value in entry.items() if value is not None}):
         return
     once = declared(**fields[field])
-    assert service_from_json(once).to_json() == once
+    assert redeclared(once).to_json() == once
 
 
 @given(st.integers(0, 2**40), st.sampled_from(["", "K", "M", "Ki", "MiB", "g"]))

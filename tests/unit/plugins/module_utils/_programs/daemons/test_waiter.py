@@ -27,7 +27,6 @@ from ansible_collections.ondemand.superserver.tests.unit.samples import COMMON
 from ansible_collections.ondemand.superserver.tests.unit.xinetd_machine import (
     UNDER_SYSTEMD,
     Machine,
-    host_of,
     made,
     status,
 )
@@ -286,19 +285,19 @@ def machine(*argv: str) -> Machine:
 )
 def test_it_is_started_and_stopped(services: list[t.Any], running: bool, done: list[str]) -> None:
     host = machine(*([_xinetd_waiting.WAITER, _xinetd_waiting.LIST] if running else []))
-    _xinetd_waiting.settle(services, UNDER_SYSTEMD, host_of(host))
+    _xinetd_waiting.settle(services, UNDER_SYSTEMD, host)
     assert host.done == done
 
 
 def test_one_of_a_container_is_not_the_host_s_own() -> None:
     host = machine(_xinetd_waiting.WAITER)
-    assert _xinetd_waiting.runs(host_of(host))
+    assert _xinetd_waiting.runs(host)
     host.states[200] = status(host.running[1], namespaces="\t1")
-    assert not _xinetd_waiting.runs(host_of(host))
+    assert not _xinetd_waiting.runs(host)
 
 
 def test_a_host_whose_waiter_does_not_run_is_told_of() -> None:
-    host = host_of(machine())
+    host = machine()
     said = "superserver-addresses.service, which waits for addresses, does not run"
     assert Xinetd().health([LATE, ALWAYS], UNDER_SYSTEMD, host) == {"late": said, "always": said}
     assert Xinetd().health([ALWAYS], UNDER_SYSTEMD, host) == {}

@@ -27,7 +27,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def look(names: t.Sequence[str], *states: str, own: t.Container[str] = ()) -> dict[str, Foreign]:
-    return units.look_at_units(names, own, Systemctl(*states).host)
+    return units.look_at_units(names, own, Systemctl(*states))
 
 
 def enabled(folder: Path, unit: str, target: str, source: str = "") -> str:
@@ -244,5 +244,5 @@ def test_any_number_of_groups_costs_two_commands_and_what_they_lead_to_one_more(
         )
     ]
     systemctl = Systemctl(*states)
-    units.look_at_units([f"a{number}.socket" for number in range(9)], (), systemctl.host)
-    assert len(systemctl.commands) == 3
+    units.look_at_units([f"a{number}.socket" for number in range(9)], (), systemctl)
+    assert len(systemctl.argvs) == 3

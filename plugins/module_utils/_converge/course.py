@@ -1,0 +1,177 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a run is going to do, step by step: the plan in order."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import ADOPTS_UNITS
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS, adopter
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.errors import RunFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import reopened
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery.rollback import way_back
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import Picture, Request
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.journal import Journal
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import Manifest
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Operation, Step, lines_of
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.files import writes
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.foreign import Edit
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.order import recording, switching
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.record import Record, Retire
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.runtimes import Wake
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.transition import Transition
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover import hold as _hold
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover.plan import Passage, passage_of
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs.guard.rules import RULES
+
+if t.TYPE_CHECKING:
+    from ansible_collections.ondemand.superserver.plugins.module_utils._converge.run import Plan
+
+
+@dataclass(frozen=True)
+class Course:
+    """The steps of a run. ``switching``: from the old state to the new one; ``recording``: once that has been proven;
+    ``leaving``: once there is no way back any more. ``passage``: how listeners pass over. ``journal``: the way back."""
+
+    journal: Journal
+    passage: Passage
+    switching: Sequence[Step]
+    recording: Sequence[Step]
+    leaving: Sequence[Step]
+
+    @property
+    def lines(self) -> list[str]:
+        """Every step in words."""
+        return [*self.journal.steps, *lines_of(self.leaving)]
+
+
+def course_of(plan: Plan, request: Request, host: LocalHost) -> Course:
+    """Put a plan in order; where nothing changes, something may have to be stored all the same. Raises RunFailed."""
+    picture = plan.picture
+    record, journal = _record_of(plan, request), _journal_of(plan, request)
+    if plan.empty:
+        return Course(journal, Passage({}, {}), [], [Step(record)], _leaving(picture, record.new))
+    passage = passage_between(plan, request, _obstacle(plan, request, host))
+    there = _way_there(plan, passage, request, record)
+    # Of a runtime that is to be installed first, not everything is known.
+    back = Transition({}) if picture.missing else way_back(journal, picture.have, picture.platform)
+    steps, last = switching(there, back, BACKENDS, picture.platform), recording(there, back, picture.have, BACKENDS)
+    journal = replace(journal, steps=tuple(lines_of([*steps, *last])))
+    return Course(journal, passage, steps, last, _leaving(picture, record.new))
+
+
+Obstacle = t.Callable[[Sequence[Listener]], str]
+
+
+def _obstacle(plan: Plan, request: Request, host: LocalHost) -> Obstacle:
+    """What tells what keeps this host from holding ports. Nothing is tried where nothing will be done, and what will be
+    installed is there."""
+    picture = plan.picture
+    if not (request.check or picture.missing):
+        return lambda listeners: _hold.obstacle(listeners, picture.platform, host)
+    installed = picture.missing.keys() & {"guard", "hold"}
+    return lambda _listeners: "" if installed else _hold.lacking(picture.platform)
+
+
+def passage_between(plan: Plan, request: Request, obstacle: Obstacle) -> Passage:
+    """Find out how listeners can pass over. Raises RunFailed."""
+    picture = plan.picture
+    guard_changes, platform = plan.guard is not None, picture.platform
+    again = [] if picture.missing else reopened(plan.changes, BACKENDS, platform)
+    try:
+        return passage_of(plan.actions, again, request.handover, guard_changes, picture.live, platform, obstacle)
+    except OSError as exc:
+        raise RunFailed(f"{exc}\nnothing was changed") from exc
+
+
+def _journal_of(plan: Plan, request: Request) -> Journal:
+    picture = plan.picture
+    paths = {file.path: file.backend for file in plan.install}
+    paths.update({path: picture.manifest.files[path]["backend"] for path in plan.remove})
+    paths.update(picture.takeover.paths())
+    return _journal.journal_of(
+        paths,
+        plan.changes,
+        picture.manifest,
+        RULES in picture.manifest.files,
+        request.guard,
+        request.bin_directory,
+        request.s6_rc,
+        picture.takeover.others,
+    )
+
+
+def _way_there(plan: Plan, passage: Passage, request: Request, record: Record) -> Transition:
+    picture = plan.picture
+    others, edited = picture.takeover.others, picture.takeover.edited
+    return Transition(
+        plan.changes,
+        writes(plan.install),
+        [Edit(edited)] if edited else [],
+        _written(plan),
+        _obsolete(plan),
+        plan.guard,
+        picture.live.left_behind(picture.have),
+        others,
+        passage.held,
+        passage.sharing,
+        passage.inheriting,
+        request.drain_timeout,
+        record,
+    )
+
+
+def _written(plan: Plan) -> frozenset[str]:
+    """The backends that have something new to read."""
+    written = {file.backend for file in plan.install}
+    if any(file.path.startswith("/etc/systemd/") for file in plan.install) or plan.picture.takeover.others.start:
+        written.add(adopter(ADOPTS_UNITS))
+    return frozenset(written | {name for name, change in plan.changes.items() if change.start or change.refresh})
+
+
+def _obsolete(plan: Plan) -> dict[str, list[str]]:
+    """The files that go, by backend."""
+    obsolete: dict[str, list[str]] = {}
+    for path in plan.remove:
+        obsolete.setdefault(plan.picture.manifest.files[path]["backend"], []).append(path)
+    if plan.picture.takeover.obsolete:
+        obsolete.setdefault(adopter(ADOPTS_UNITS), []).extend(plan.picture.takeover.obsolete)
+    return obsolete
+
+
+def _record_of(plan: Plan, request: Request) -> Record:
+    """What stores the state that is reached."""
+    picture = plan.picture
+    changed = [*(file.path for file in plan.install), *plan.remove, *picture.takeover.paths()]
+    return Record(picture.manifest, _reached(plan, request), request.generations, changed)
+
+
+def _reached(plan: Plan, request: Request) -> Manifest:
+    """The manifest of the state that is reached."""
+    picture = plan.picture
+    used = {service.backend for service in picture.want.values()}
+    runtimes = {**picture.manifest.runtimes, **dict.fromkeys(request.installed, "active")}
+    runtimes.update({name: "active" for name in runtimes if name in used})
+    manifest = _manifest.manifest_of(
+        picture.want.values(), picture.files, runtimes, request.bin_directory, request.s6_rc, picture.takeover.records
+    )
+    return replace(manifest, unknown=picture.manifest.unknown)
+
+
+def _leaving(picture: Picture, reached: Manifest) -> list[Step]:
+    """What becomes of runtimes that hold nothing any more: those that this collection has installed stop, and the
+    others go on without its services."""
+    runtimes = reached.runtimes
+    used = {service.backend for service in picture.want.values()}
+    idle = [name for name, state in runtimes.items() if name in BACKENDS and name not in used and state == "active"]
+    own = sorted({service.backend for service in picture.have.values()} - used - set(runtimes))
+    operations: list[Operation] = [*map(Retire, idle), *map(Wake, own)]
+    return [Step(operation) for operation in operations]

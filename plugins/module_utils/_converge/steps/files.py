@@ -1,0 +1,98 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files of the collection: writing and removing them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Operation, Site, listed
+from ansible_collections.ondemand.superserver.plugins.module_utils._guard.loading import GUARD
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
+
+
+@dataclass(frozen=True)
+class Write(Operation):
+    """Write files that belong together: those of one service, or what the services of a super-server share."""
+
+    files: tuple[File, ...]
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Where they are."""
+        return tuple(file.path for file in self.files)
+
+    @property
+    def line(self) -> str:
+        first = self.files[0]
+        of = f"of {first.service} for {first.backend}" if first.service else _shared(first.backend)
+        return f"write {_counted(self.paths, of)}"
+
+    def run(self, site: Site) -> None:
+        for file in self.files:
+            _files.install(file)
+
+
+def writes(files: Iterable[File]) -> list[Write]:
+    """The steps that write these files. What services share, such as programs, comes before what makes them use it:
+    clients come all the time."""
+    ordered = sorted(files, key=lambda file: bool(file.service))
+    return [Write(tuple(group)) for _of, group in groupby(ordered, lambda file: (file.backend, file.service))]
+
+
+@dataclass(frozen=True)
+class Discard(Operation):
+    """Remove files that were not there before a run."""
+
+    paths: tuple[str, ...]
+
+    @property
+    def line(self) -> str:
+        return f"remove {listed(self.paths)}, which was not there"
+
+    def run(self, site: Site) -> None:
+        remove(self.paths, site.platform)
+
+
+@dataclass(frozen=True)
+class Remove(Operation):
+    """Remove files of a super-server that nothing uses any more."""
+
+    backend: str
+    paths: tuple[str, ...]
+
+    @property
+    def line(self) -> str:
+        return f"remove {_counted(self.paths, _whose(self.backend))}"
+
+    def run(self, site: Site) -> None:
+        remove(self.paths, site.platform)
+
+
+def remove(paths: Iterable[str], platform: Platform) -> None:
+    """Remove files, and the directories of the collection that they leave empty."""
+    for path in paths:
+        _files.remove(path, own_directories(platform))
+
+
+def own_directories(platform: Platform) -> tuple[str, ...]:
+    """Directories that are removed when they are empty."""
+    return (*_files.OWN_DIRECTORIES, platform.scan_directory)
+
+
+def _counted(paths: Iterable[str], of: str) -> str:
+    found = list(paths)
+    return f"{len(found)} {'file' if len(found) == 1 else 'files'} {of}: {listed(found)}"
+
+
+def _shared(backend: str) -> str:
+    return _whose(backend) if backend == GUARD else f"that services of {backend} share"
+
+
+def _whose(backend: str) -> str:
+    return "of the guard" if backend == GUARD else f"of {backend}"

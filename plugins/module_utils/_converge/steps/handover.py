@@ -1,0 +1,176 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ports that change hands: what is done so that no client is refused meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Change
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import bound
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.sessions import drain
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import (
+    Operation,
+    Site,
+    listed,
+    named,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover import hold as _hold
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover import reuseport as _sharing
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover.fdholder import Inheriting
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover.reuseport import Sharing
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import unserved
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
+
+# How long connections may wait for an old listener to serve them before it is closed, in seconds.
+DRAINING = 0.4
+
+
+@dataclass(frozen=True)
+class Announce(Operation):
+    """Have systemd share ports from the next time that it reads its units."""
+
+    sharing: Sharing
+
+    @property
+    def line(self) -> str:
+        return f"let systemd open the ports of {named(self.sharing.services)} beside their old listeners"
+
+    def run(self, site: Site) -> None:
+        self.sharing.announce(site.platform)
+
+
+@dataclass(frozen=True)
+class Withdraw(Operation):
+    """Remove what let systemd share the ports of services, with what a run that was killed has left of that."""
+
+    services: Sequence[Service]
+
+    @property
+    def line(self) -> str:
+        return f"let systemd share no ports of {named(self.services)} any more"
+
+    def run(self, site: Site) -> None:
+        _sharing.withdraw(self.services, site.platform)
+
+
+@dataclass(frozen=True)
+class StepForward(Operation):
+    """Have old listeners that a run has left behind get connections again."""
+
+    @property
+    def line(self) -> str:
+        return "have old listeners get connections again"
+
+    def run(self, site: Site) -> None:
+        _sharing.step_forward(site.host)
+
+
+@dataclass(frozen=True)
+class Share(Operation):
+    """Open new listeners beside the old ones, which then get no more connections."""
+
+    sharing: Sharing
+
+    @property
+    def line(self) -> str:
+        services = self.sharing.services
+        return f"open the listeners of {named(services)} ({services[0].backend}) beside the old ones, which step back"
+
+    def run(self, site: Site) -> None:
+        site.staying |= self.sharing.take_over(site.backends, site.platform, site.host)
+
+
+@dataclass(frozen=True)
+class Inherit(Operation):
+    """Have new servers accept connections from the very sockets of the old ones."""
+
+    inheriting: Inheriting
+
+    @property
+    def line(self) -> str:
+        services = self.inheriting.services
+        return f"hand the listening sockets of {named(services)} to {services[0].backend}, beside their old holders"
+
+    def run(self, site: Site) -> None:
+        site.staying |= self.inheriting.hand_over(site.backends, site.platform, site.host)
+
+
+@dataclass(frozen=True)
+class Drain(Operation):
+    """Let clients that are served now, and that a change would cut off, come to their end first."""
+
+    changes: Mapping[str, Change]
+    seconds: float
+
+    @property
+    def line(self) -> str:
+        return f"give connections that would be cut off {self.seconds:g} s to end"
+
+    def run(self, site: Site) -> None:
+        drain(self.changes, site.backends, self.seconds, site.platform, site.host)
+
+
+@dataclass(frozen=True)
+class Migrate(Operation):
+    """Have what still waits in an old listener when it is closed pass to the new one, where this kernel can do that."""
+
+    @property
+    def line(self) -> str:
+        return "set net.ipv4.tcp_migrate_req, so that connections waiting in a listener that closes move to the new one"
+
+    def run(self, site: Site) -> None:
+        _sharing.migrate()
+
+
+@dataclass(frozen=True)
+class RestoreMigration(Operation):
+    """Set the kernel as it was."""
+
+    @property
+    def line(self) -> str:
+        return "reset net.ipv4.tcp_migrate_req"
+
+    def run(self, site: Site) -> None:
+        _sharing.restore_migration()
+
+
+@dataclass(frozen=True)
+class Hold(Operation):
+    """Have clients of listeners wait while these are closed. ``tried``: whether it is known that this host can do that;
+    where it cannot, they are refused."""
+
+    listeners: Sequence[Listener]
+    tried: bool = True
+
+    @property
+    def line(self) -> str:
+        return f"hold new clients of {listed(list(map(str, self.listeners)))} (nftables)"
+
+    def run(self, site: Site) -> None:
+        if self.tried or not _hold.obstacle(self.listeners, site.platform, site.host):
+            _hold.hold(self.listeners, site.platform, site.host)
+            _let_serve(self.listeners, site.host)
+
+
+def _let_serve(listeners: Sequence[Listener], host: LocalHost) -> None:
+    """Let old listeners serve who came before the hold: a listener that is closed resets those that wait in it."""
+    inodes = {socket.inode for sockets in bound(listeners).values() for socket in sockets}
+    ports = {listener.port for listener in listeners}
+    host.wait(lambda: not (inodes and unserved(inodes, ports)), DRAINING)
+
+
+@dataclass(frozen=True)
+class Lift(Operation):
+    """Let the clients in that wait."""
+
+    @property
+    def line(self) -> str:
+        return "lift the hold"
+
+    def run(self, site: Site) -> None:
+        _hold.lift(site.platform, site.host)
