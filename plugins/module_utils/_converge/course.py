@@ -68,7 +68,7 @@ def course_of(plan: Plan, request: Request, host: LocalHost) -> Course:
     return Course(journal, passage, steps, last, _leaving(picture, record.new))
 
 
-Obstacle = t.Callable[[Sequence[Listener]], str]
+Obstacle = t.Callable[[t.Sequence[Listener]], str]
 
 
 def _obstacle(plan: Plan, request: Request, host: LocalHost) -> Obstacle:
