@@ -137,15 +137,14 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.offline import render_offline
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.offline import platform_of, render_offline
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.names import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import InvalidDeclaration
 
 _NAME = "ondemand.superserver.render"
 # What is in a file that has secrets is not for everybody who sees what a filter made.
 _HIDDEN = "(secret)\n"
-_FACTS = {"s6_provider": "s6", "guard": "policy"}
 
 
 def _plain(value: t.Any) -> t.Any:
@@ -159,16 +158,14 @@ def _plain(value: t.Any) -> t.Any:
 
 def render(
     services: t.Any,
-    backend: str = "systemd",
+    backend: str = BACKENDS[0],
     defaults: dict[str, t.Any] | None = None,
     ports: dict[str, int] | None = None,
     **facts: t.Any,
 ) -> list[dict[str, str]]:
     """The files of a declaration; see DOCUMENTATION."""
     try:
-        platform = Platform(
-            **{_FACTS.get(name, name): value for name, value in {"xinetd": "2.3.15.4", **facts}.items()}
-        )
+        platform = platform_of(facts)
     except TypeError as exc:
         raise AnsibleFilterError(f"{_NAME}: unknown option: {exc}") from exc
     try:

@@ -8,21 +8,12 @@ from __future__ import annotations
 
 UTILS = "module_utils/"
 
-KEEPER = "where s6 starts the keeper: a backend does not yet say how it keeps a process of the collection running"
 FOREIGN = "xinetd and systemd are the two kinds of service that can be taken over; there is no table of such kinds"
 BOOT = "starts a program at boot by each init system's own means, which the backends have for their runtimes"
-METHOD = "a method of handover calls what its backend does for it directly; the contract has no such hook"
 
 # Which file reads which other one although the arrow points up, or into a backend's own package.
 _ARROWS = {
-    ("_guard/boot.py", "_backends/s6/execline.py"): KEEPER,
-    ("_guard/boot.py", "_backends/s6/servers.py"): KEEPER,
-    ("_guard/loading.py", "_backends/s6/control.py"): KEEPER,
-    ("_guard/loading.py", "_backends/s6/rc.py"): KEEPER,
-    ("_guard/loading.py", "_backends/s6/servers.py"): KEEPER,
-    ("_handover/fdholder.py", "_backends/s6/handover.py"): METHOD,
     ("_handover/plan.py", "_converge/plan.py"): "what happens to a service is a type of the plan of a run",
-    ("_handover/reuseport.py", "_backends/systemd/reuseport.py"): METHOD,
     ("_foreign/adoptable.py", "_backends/systemd/foreign/units.py"): FOREIGN,
     ("_foreign/adoptable.py", "_backends/xinetd/foreign.py"): FOREIGN,
     ("_foreign/change.py", "_backends/systemd/foreign/units.py"): FOREIGN,
@@ -40,7 +31,7 @@ ARROWS = {(UTILS + source, UTILS + target): reason for (source, target), reason 
 
 # Which file outside of the host's layer uses what of the operating system, and why it still does.
 _READERS = {
-    "_backends/s6/tracing.py": "os.path.realpath os.readlink",
+    "_backends/s6/description/tracing.py": "os.path.realpath os.readlink",
     "_backends/systemd/foreign/groups.py": "os.path.lexists",
     "_backends/systemd/foreign/units.py": "os.listdir os.path.islink",
     "_backends/systemd/sockets.py": "os.path.exists os.path.isdir os.scandir",

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A backend is named in its own package: how often other code still names one, by file, exactly.
+"""A backend is named in its own package: where other code names one all the same, exactly, and why.
 
 The numbers only go down: whoever adds such a name puts what depends on it into the backend's package instead, and
 whoever removes one lowers the number.
@@ -19,25 +19,14 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.reg
 PLUGINS = ROOT / "plugins"
 OWN = tuple(f"module_utils/_backends/{name}/" for name in BACKENDS)
 
+# How often, and why. There are no more such places than these.
 NAMED = {
-    "filter/render.py": 3,
-    "module_utils/_backends/live.py": 1,
-    "module_utils/_backends/process.py": 2,
-    "module_utils/_converge/course.py": 2,
-    "module_utils/_converge/preflight/problems.py": 3,
-    "module_utils/_converge/run.py": 1,
-    "module_utils/_converge/state/manifest.py": 1,
-    "module_utils/_converge/steps/order.py": 2,
-    "module_utils/_foreign/adoptable.py": 4,
-    "module_utils/_foreign/change.py": 2,
-    "module_utils/_foreign/plan.py": 5,
-    "module_utils/_foreign/record.py": 3,
-    "module_utils/_handover/methods.py": 3,
-    "module_utils/_handover/plan.py": 1,
-    "module_utils/_model/names.py": 7,
-    "module_utils/_model/platform.py": 2,
-    "module_utils/_programs/daemons/attendant.py": 2,
+    "module_utils/_foreign/change.py": (1, "a key of what journals of every version have stored"),
+    "module_utils/_model/names.py": (7, "the one list of names that declarations may have"),
+    "module_utils/_model/platform.py": (2, "what PID 1 is, which is no backend's name although it reads like one"),
+    "module_utils/_programs/daemons/attendant.py": (2, "a program alone on its host, which is told what PID 1 is"),
 }
+MOST = 5
 
 
 def names(text: str) -> list[str]:
@@ -57,7 +46,8 @@ def elsewhere() -> dict[str, int]:
 
 
 def test_backends_are_named_in_their_own_packages() -> None:
-    assert elsewhere() == NAMED
+    assert elsewhere() == {source: count for source, (count, _reason) in NAMED.items()}
+    assert len(NAMED) <= MOST
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ LONG_FUNCTIONS = frozenset({
     "plugins/module_utils/_converge/status.py status",
 })  # fmt: skip
 MANY_ARGUMENTS = frozenset({
-    "plugins/module_utils/_backends/detection.py detect",
+    "plugins/module_utils/_converge/detection.py detect",
     "plugins/module_utils/_backends/s6/rc.py change",
     "plugins/module_utils/_backends/systemd/foreign/groups.py __init__",
     "plugins/module_utils/_converge/preflight/problems.py holder_problems",
@@ -88,12 +88,7 @@ MANY_ARGUMENTS = frozenset({
     "plugins/module_utils/_programs/daemons/binder.py bind_network",
     "plugins/module_utils/_programs/daemons/binder.py bind_unix",
 })  # fmt: skip
-FULL_FOLDERS = frozenset({
-    "plugins/module_utils/_backends",
-    "plugins/module_utils/_backends/s6",
-    "plugins/module_utils/_backends/systemd",
-    "plugins/module_utils/_backends/xinetd",
-})  # fmt: skip
+FULL_FOLDERS: frozenset[str] = frozenset()
 
 PYTHON = re.compile(r"#![^\n]*\bpython[0-9.]*\b")
 # Each argument of a test has a name that pytest knows it by.

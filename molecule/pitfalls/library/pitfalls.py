@@ -23,8 +23,8 @@ from contextlib import contextmanager, suppress
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.echo_clients import Session, Wrong, eventually, refused, require, serves
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.detection import detect
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.detection import detect
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.errors import RunFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.run import converge
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import Request

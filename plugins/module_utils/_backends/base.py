@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import abc
 import typing as t
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.ownership import Run, Tracing
@@ -54,6 +54,14 @@ class Change:
         return not (self.stop or self.start or self.refresh)
 
 
+def by_backend(services: Iterable[Service]) -> dict[str, list[Service]]:
+    """Services by the name of their backend."""
+    found: dict[str, list[Service]] = {}
+    for service in services:
+        found.setdefault(service.backend, []).append(service)
+    return found
+
+
 @dataclass(frozen=True)
 class Inquiry:
     """What a backend's facts about a host are found by: the services that depend on them, what runs, what is known of
@@ -81,6 +89,15 @@ class Backend(abc.ABC):
     columns: t.ClassVar[tuple[Column, ...]]
     # Programs of its own that rendered files may name.
     programs: t.ClassVar[tuple[str, ...]] = ()
+    # What of its kind that others made can be taken over: ADOPTS_UNITS, ADOPTS_ENTRIES or nothing.
+    adopts: t.ClassVar[str] = ""
+    # Whether s6-rc may manage its services.
+    by_rc: t.ClassVar[bool] = False
+    # Whether it ends by itself what it started when it goes, so that nobody else has to.
+    ends_daemons: t.ClassVar[bool] = False
+    # Where files are rendered without any host: fields of the platform, and options that are called otherwise.
+    offline: t.ClassVar[Mapping[str, t.Any]] = {}
+    offline_options: t.ClassVar[Mapping[str, str]] = {}
     # Whether one reload closes and opens listeners together, so that it runs between the others' release and activate.
     atomic: t.ClassVar[bool] = False
     # Whether it binds to an address that the host does not have, where that is declared.
@@ -129,6 +146,24 @@ class Backend(abc.ABC):
         """Whether an owner of this backend's is the one that somebody asks for, who may not know its whole name."""
         return asked == found
 
+    def by_hand(self, name: str) -> str:
+        """The command that brings down an owner of its kind that others made, where it cannot be taken over."""
+        return ""
+
+    def not_adoptable(self, name: str) -> str:
+        """Why an owner of its kind cannot be named to be taken over, in words; empty where units and entries tell."""
+        return ""
+
+    def is_first(self, platform: Platform) -> bool:
+        """Whether its runtime is PID 1, so that it keeps the guard running. Pure."""
+        return False
+
+    def start_guard(self, platform: Platform, host: Host) -> None:
+        """Have the guard's keeper run, where the runtime is PID 1."""
+
+    def stop_guard(self, platform: Platform, host: Host) -> None:
+        """Have the guard's keeper end, where the runtime is PID 1."""
+
     def claims(self, service: Service, platform: Platform) -> list[str]:
         """Paths at which a new service must not find foreign files, for example a unit of a package that the
         service's own unit would hide. Pure."""
@@ -164,6 +199,27 @@ class Backend(abc.ABC):
     def prepare(self, change: Change, platform: Platform, host: Host) -> None:
         """The part of ``activate`` that is possible while the old listeners are open and the runtime runs. It only
         shortens the time for which ports are closed."""
+
+    def takes_over_by(self, method: str) -> bool:
+        """Whether a method of handover that is not for everybody leads into it, with any of its columns. Pure."""
+        return any(method in column.handover for column in self.columns)
+
+    def sharing_files(self, services: Sequence[Service], platform: Platform) -> list[File]:
+        """Handover ``reuseport``: what lets it share ports with the listeners of others for as long as that takes.
+        Pure."""
+        return []
+
+    def kept_sockets(self, service: Service, platform: Platform) -> list[tuple[str, Listener, int]]:
+        """Handover ``fdholder``: the sockets that servers of a service can be given, by name, with their backlogs.
+        Pure."""
+        return []
+
+    def differing_socket(self, old: Service, new: Service, platform: Platform) -> str:
+        """Handover ``fdholder``: why servers of ``new`` cannot go on with the sockets of ``old``, in words. Pure."""
+        return ""
+
+    def give(self, descriptors: Mapping[str, int], platform: Platform, host: Host) -> None:
+        """Handover ``fdholder``: have these sockets kept, by name, for the servers to come."""
 
     def cuts(self, change: Change, platform: Platform, host: Host) -> list[Service]:
         """Services, as they were, whose established connections the change ends. At most one command."""

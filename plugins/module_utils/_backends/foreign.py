@@ -12,6 +12,10 @@ from dataclasses import dataclass, field
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.store import Seen
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import ANY, Listener
 
+# What foreign services consist of that can be taken over: units of the host's manager, and entries in the files that a
+# super-server reads again.
+ADOPTS_UNITS, ADOPTS_ENTRIES = "units", "entries"
+
 
 @dataclass(frozen=True)
 class Restriction:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.owners import Owner, owner_words, owners
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.process import runs
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.places import placed, same_name
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.network.addresses import has_address
@@ -41,7 +42,9 @@ class Live:
 
     def left_behind(self, have: Mapping[str, Service]) -> frozenset[Process]:
         """The processes that nobody else will end; systemd ends its own."""
-        return frozenset(self.daemons[inode] for inode, name in self.orphans.items() if have[name].backend != "systemd")
+        return frozenset(
+            self.daemons[inode] for inode, name in self.orphans.items() if not BACKENDS[have[name].backend].ends_daemons
+        )
 
     def near(self, listener: Listener) -> list[Socket]:
         """Sockets of the same transport and port, or of the same path."""

@@ -61,6 +61,16 @@ def honourable(services: Sequence[Service], platform: Platform, policy: str) -> 
 _ROOT = {0: "root"}
 
 
+def platform_of(options: Mapping[str, t.Any]) -> Platform:
+    """The host that options describe; raises TypeError for an option that there is not."""
+    fields = {"guard": "policy"}
+    facts: dict[str, t.Any] = {}
+    for backend in BACKENDS.values():
+        fields.update(backend.offline_options)
+        facts.update(backend.offline)
+    return Platform(**{**facts, **{fields.get(name, name): value for name, value in options.items()}})
+
+
 def render_offline(
     declaration: t.Any, backend: str, defaults: t.Any, ports: Mapping[str, int], platform: Platform
 ) -> list[File]:

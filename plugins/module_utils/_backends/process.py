@@ -12,7 +12,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import CONFIG, LIBRARY, LOGS, File
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Endpoint
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.hours import parse_window
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import PATH, Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import PATH, S6, SYSTEMD, Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.records import Log, Proxy
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import BACKSTOP
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
@@ -156,8 +156,8 @@ def _address(target: Endpoint) -> str:
 def daemon(unit: str, platform: Platform) -> tuple[str, str]:
     """The manager that starts a proxy's daemon on this host, and its name for the daemon."""
     if platform.supervised:
-        return ("s6", f"{platform.scan_directory}/{unit}")
-    return ("systemd", unit if unit.endswith(".service") else f"{unit}.service")
+        return (S6, f"{platform.scan_directory}/{unit}")
+    return (SYSTEMD, unit if unit.endswith(".service") else f"{unit}.service")
 
 
 def bounded(service: Service, platform: Platform, datagram: bool = False) -> tuple[str, ...]:

@@ -28,7 +28,12 @@ def register(backend: Backend) -> None:
     register_columns(backend.columns)
 
 
+def adopter(adopts: str) -> str:
+    """The name of the backend whose foreign services are units, or entries."""
+    return next(name for name, backend in BACKENDS.items() if backend.adopts == adopts)
+
+
 for _backend in (Systemd(), Xinetd(), S6()):
     register(_backend)
 
-__all__ = ("BACKENDS", "COLUMNS", "register")
+__all__ = ("BACKENDS", "COLUMNS", "adopter", "register")

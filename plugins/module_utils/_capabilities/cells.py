@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.checks.order import is_unit
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Endpoint
@@ -60,7 +61,7 @@ class Row:
     common: Cell | None = None
     droppable: bool = False
 
-    @property
+    @cached_property
     def name(self) -> str:
         """What columns call it."""
         return f"{self.field} ({self.case})" if self.case else self.field

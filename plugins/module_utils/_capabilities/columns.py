@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.cells import (
     GUARD,
@@ -23,7 +23,8 @@ class Column:
 
     ``cells`` are by the names of rows; of a row that it does not have, what is common holds, and where nothing is, the
     field is refused. ``runs_under``: the kinds of PID 1 that it works under. ``guarded``: what the guard needs to have
-    its rules loaded before the backend listens. ``holds``: whether it is this one of the backend's columns that counts
+    its rules loaded before the backend listens. ``handover``: methods by which it can take a port over that are not for
+    everybody. ``holds``: whether it is this one of the backend's columns that counts
     on a host.
     """
 
@@ -32,12 +33,20 @@ class Column:
     cells: Mapping[str, Cell]
     runs_under: tuple[str, ...]
     guarded: tuple[str, ...] = ("nft", "keeper")
+    handover: frozenset[str] = frozenset()
     holds: Callable[[Platform], bool] = lambda _platform: True
+    # What was asked for already: rendering asks for the same rows for every service.
+    _found: dict[str, Cell] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def cell(self, row: Row) -> Cell:
         """The cell of one row."""
+        if row.name not in self._found:
+            self._found[row.name] = self.cells.get(row.name) or self._common(row)
+        return self._found[row.name]
+
+    def _common(self, row: Row) -> Cell:
         common = row.common or impossible(f"{self.backend} has nothing for it")
-        return self.cells.get(row.name) or (replace(common, needs=self.guarded) if common.how == GUARD else common)
+        return replace(common, needs=self.guarded) if common.how == GUARD else common
 
 
 # By name, in the order of the backends.

@@ -9,7 +9,8 @@ import typing as t
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import ADOPTS_UNITS
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS, adopter
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.errors import RunFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import reopened
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery.rollback import way_back
@@ -133,7 +134,7 @@ def _written(plan: Plan) -> frozenset[str]:
     """The backends that have new files to read."""
     written = {file.backend for file in plan.install}
     if any(file.path.startswith("/etc/systemd/") for file in plan.install) or plan.picture.takeover.others.start:
-        written.add("systemd")
+        written.add(adopter(ADOPTS_UNITS))
     return frozenset(written | {name for name, change in plan.changes.items() if change.start or change.refresh})
 
 
@@ -143,7 +144,7 @@ def _obsolete(plan: Plan) -> dict[str, list[str]]:
     for path in plan.remove:
         obsolete.setdefault(plan.picture.manifest.files[path]["backend"], []).append(path)
     if plan.picture.takeover.obsolete:
-        obsolete.setdefault("systemd", []).extend(plan.picture.takeover.obsolete)
+        obsolete.setdefault(adopter(ADOPTS_UNITS), []).extend(plan.picture.takeover.obsolete)
     return obsolete
 
 

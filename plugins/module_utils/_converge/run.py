@@ -198,8 +198,8 @@ def _check(plan: Plan, host: LocalHost) -> None:
         for name, backend in BACKENDS.items():
             mine = [file for file in changing if file.backend == name]
             # A backend that is only to let go of something reads its whole configuration again, too.
-            entries = name == "xinetd" and plan.picture.takeover.others.xinetd and plan.picture.platform.xinetd
-            if mine or entries or not plan.changes.get(name, Change()).empty:
+            again = plan.picture.takeover.read_again(backend) and not backend.missing(plan.picture.platform, host)
+            if mine or again or not plan.changes.get(name, Change()).empty:
                 problems += backend.check(root, mine, plan.picture.platform, host)
     finally:
         _files.remove_tree(root)

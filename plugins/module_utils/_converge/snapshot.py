@@ -10,10 +10,10 @@ import typing as t
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.detection import choose_backend, detect
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live, listener_problem, look
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.offline import honourable, render_all
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.detection import choose_backend, detect
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import (
     Condition,
     changing,

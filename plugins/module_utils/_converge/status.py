@@ -10,9 +10,9 @@ import typing as t
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.detection import choose_backend, detect
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import look
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.detection import choose_backend, detect
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.accounts import (
     own_account_problems,
 )

@@ -7,8 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import Foreign
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import (
+    ADOPTS_ENTRIES,
+    ADOPTS_UNITS,
+    Foreign,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.owners import Holder, Owner
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS, adopter
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.foreign.units import (
     is_unit,
     look_at_units,
@@ -33,8 +38,8 @@ _GENERAL = "stop and disable it"
 def objections(held_by: Mapping[Owner, Sequence[Holder]], own: Collection[str], host: LocalHost) -> dict[Owner, str]:
     """Why owners of sockets cannot be named, and what can be done instead; empty where one can. As many commands as for
     a single one, whatever their number."""
-    units = [owner.name for owner in held_by if owner.kind == "systemd" and is_unit(owner.name)]
-    services = [owner.name for owner in held_by if owner.kind == "xinetd" and owner.name]
+    units = [owner.name for owner in held_by if owner.kind == adopter(ADOPTS_UNITS) and is_unit(owner.name)]
+    services = [owner.name for owner in held_by if owner.kind == adopter(ADOPTS_ENTRIES) and owner.name]
     found = {**look_at_units(units, own, host), **look_at_services(services, own)} if units or services else {}
     return {owner: _objection(owner, holders, found.get(owner.name)) for owner, holders in held_by.items()}
 
@@ -44,11 +49,12 @@ def _objection(owner: Owner, held_by: Sequence[Holder], found: Foreign | None) -
         return f"comment out its line in {INETD_CONFIG} and let {owner.program} read the file again"
     if not owner.name:
         return _GENERAL
-    if owner.kind == "s6":
-        return f"{_GENERAL} by hand (s6-svc -d {owner.name})"
+    by_hand = BACKENDS[owner.kind].by_hand(owner.name) if owner.kind in BACKENDS else ""
+    if by_hand:
+        return f"{_GENERAL} by hand ({by_hand})"
     if found is None:
         return _of_program(owner)
-    if owner.kind == "xinetd":
+    if owner.kind == adopter(ADOPTS_ENTRIES):
         return _of_entry(found)
     return _of_unit(owner, held_by, found)
 

@@ -9,7 +9,9 @@ import typing as t
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import ADOPTS_ENTRIES
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live, bound
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import adopter
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.foreign.units import MASK
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd import daemon as _xinetd_daemon
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.foreign import CONFIG
@@ -58,7 +60,7 @@ class Others:
     def _may_hold(self, socket: Socket, live: Live) -> bool:
         owner = live.owner(socket)
         opens = any(collide(socket.listener, listener) for listener in self.opening)
-        return owner in self.owners or (owner[0] == "xinetd" and opens)
+        return owner in self.owners or (owner[0] == adopter(ADOPTS_ENTRIES) and opens)
 
     def to_json(self) -> dict[str, t.Any]:
         """As it is stored."""

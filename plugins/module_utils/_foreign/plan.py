@@ -15,9 +15,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import Foreign
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import (
+    ADOPTS_ENTRIES,
+    ADOPTS_UNITS,
+    Foreign,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.owners import Holder, holders, owners
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS, adopter
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.foreign.units import (
     MASK,
     is_unit,
@@ -45,6 +50,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host.local i
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes.origin import not_its_own, serves
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import listening
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener, collide
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import SYSTEMD
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import Problem
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 
@@ -76,7 +82,7 @@ def plan_takeover(
     for name, foreign in sorted(found.items()):
         takeover.decide(foreign, wished.get(name))
     known = {*wished, *(unit for each in found.values() for unit in each.members)}
-    takeover.warn_of(rivals(own, host) if init == "systemd" else {}, known)
+    takeover.warn_of(rivals(own, host) if init == SYSTEMD else {}, known)
     takeover.warn_of({each.id: (_foreign_xinetd.claim_of(each),) for each in strangers}, known)
     problems = [
         *wrong,
@@ -92,9 +98,9 @@ def plan_takeover(
 def _look(names: Sequence[str], own: Collection[str], init: str, host: LocalHost) -> dict[str, Foreign]:
     units = [name for name in names if is_unit(name)]
     services = look_at_services([name for name in names if not is_unit(name)], own)
-    if init == "systemd":
+    if init == SYSTEMD:
         return {**services, **look_at_units(units, own, host)}
-    return {**services, **{name: Foreign(name, "systemd", problem=_NO_UNITS) for name in units}}
+    return {**services, **{name: Foreign(name, adopter(ADOPTS_UNITS), problem=_NO_UNITS) for name in units}}
 
 
 @dataclass(frozen=True)
@@ -129,8 +135,9 @@ def _kind_problem(name: str, live: Live) -> str:
                 f"is a program (pid {owner.pid}) that neither a unit nor xinetd started, so that nothing could "
                 "start it again; stop it by hand"
             )
-        if owner.kind == "s6" and name in (owner.name, os.path.basename(owner.name)):
-            return f"is an s6 service directory ({owner.name}), which is not taken over; bring it down by hand"
+        why = BACKENDS[owner.kind].not_adoptable(owner.name) if owner.kind in BACKENDS else ""
+        if why and name in (owner.name, os.path.basename(owner.name)):
+            return why
     return ""
 
 
@@ -322,7 +329,7 @@ class _Draft:
         self._note(foreign, "give back", reason)
         if not foreign.exists:
             return
-        if foreign.kind == "xinetd":
+        if foreign.kind == adopter(ADOPTS_ENTRIES):
             self._switch_on(foreign.name, kept)
         else:
             self._put_links(kept)

@@ -9,6 +9,9 @@ import typing as t
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import ADOPTS_ENTRIES, ADOPTS_UNITS
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import adopter
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.config import (
     XinetdService,
     service_of,
@@ -93,8 +96,12 @@ class Takeover:
         be somebody else's. An entry of xinetd may have the same id as one of this collection."""
         if owner in self.adopted or owner in self.refused:
             return True
-        stranger = owner[0] == "xinetd" and owner[1] and service_of(socket, self.strangers) == owner[1]
+        stranger = owner[0] == adopter(ADOPTS_ENTRIES) and owner[1] and service_of(socket, self.strangers) == owner[1]
         return False if stranger else None
+
+    def read_again(self, backend: Backend) -> bool:
+        """Whether entries change that a backend reads together with its own."""
+        return backend.adopts == ADOPTS_ENTRIES and self.others.xinetd
 
     @property
     def empty(self) -> bool:
@@ -108,7 +115,7 @@ class Takeover:
 
     def paths(self) -> dict[str, str]:
         """Every path that changes, with the super-server whose it is."""
-        return {path: "systemd" if path.startswith(UNIT_FOLDERS) else "xinetd" for path in self.files}
+        return {path: adopter(ADOPTS_UNITS if path.startswith(UNIT_FOLDERS) else ADOPTS_ENTRIES) for path in self.files}
 
     @property
     def edited(self) -> dict[str, Seen]:

@@ -11,8 +11,6 @@ loads the rules again at once, until the next process has started.
 
 from __future__ import annotations
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.execline import block, command, script
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.servers import home, scanned_at
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import LIBRARY, NOTICE, File
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.assembly import program
@@ -24,13 +22,10 @@ KEEPER = f"{LIBRARY}/guard"
 UNIT = "superserver-guard.service"
 UNIT_FILE = f"/etc/systemd/system/{UNIT}"
 UNIT_LINK = f"/etc/systemd/system/sysinit.target.wants/{UNIT}"
-# What s6 calls it. No service has such a name.
-NAME = "_guard"
-
 # How long a server may wait for the rules when a host boots, in seconds.
 PATIENCE = "30"
-# Where s6 hears that they are loaded.
-_READY = "3"
+# How long the keeper may take to start, and to end, in seconds.
+STARTING, ENDING = 10, 5.0
 
 
 def keeper_files(platform: Platform) -> list[File]:
@@ -59,32 +54,7 @@ def required(platform: Platform) -> list[tuple[str, str]]:
     return [("Requires", UNIT), ("After", UNIT)] if platform.managed else []
 
 
-def service_directory(platform: Platform) -> list[File]:
-    """The keeper as one more service of s6, where that is the first process."""
-    load = f"[ ! -e {RULES} ] || {_load_again(platform)}"
-    contents = [
-        ("run", script(_run(platform), platform, "keeps the guard's rules loaded"), 0o755),
-        ("finish", script([command(platform.program("sh"), "-c", load)], platform), 0o755),
-        ("notification-fd", f"{_READY}\n", 0o644),
-        *([("type", "longrun\n", 0o644)] if platform.s6_rc else []),
-    ]
-    places = [] if platform.s6_rc else scanned_at(NAME, platform)
-    return [
-        *(File(f"{home(NAME, platform)}/{name}", text, mode) for name, text, mode in contents),
-        *(File(path, home(NAME, platform), 0o777, "link") for path in places),
-    ]
-
-
-def _run(platform: Platform) -> list[str]:
-    return [command("fdmove", "-c", "2", "1"), command(*keeping(platform, _READY))]
-
-
-def loaded_first(platform: Platform) -> str:
-    """Words that let a server of s6 wait for the rules before it listens."""
-    return block("if", command(*applying(platform, PATIENCE)))
-
-
-def _load_again(platform: Platform) -> str:
+def load_again(platform: Platform) -> str:
     """Shell words that load the rules if the table vanished with the keeper."""
     nft = platform.program("nft")
     return f"{nft} -t list table inet {TABLE} >/dev/null 2>&1 || {nft} -f {RULES}"
@@ -95,7 +65,7 @@ def _loop(platform: Platform) -> str:
     everything that requires the unit, and close ports for that."""
     return (
         f"while :; do {' '.join(keeping(platform))}; code=$?; "
-        f'[ "$code" -gt 128 ] || exit "$code"; {_load_again(platform)}; sleep 0.1; done'
+        f'[ "$code" -gt 128 ] || exit "$code"; {load_again(platform)}; sleep 0.1; done'
     )
 
 
@@ -120,7 +90,7 @@ Type=notify
 NotifyAccess=all
 ExecStart={shell} -c '{loop}'
 ExecReload={" ".join(applying(platform, PATIENCE))}
-ExecStopPost=-{shell} -c '{_load_again(platform)}'
+ExecStopPost=-{shell} -c '{load_again(platform)}'
 Restart=always
 RestartSec=100ms
 # Without its rules everybody could connect: others are to be ended first when memory is short.

@@ -12,28 +12,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import control as _s6_control
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import rc as _s6_rc
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.servers import supervised_at
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.answers import enforced_by_guard
-from ansible_collections.ondemand.superserver.plugins.module_utils._guard.boot import (
-    KEEPER,
-    NAME,
-    UNIT,
-    applying,
-    keeper_files,
-)
+from ansible_collections.ondemand.superserver.plugins.module_utils._guard.boot import KEEPER, keeper_files
 from ansible_collections.ondemand.superserver.plugins.module_utils._guard.rules import render_rules
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import (
     File,
     Host,
     Process,
     Result,
-    SwitchFailed,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
-from ansible_collections.ondemand.superserver.plugins.module_utils._programs.guard.guard import NOBODY
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.guard.rules import (
     DRAFT,
     RULES,
@@ -46,12 +35,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._programs.gua
 
 # Name of the guard where names of backends stand.
 GUARD = "guard"
-
-# How long the keeper may take to start, and to end, in seconds.
-STARTING = "10"
-ENDING = 5.0
-# Without stopping what requires it.
-_QUIETLY = ("systemctl", "--job-mode=ignore-dependencies")
 
 # Loads the file of rules without an effect: in a separate network namespace or, if that is not permitted, in a table
 # that no packet passes. The real table may belong to the keeper; then no other process may name it. $0 is the shell, $1
@@ -101,47 +84,6 @@ def check_guard(root: str, files: Sequence[File], platform: Platform, host: Host
 def _alone(script: str, rules: str, platform: Platform, host: Host) -> Result:
     shell = platform.program("sh")
     return host.run([shell, "-c", script, shell, platform.program("nft"), rules], check=False)
-
-
-def apply_guard(wanted: bool, platform: Platform, host: Host) -> None:
-    """Apply the installed rules to the kernel's table, or remove it if no service needs the guard. Raises
-    SwitchFailed."""
-    if wanted:
-        _start_keeper(platform, host)
-        host.run(applying(platform, STARTING))
-        return
-    _stop_keeper(platform, host)
-    if loaded(platform, host):
-        result = host.run([platform.program("nft"), "delete", "table", "inet", TABLE], check=False)
-        if result.code and loaded(platform, host):
-            raise SwitchFailed(f"nft cannot delete the table inet {TABLE}: {result.err.strip()}")
-
-
-def _start_keeper(platform: Platform, host: Host) -> None:
-    """Start the keeper unless it answers already, without an effect on units that need it."""
-    if host.run(applying(platform, "0"), check=False).code != NOBODY:
-        return
-    if platform.managed:
-        host.run([*_QUIETLY, "stop", UNIT], check=False)
-        host.run(["systemctl", "reset-failed", UNIT], check=False)
-        host.run(["systemctl", "start", UNIT])
-    elif platform.s6_rc:
-        _s6_rc.change("-u", [NAME], platform.s6_rc, float(STARTING), platform, host)
-    else:
-        _s6_control.tell_scanner(platform, _s6_control.RESCAN, host)
-        _s6_control.tell(supervised_at(NAME, platform), _s6_control.UP, host)
-
-
-def _stop_keeper(platform: Platform, host: Host) -> None:
-    if platform.managed:
-        host.run([*_QUIETLY, "stop", UNIT], check=False)
-        return
-    directory = supervised_at(NAME, platform)
-    if platform.s6_rc:
-        _s6_rc.change("-d", [NAME], platform.s6_rc, ENDING, platform, host)
-    else:
-        _s6_control.tell(directory, _s6_control.DOWN, host)
-    host.wait(lambda: not _s6_control.status(directory, host).pid, ENDING)
 
 
 def loaded(platform: Platform, host: Host) -> bool:

@@ -10,14 +10,9 @@ import socket
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change, by_backend
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.handover import (
-    give,
-    kept_sockets,
-    obstacle,
-    start_holder,
-)
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import Socket, realising
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
@@ -34,7 +29,7 @@ class Inheriting:
     sockets: Mapping[str, socket.socket] = field(default_factory=dict)
     backlogs: Mapping[str, int] = field(default_factory=dict)
 
-    def hand_over(self, s6: Backend, platform: Platform, host: LocalHost) -> frozenset[int]:
+    def hand_over(self, backends: Mapping[str, Backend], platform: Platform, host: LocalHost) -> frozenset[int]:
         """Have the new servers accept connections beside the old ones; the inodes of the sockets."""
         inodes = frozenset(os.fstat(entry.fileno()).st_ino for entry in self.sockets.values())
         try:
@@ -42,9 +37,10 @@ class Inheriting:
                 # Two processes accept from it now, and one of them may find no connection.
                 entry.setblocking(False)
                 entry.listen(self.backlogs[name])
-            start_holder(platform, host)
-            give({name: entry.fileno() for name, entry in self.sockets.items()}, platform, host)
-            s6.activate(Change(start=tuple(self.services)), platform, host)
+            for name, services in by_backend(self.services).items():
+                kept = [each for service in services for each, *_rest in backends[name].kept_sockets(service, platform)]
+                backends[name].give({each: self.sockets[each].fileno() for each in kept}, platform, host)
+                backends[name].activate(Change(start=tuple(services)), platform, host)
         finally:
             for entry in self.sockets.values():
                 entry.close()
@@ -56,7 +52,7 @@ def inheriting_of(
 ) -> Inheriting:
     """Which of the duplicates each server gets."""
     duplicates = {os.fstat(entry.fileno()).st_ino: entry for entry in sockets}
-    wanted = [entry for service in services for entry in kept_sockets(service, platform)]
+    wanted = [entry for service in services for entry in BACKENDS[service.backend].kept_sockets(service, platform)]
     return Inheriting(
         services,
         {name: duplicates[_matching(listener, live)[0].inode] for name, listener, _backlog in wanted},
@@ -66,11 +62,11 @@ def inheriting_of(
 
 def other_socket(old: Service, new: Service, live: Live, platform: Platform) -> str:
     """Why servers of s6 cannot go on with the very sockets that a service has, in words; empty where they can."""
-    others = [
-        str(listener) for _name, listener, _backlog in kept_sockets(new, platform) if not _matching(listener, live)
-    ]
+    backend = BACKENDS[new.backend]
+    kept = [listener for _name, listener, _backlog in backend.kept_sockets(new, platform)]
+    others = [str(listener) for listener in kept if not _matching(listener, live)]
     differs = f"{others[0]} has no socket of its own yet" if others else ""
-    return obstacle(old, new, platform) or differs
+    return backend.differing_socket(old, new, platform) or differs
 
 
 def _matching(listener: Listener, live: Live) -> list[Socket]:

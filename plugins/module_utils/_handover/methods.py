@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.columns import COLUMNS
+
 AUTO = "auto"
 REUSEPORT, FDHOLDER, HOLD, GAP = "reuseport", "fdholder", "hold", "gap"
 
@@ -19,26 +21,25 @@ REUSEPORT, FDHOLDER, HOLD, GAP = "reuseport", "fdholder", "hold", "gap"
 class Method:
     """One way, for which super-servers and sockets it is made, and what of the host it needs.
 
-    ``into``: columns of the capability table that can take a port over in this way. ``needs``: names of facts.
+    ``general``: whether every super-server can take a port over in this way; of the others its column of the capability
+    table tells. ``needs``: names of facts.
     """
 
     name: str
-    into: frozenset[str]
+    general: bool
     transports: frozenset[str]
     needs: tuple[str, ...]
 
 
-_EVERYWHERE = frozenset({"systemd", "xinetd", "s6-networking", "ucspi"})
-
 # In order of preference.
 METHODS = (
     # xinetd and the servers of s6 do not share a port.
-    Method(REUSEPORT, frozenset({"systemd"}), frozenset({"tcp", "udp"}), ("duplicate",)),
+    Method(REUSEPORT, False, frozenset({"tcp", "udp"}), ("duplicate",)),
     # Those of s6-networking take a socket that listens already, and have somebody who keeps it for them.
-    Method(FDHOLDER, frozenset({"s6-networking"}), frozenset({"tcp"}), ("same_socket", "duplicate")),
+    Method(FDHOLDER, False, frozenset({"tcp"}), ("same_socket", "duplicate")),
     # A path is not the firewall's.
-    Method(HOLD, _EVERYWHERE, frozenset({"tcp", "udp"}), ("nftables",)),
-    Method(GAP, _EVERYWHERE, frozenset({"tcp", "udp", "unix"}), ()),
+    Method(HOLD, True, frozenset({"tcp", "udp"}), ("nftables",)),
+    Method(GAP, True, frozenset({"tcp", "udp", "unix"}), ()),
 )
 NAMES = tuple(method.name for method in METHODS)
 
@@ -75,9 +76,13 @@ def choose(move: Move, wanted: str, facts: Mapping[str, str]) -> Choice:
         if not objection:
             return Choice(method.name, "; ".join(objections))
         # That a method is made for other super-servers is worth a word only where it was asked for.
-        if move.into in method.into or method.name == wanted:
+        if _suits(method, move) or method.name == wanted:
             objections.append(f"{method.name}: {objection}")
     raise ValueError(f"no method for {move}")
+
+
+def _suits(method: Method, move: Move) -> bool:
+    return method.general or method.name in COLUMNS[move.into].handover
 
 
 def _apart(move: Move) -> str:
@@ -92,7 +97,7 @@ def _apart(move: Move) -> str:
 
 def _objection(method: Method, move: Move, facts: Mapping[str, str]) -> str:
     """Why a method cannot be used, in words; empty if it can."""
-    if move.into not in method.into:
+    if not _suits(method, move):
         return f"{move.into} cannot take sockets over"
     apart = _apart(move) if "duplicate" in method.needs else ""
     if apart:

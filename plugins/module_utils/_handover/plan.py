@@ -129,7 +129,7 @@ def passage_of(
     choices: dict[str, Choice] = {}
     sockets: dict[str, list[socket.socket]] = {}
     for name, found in passing.items():
-        same = other_socket(found.old, found.new, live, platform) if found.new.backend == "s6" else ""
+        same = other_socket(found.old, found.new, live, platform)
         facts = {"nftables": nftables, "duplicate": "", "same_socket": same}
         move = found.move(guard_changes, platform)
         choices[name] = choose(move, wanted, facts)

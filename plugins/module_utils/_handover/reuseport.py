@@ -12,13 +12,13 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change, by_backend
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import bound
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.reuseport import sharing_files
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes.table import holders
@@ -48,10 +48,10 @@ class Sharing:
 
     def announce(self, platform: Platform) -> None:
         """Have systemd share ports from the next time that it reads its units."""
-        for file in sharing_files(self.services, platform):
+        for file in _sharing_files(self.services, platform):
             _files.install(file)
 
-    def take_over(self, systemd: Backend, platform: Platform, host: LocalHost) -> frozenset[int]:
+    def take_over(self, backends: Mapping[str, Backend], platform: Platform, host: LocalHost) -> frozenset[int]:
         """Open the new listeners and have the old ones step back; the inodes of the new ones.
 
         systemd accepts nothing while it opens other sockets and reads its units, so that the old ones serve meanwhile.
@@ -61,9 +61,11 @@ class Sharing:
             for entry in self.sockets:
                 _takeover.share(entry)
             with self._coming_first():
-                systemd.activate(Change(start=tuple(self.services)), platform, host)
+                for name, services in by_backend(self.services).items():
+                    backends[name].activate(Change(start=tuple(services)), platform, host)
             withdraw(self.services, platform)
-            systemd.reload(platform, host)
+            for name in by_backend(self.services):
+                backends[name].reload(platform, host)
             for entry in self.sockets:
                 _takeover.step_back(entry)
             host.wait(lambda: not unserved(old, ()), DRAINING)
@@ -92,9 +94,13 @@ class Sharing:
             thread.join()
 
 
+def _sharing_files(services: Iterable[Service], platform: Platform) -> list[File]:
+    return [file for name, own in by_backend(services).items() for file in BACKENDS[name].sharing_files(own, platform)]
+
+
 def withdraw(services: Iterable[Service], platform: Platform) -> None:
     """Remove what let systemd share the ports of these services, with what a run that was killed has left of that."""
-    for file in sharing_files(services, platform):
+    for file in _sharing_files(services, platform):
         folder = os.path.dirname(file.path)
         if os.path.isdir(folder):
             _files.remove(file.path, (folder,))

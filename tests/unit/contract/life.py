@@ -13,9 +13,9 @@ import socket
 import sys
 from collections.abc import Iterable, Mapping
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.detection import detect
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.offline import honourable, render_all
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS, register
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.detection import detect
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import (
     Condition,
     changes_of,

@@ -10,6 +10,7 @@ import inspect
 import json
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import sys
@@ -19,10 +20,10 @@ from functools import lru_cache
 from pathlib import Path
 
 import pytest
+import yaml
 from _checks import ROOT
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.detection import find_programs
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.offline import honourable, render_all
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.owners import kinds, owner_words
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.ownership import WORDS
@@ -37,6 +38,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities
     column_of,
     effective,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.detection import find_programs
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File
@@ -85,6 +87,31 @@ def test_the_fourth_backend_has_its_place_everywhere() -> None:
     assert refusal({**entry, "backend": FOURTH}) == []
     ((_path, message),) = refusal({**entry, "backend": "none"})
     assert message == f'must be one of {", ".join(NAMES)}, not "none"'
+
+
+def documented(place: str) -> list[str]:
+    """The choices of an option, where ``place`` is a file, a colon, and the way to the option."""
+    path, _colon, way = place.partition(":")
+    text = (ROOT / path).read_text(encoding="utf-8")
+    if path.endswith(".py"):
+        text = re.search(r'DOCUMENTATION = r"""\n(.*?)"""', text, re.DOTALL).group(1)  # type: ignore[union-attr]
+    found = yaml.safe_load(text)
+    for name in way.split("."):
+        found = found[name]
+    return list(found["choices"])
+
+
+@pytest.mark.parametrize(
+    ("place", "before", "after"),
+    [
+        ("plugins/doc_fragments/_declaration.py:options.backend", ["auto"], []),
+        ("plugins/filter/render.py:options.backend", [], []),
+        ("plugins/modules/listener_info.py:options.owner", [], ["program"]),
+        ("roles/superserver/meta/argument_specs.yml:argument_specs.main.options.superserver_backend", ["auto"], []),
+    ],
+)
+def test_documented_choices_are_the_backends(place: str, before: list[str], after: list[str]) -> None:
+    assert documented(place) == [*before, *NAMES[:-1], *after]
 
 
 def test_contract_has_few_methods_that_a_backend_must_have() -> None:

@@ -14,12 +14,23 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends imp
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change, Inquiry
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.delivery import secret_files
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.ownership import Run, Tracing
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import closing, control, limit
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import (
+    closing,
+    control,
+    guard,
+    handover,
+    limit,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import rc as _s6_rc
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import startup as opening
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.columns import COLUMNS
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.control import PATIENCE
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.facts import PROGRAMS, facts
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.description.columns import COLUMNS
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.description.facts import PROGRAMS, facts
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.description.tracing import (
+    KEEPER,
+    DirectoryTracing,
+    is_directory,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.fdholder import NAME as HOLDER
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.files import (
     process_lines,
@@ -35,11 +46,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.
     server_at,
     servers,
     supervised_at,
-)
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.tracing import (
-    KEEPER,
-    DirectoryTracing,
-    is_directory,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.tls import behind, in_front, joined
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, Host, Process, SwitchFailed
@@ -84,6 +90,8 @@ class S6(Backend):
     owner_rank = 1
     keepers = frozenset({KEEPER})
     columns = COLUMNS
+    by_rc = True
+    offline_options: t.ClassVar[Mapping[str, str]] = {"s6_provider": "s6"}
     programs = PROGRAMS
     binds_ahead = True
 
@@ -125,6 +133,21 @@ class S6(Backend):
         """With another provider a service had other directories."""
         kind, directory = owner
         return control.service_name(server_at(directory)) if kind == self.name else ""
+
+    def is_first(self, platform: Platform) -> bool:
+        return platform.supervised
+
+    def start_guard(self, platform: Platform, host: Host) -> None:
+        guard.start(platform, host)
+
+    def stop_guard(self, platform: Platform, host: Host) -> None:
+        guard.stop(platform, host)
+
+    def by_hand(self, name: str) -> str:
+        return f"s6-svc -d {name}"
+
+    def not_adoptable(self, name: str) -> str:
+        return f"is an s6 service directory ({name}), which is not taken over; bring it down by hand"
 
     def claims(self, service: Service, platform: Platform) -> list[str]:
         return [path for server in servers(service, platform) for path in scanned_at(server.name, platform)]
@@ -203,6 +226,16 @@ class S6(Backend):
             for old, new in change.refresh
             if not all(server.kept for server in _restarted(old, new, change.replaced, platform))
         ]
+
+    def kept_sockets(self, service: Service, platform: Platform) -> list[tuple[str, Listener, int]]:
+        return handover.kept_sockets(service, platform)
+
+    def differing_socket(self, old: Service, new: Service, platform: Platform) -> str:
+        return handover.obstacle(old, new, platform)
+
+    def give(self, descriptors: Mapping[str, int], platform: Platform, host: Host) -> None:
+        handover.start_holder(platform, host)
+        handover.give(descriptors, platform, host)
 
     def release(self, change: Change, platform: Platform, host: Host) -> None:
         """Sessions live on: a server that is told to end leaves them alone."""

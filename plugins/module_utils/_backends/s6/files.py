@@ -41,6 +41,11 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.
     keeping,
     retrieving,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.guard import NAME as KEEPER
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.guard import (
+    loaded_first,
+    service_directory,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.rc import ENABLED, bundles, definition
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.servers import (
     SERVICES,
@@ -50,8 +55,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.
     supervised_at,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.answers import enforced_by_guard
-from ansible_collections.ondemand.superserver.plugins.module_utils._guard.boot import NAME as KEEPER
-from ansible_collections.ondemand.superserver.plugins.module_utils._guard.boot import loaded_first, service_directory
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import LOGS, File
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.access import parse_network
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.checks.order import is_unit

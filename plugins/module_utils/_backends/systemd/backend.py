@@ -13,26 +13,31 @@ from dataclasses import replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change, Inquiry
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.delivery import secret_files
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import ADOPTS_UNITS
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.ownership import Run, Tracing
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.collector import collector
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.columns import COLUMNS
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.description.columns import COLUMNS
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.description.facts import facts
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.description.tracing import (
+    UnitTracing,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.directives import directed
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.dropins import disturbances
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.facts import facts
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.foreign.states import states_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.native import (
     refuse_native,
     settings_of,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.parts import UNITS, parts
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.reuseport import sharing_files
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.sandbox import hidden_places
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.tracing import UnitTracing
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.units import (
     listener_settings,
     readers,
     render_service,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.tls import behind, in_front, joined
+from ansible_collections.ondemand.superserver.plugins.module_utils._guard.boot import UNIT as GUARD
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, Host, Process, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
@@ -68,6 +73,8 @@ class Systemd(Backend):
     owned = "systemd unit"
     owner_rank = 2
     columns = COLUMNS
+    adopts = ADOPTS_UNITS
+    ends_daemons = True
     binds_ahead = True
 
     def fitness(self, processes: Sequence[Process]) -> int:
@@ -157,6 +164,21 @@ class Systemd(Backend):
 
     def reload(self, platform: Platform, host: Host) -> None:
         host.run([SYSTEMCTL, "daemon-reload"])
+
+    def is_first(self, platform: Platform) -> bool:
+        return platform.managed
+
+    def start_guard(self, platform: Platform, host: Host) -> None:
+        self.stop_guard(platform, host)
+        host.run([SYSTEMCTL, "reset-failed", GUARD], check=False)
+        host.run([SYSTEMCTL, "start", GUARD])
+
+    def stop_guard(self, platform: Platform, host: Host) -> None:
+        """Without stopping what requires it."""
+        host.run([SYSTEMCTL, "--job-mode=ignore-dependencies", "stop", GUARD], check=False)
+
+    def sharing_files(self, services: Sequence[Service], platform: Platform) -> list[File]:
+        return sharing_files(services, platform)
 
     def release(self, change: Change, platform: Platform, host: Host) -> None:
         """A socket whose daemon runs would stay bound by the daemon, so both stop; sessions of Accept=yes live on.

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change, Inquiry
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.delivery import secret_files
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import ADOPTS_ENTRIES
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.ownership import Run, Tracing
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.tls import behind, in_front, joined
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd import boot, daemon, waiting
@@ -20,8 +21,11 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xin
     defaults_elsewhere,
     other_services,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.columns import COLUMNS
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.facts import facts
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.description.columns import COLUMNS
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.description.facts import facts
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.description.tracing import (
+    EntryTracing,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.files import (
     DROP_IN,
     ENTRIES,
@@ -30,7 +34,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xin
     log_file,
     render_services,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.tracing import EntryTracing
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, Host, Process, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
@@ -48,6 +51,8 @@ class Xinetd(Backend):
     name = "xinetd"
     owned = "xinetd service"
     columns = COLUMNS
+    adopts = ADOPTS_ENTRIES
+    offline: t.ClassVar[Mapping[str, t.Any]] = {"xinetd": "2.3.15.4"}
     programs = ("xinetd",)
     atomic = True
     entries = ENTRIES

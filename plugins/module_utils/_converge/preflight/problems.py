@@ -13,9 +13,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import ADOPTS_ENTRIES, ADOPTS_UNITS
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.owners import Owner, holders
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.process import daemon
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import adopter
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.foreign.units import (
     is_unit as may_listen,
 )
@@ -184,8 +186,7 @@ def expiry_warnings(service: Service, now: datetime.datetime) -> list[str]:
 
 def manager_problems(manifest: Manifest, platform: Platform) -> list[Problem]:
     """Services of s6 do not pass from one manager to another."""
-    held = any(service["backend"] == "s6" for service in manifest.services.values())
-    if not held or bool(manifest.s6_rc) == bool(platform.s6_rc):
+    if not manifest.managed or bool(manifest.s6_rc) == bool(platform.s6_rc):
         return []
     manager = "s6-rc" if manifest.s6_rc else "a scan directory"
     return [
@@ -311,11 +312,16 @@ class _Possession:
         return any(collide(listener, socket.listener) for listener in service.listeners(self.platform.ipv6))
 
 
+def _nameable(owner: Owner) -> bool:
+    """Whether it is of a kind that can be taken over."""
+    kinds = {adopter(ADOPTS_ENTRIES): True, adopter(ADOPTS_UNITS): may_listen(owner.name)}
+    return kinds.get(owner.kind, False)
+
+
 def _way_out(owner: Owner | None, objected: Mapping[Owner, str]) -> str:
     """What can be done about the owner of a socket."""
     objection = objected.get(owner, "") if owner else ""
-    nameable = owner and (owner.kind == "xinetd" or (owner.kind == "systemd" and may_listen(owner.name)))
-    if owner and owner.name and nameable and not objection:
+    if owner and owner.name and _nameable(owner) and not objection:
         return f'name "{owner.name}" in superserver_adopt to take it over, or choose another port'
     return f"{objection or 'stop and disable it'}, or choose another port"
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Change
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.detection import detect
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.detection import detect
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import reopened, reverse
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.proof.prove import prove_listeners
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import boot as _boot

@@ -12,6 +12,7 @@ import typing as t
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import stored as _stored
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import STATE, File
@@ -48,9 +49,14 @@ class Manifest:
         """The services, by name."""
         return {name: stored_service(value) for name, value in self.services.items()}
 
+    @property
+    def managed(self) -> bool:
+        """Whether there are services of a backend whose services s6-rc may manage."""
+        return any(BACKENDS[name].by_rc for name in {each["backend"] for each in self.services.values()} & {*BACKENDS})
+
     def manager(self, wanted: Rc | None) -> Rc | None:
         """What manages the services of s6; where there are none, what is to."""
-        return self.s6_rc if any(each["backend"] == "s6" for each in self.services.values()) else wanted
+        return self.s6_rc if self.managed else wanted
 
     def retired(self, runtime: str) -> Manifest:
         """The same with one runtime stopped."""

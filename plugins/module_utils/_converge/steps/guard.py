@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.guard import apply_guard
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Operation, Site
-from ansible_collections.ondemand.superserver.plugins.module_utils._guard.loading import apply_guard
 
 
 @dataclass(frozen=True)

@@ -82,8 +82,7 @@ class Share(Operation):
         return f"open the listeners of {named(services)} ({services[0].backend}) beside the old ones, which step back"
 
     def run(self, site: Site) -> None:
-        backend = site.backends[self.sharing.services[0].backend]
-        site.staying |= self.sharing.take_over(backend, site.platform, site.host)
+        site.staying |= self.sharing.take_over(site.backends, site.platform, site.host)
 
 
 @dataclass(frozen=True)
@@ -98,8 +97,7 @@ class Inherit(Operation):
         return f"hand the listening sockets of {named(services)} to {services[0].backend}, beside their old holders"
 
     def run(self, site: Site) -> None:
-        backend = site.backends[self.inheriting.services[0].backend]
-        site.staying |= self.inheriting.hand_over(backend, site.platform, site.host)
+        site.staying |= self.inheriting.hand_over(site.backends, site.platform, site.host)
 
 
 @dataclass(frozen=True)

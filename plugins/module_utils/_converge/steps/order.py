@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import ADOPTS_UNITS
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import NOTHING, Operation, Step
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.files import Discard, Remove
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.foreign import (
@@ -50,6 +51,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.ste
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.stock import TakeStock
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.transition import Transition
 from ansible_collections.ondemand.superserver.plugins.module_utils._guard.loading import GUARD
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover.methods import REUSEPORT
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 
@@ -87,7 +89,8 @@ def recording(
 
     They are undone first, together with everything that exists only during the run.
     """
-    shared = back.changes.get("systemd", Change()).stop
+    sharing = {name for name in back.changes if name in backends and backends[name].takes_over_by(REUSEPORT)}
+    shared = tuple(service for name in sharing for service in back.changes[name].stop)
     first = [RestoreMigration(), StepForward(), Withdraw(shared), TakeStock(back.changes, have, back.others)]
     return [
         Step(there.record, back.record),
@@ -235,7 +238,7 @@ def _tidied(
     for backend in _separate(backends):
         gone = transition.gone(backend.name)
         yield from _removed(backend.name, gone, but)
-        if gone or (backend.name == "systemd" and unloaded):
+        if gone or (backend.adopts == ADOPTS_UNITS and unloaded):
             yield Read(backend.name)
     yield from sweeping(transition.changes)
     if transition.others.start or transition.others.opening:

@@ -81,7 +81,7 @@ def test_the_holder_gets_the_socket_before_servers_start(listener: socket.socket
     one, s6, host = declared(listener), Started(), Tree(NAME)
     inode = os.fstat(listener.fileno()).st_ino
     inheriting = fdholder.inheriting_of([one], [duplicate(listener)], seen(one), PLATFORM)
-    assert inheriting.hand_over(s6, PLATFORM, host) == {inode}
+    assert inheriting.hand_over({"s6": s6}, PLATFORM, host) == {inode}
     assert s6.started == ["echo"]
     assert sum("s6-fdholder-store" in what for what in host.done) == 1
     # Two accept from it: whoever comes too late must not wait.
@@ -96,7 +96,7 @@ def test_duplicates_are_closed_where_the_holder_does_not_run(listener: socket.so
     one = declared(listener)
     inheriting = fdholder.inheriting_of([one], [duplicate(listener)], seen(one), PLATFORM)
     with pytest.raises(SwitchFailed, match="holder"):
-        inheriting.hand_over(Started(), PLATFORM, FakeHost())
+        inheriting.hand_over({"s6": Started()}, PLATFORM, FakeHost())
     assert all(entry.fileno() == -1 for entry in inheriting.sockets.values())
     with socket.create_connection(listener.getsockname()):
         pass

@@ -78,5 +78,5 @@ def test_there_is_a_method_for_everything() -> None:
     last = METHODS[-1]
     assert not last.needs
     for method in METHODS:
-        assert method.into <= last.into
+        assert method.general <= last.general
         assert method.transports <= last.transports

@@ -115,7 +115,7 @@ def test_old_socket_serves_while_systemd_is_busy(tmp_path: Path, monkeypatch: py
         sharing.announce(Platform())
         systemd = Busy(port, meanwhile)
         with systemd.opened:
-            sharing.take_over(systemd, Platform(), LocalHost(_helper_watcher.Commands()))
+            sharing.take_over({"systemd": systemd}, Platform(), LocalHost(_helper_watcher.Commands()))
             assert (waiting(old), waiting(systemd.opened)) == (40, 0)
             connect(port)
             assert (waiting(old), waiting(systemd.opened)) == (0, 20)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd import facts as _facts
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.description import facts as _facts
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, service
 
 

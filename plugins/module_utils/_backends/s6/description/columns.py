@@ -75,7 +75,12 @@ _UNDER = ("systemd", "s6")
 
 COLUMNS = (
     Column(
-        "s6-networking", "s6", {**_BOTH, **_NETWORKING}, _UNDER, holds=lambda platform: platform.s6 == "s6-networking"
+        "s6-networking",
+        "s6",
+        {**_BOTH, **_NETWORKING},
+        _UNDER,
+        handover=frozenset({"fdholder"}),
+        holds=lambda platform: platform.s6 == "s6-networking",
     ),
     Column("ucspi", "s6", {**_BOTH, **_UCSPI}, _UNDER),
 )

@@ -93,4 +93,4 @@ _CELLS = {
     "access.deny (accept: false, and datagrams)": _BPF,
 }
 
-COLUMNS = (Column("systemd", "systemd", _CELLS, ("systemd",)),)
+COLUMNS = (Column("systemd", "systemd", _CELLS, ("systemd",), handover=frozenset({"reuseport"})),)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.detection import choose_backend
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.detection import choose_backend
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Process
 
 
