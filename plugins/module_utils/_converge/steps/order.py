@@ -10,7 +10,7 @@ inverse of closing a listener is to open it again. The others are undone by step
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import ADOPTS_UNITS
@@ -66,7 +66,7 @@ def switching(there: Transition, back: Transition, backends: Mapping[str, Backen
     """
     every = list(backends.values())
     separate, atomic = _separate(every), _atomic(every)
-    made = [path for operation in there.makes for path in operation.paths]
+    made = {path for operation in there.makes for path in operation.paths}
     steps = [
         *_undoing(_tidied(back, every, platform, made)),
         *_doing(_woken(there, every)),
@@ -227,7 +227,7 @@ def _read_entries(transition: Transition, atomic: Iterable[Backend]) -> Operatio
 
 
 def _tidied(
-    transition: Transition, backends: Sequence[Backend], platform: Platform, but: Iterable[str] = ()
+    transition: Transition, backends: Sequence[Backend], platform: Platform, but: Collection[str] = ()
 ) -> Iterator[Operation]:
     """Remove obsolete files, and give foreign services back. ``but``: files that other steps remove."""
     unloaded = platform.managed and _unloads_units(transition, backends)
@@ -245,7 +245,7 @@ def _tidied(
         yield StartUnits(transition.others)
 
 
-def _removed(backend: str, paths: Iterable[str], but: Iterable[str]) -> Iterator[Operation]:
+def _removed(backend: str, paths: Iterable[str], but: Collection[str]) -> Iterator[Operation]:
     rest = tuple(path for path in paths if path not in but)
     if rest:
         yield Remove(backend, rest)
