@@ -102,7 +102,9 @@ def test_the_kernels_tables_tell_ports_and_holders() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         assert not _is_served(port)
-        with socket.create_connection(("127.0.0.1", port)) as client, listener.accept()[0]:
+        client = socket.create_connection(("127.0.0.1", port))
+        accepted, _address = listener.accept()
+        with client, accepted:
             own = client.getsockname()[1]
             assert _is_served(port)
             assert {port, own} <= {each.port for each in sockets("tcp")}

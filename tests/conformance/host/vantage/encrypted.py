@@ -56,9 +56,10 @@ class Encrypted:
                 self._flush()
 
     def _flush(self) -> None:
-        if self._outgoing.pending:
+        waiting = self._outgoing.read()
+        if waiting:
             self._plain.settimeout(PATIENCE)
-            self._plain.sendall(self._outgoing.read())
+            self._plain.sendall(waiting)
 
     def send(self, data: bytes) -> None:
         self._tls.write(data)

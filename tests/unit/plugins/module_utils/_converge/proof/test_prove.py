@@ -57,8 +57,8 @@ def declared(port: int, **fields: t.Any) -> Service:
     return service(name="echo", backend="xinetd", listen=[{"tcp": f"127.0.0.1:{port}"}], **fields)
 
 
-def failures(*services: Service, backends: dict[str, t.Any] = OWN) -> list[str]:
-    return [str(each) for each in prove.prove_listeners(services, backends, HOST, machine())]
+def failures(*services: Service, backends: dict[str, t.Any] | None = None) -> list[str]:
+    return [str(each) for each in prove.prove_listeners(services, backends or OWN, HOST, machine())]
 
 
 def test_a_listener_that_its_backend_has_is_proven(port: int) -> None:

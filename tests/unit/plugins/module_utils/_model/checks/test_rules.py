@@ -50,10 +50,11 @@ REFUSED: tuple[tuple[Fields, str, str], ...] = (
     ({"environment_file": "/a", "resources": {"open_files": 9}}, "resources.open_files", "at least 16 with"),
     ({**PROXY, "listen": [DATAGRAM]}, "listen[0]", "not datagram"),
     ({**PROXY, "listen": [STREAM, {**SOCKET, "type": "seqpacket"}]}, "listen[1]", "not seqpacket"),
-    ({**PROXY, "listen": [{"tcp": "8"}, {"tcp": "80"}]}, "proxy.to", (
-                                                                     "service itself "
-                                                                     "(superserver_services[0].listen[1])"
-                                                                     )),
+    (
+        {**PROXY, "listen": [{"tcp": "8"}, {"tcp": "80"}]},
+        "proxy.to",
+        "service itself (superserver_services[0].listen[1])",
+    ),
     ({**PROXY, "listen": [{"tcp": "127.0.0.1:80"}]}, "proxy.to", "would never end"),
     ({"exec": None, "proxy": {"to": "/a", "start_timeout": 40}}, "proxy.start_timeout", "name it in proxy.unit"),
     ({"exec": None, "proxy": {"to": "unix:/run/a"}, "listen": [{"unix": "/run/a"}]}, "proxy.to", "never end"),
@@ -75,10 +76,11 @@ REFUSED: tuple[tuple[Fields, str, str], ...] = (
         "proxy.idle_timeout",
         "each connection has a forwarder",
     ),
-    ({"exec": None, "proxy": {"to": "/a", "unit": "a"}, **SECURE}, "tls", (
-                                                                          "and proxy.unit have one for all; let "
-                                                                          "the daemon"
-                                                                          )),
+    (
+        {"exec": None, "proxy": {"to": "/a", "unit": "a"}, **SECURE},
+        "tls",
+        "and proxy.unit have one for all; let the daemon",
+    ),
     ({**PROXY, "socket_fd": "stdin"}, "socket_fd", "no meaning for a proxy"),
     ({**PROXY, "stderr": "log"}, "stderr", "no meaning for a proxy"),
     ({**PROXY, "argv0": "x"}, "argv0", "no meaning for a proxy"),
