@@ -65,7 +65,7 @@ class ReadEntries(Operation):
 
     @property
     def line(self) -> str:
-        return "have xinetd read its files for foreign services"
+        return "let xinetd read its files for foreign services"
 
     def run(self, site: Site) -> None:
         read_entries_again(self.others, site.platform, site.host)

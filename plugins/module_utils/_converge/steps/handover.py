@@ -64,7 +64,7 @@ class StepForward(Operation):
 
     @property
     def line(self) -> str:
-        return "have old listeners get connections again"
+        return "let old listeners get connections again"
 
     def run(self, site: Site) -> None:
         _sharing.step_forward(site.host)
@@ -79,7 +79,7 @@ class Share(Operation):
     @property
     def line(self) -> str:
         services = self.sharing.services
-        return f"open the listeners of {named(services)} ({services[0].backend}) beside the old ones, which step back"
+        return f"open the listeners of {named(services)} ({services[0].backend}) beside the old ones"
 
     def run(self, site: Site) -> None:
         site.staying |= self.sharing.take_over(site.backends, site.platform, site.host)
@@ -109,7 +109,7 @@ class Drain(Operation):
 
     @property
     def line(self) -> str:
-        return f"give connections that would be cut off {self.seconds:g} s to end"
+        return f"drain connections that would be cut off, for at most {self.seconds:g} s"
 
     def run(self, site: Site) -> None:
         drain(self.changes, site.backends, self.seconds, site.platform, site.host)

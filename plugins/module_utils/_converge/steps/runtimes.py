@@ -33,7 +33,7 @@ class Read(Operation):
 
     @property
     def line(self) -> str:
-        return f"have {self.backend} read its files"
+        return f"let {self.backend} read its files"
 
     def run(self, site: Site) -> None:
         site.backends[self.backend].reload(site.platform, site.host)

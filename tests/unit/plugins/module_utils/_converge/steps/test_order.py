@@ -61,7 +61,7 @@ def test_a_port_goes_from_xinetd_to_systemd() -> None:
     assert lines(move("xinetd", "systemd")) == [
         "start systemd unless it runs",
         f"write 1 file of echo for systemd: {UNIT}",
-        "have systemd read its files",
+        "let systemd read its files",
         "prepare echo (systemd) while the old listeners are open",
         f"remove {ENTRY}, close the listeners of echo (xinetd, in one reload)",
         "open the listeners of echo (systemd)",
@@ -81,15 +81,15 @@ def test_a_port_goes_from_s6_to_xinetd() -> None:
     )
     places = [found.index(line) for line in order]
     assert places == sorted(places)
-    assert found[-2:] == ["remove 1 file of s6: /etc/superserver/s6-services/echo/run", "have s6 read its files"]
+    assert found[-2:] == ["remove 1 file of s6: /etc/superserver/s6-services/echo/run", "let s6 read its files"]
 
 
 def test_a_port_that_is_shared_is_open_twice_before_it_is_closed() -> None:
     found = lines(move("xinetd", "systemd", sharing=Sharing([on("systemd")])))
     order = (
         "let systemd open the ports of echo beside their old listeners",
-        "have systemd read its files",
-        "open the listeners of echo (systemd) beside the old ones, which step back",
+        "let systemd read its files",
+        "open the listeners of echo (systemd) beside the old ones",
         "set net.ipv4.tcp_migrate_req, so that connections waiting in a listener that closes move to the new one",
         f"remove {ENTRY}, close the listeners of echo (xinetd, in one reload)",
         "reset net.ipv4.tcp_migrate_req",
@@ -107,9 +107,9 @@ def test_a_socket_that_is_inherited_is_not_opened() -> None:
 
 def test_clients_are_held_while_nobody_listens() -> None:
     found = lines(move("systemd", "s6", held=on("s6").listeners(True), draining=3))
-    held = found[found.index("give connections that would be cut off 3 s to end") :]
+    held = found[found.index("drain connections that would be cut off, for at most 3 s") :]
     assert held[:5] == [
-        "give connections that would be cut off 3 s to end",
+        "drain connections that would be cut off, for at most 3 s",
         "hold new clients of tcp:*:7 (nftables)",
         "close the listeners of echo (systemd)",
         "open the listeners of echo (s6)",
@@ -150,11 +150,11 @@ def test_what_is_taken_over_closes_and_what_is_given_back_opens() -> None:
         "change the foreign files /etc/xinetd.d/old",
         "prepare echo (systemd) while the old listeners are open",
         "stop the foreign a.socket and a.service and reset the failed state of c.service",
-        "have xinetd read its files for foreign services",
+        "let xinetd read its files for foreign services",
         "open the listeners of echo (systemd)",
         "mask the foreign units by /etc/systemd/system/a.socket",
         "complete the change of echo (systemd) while the new listeners are open",
-        "have systemd read its files",
+        "let systemd read its files",
         "start the foreign b.socket; wait for tcp:*:9",
     ]
 
@@ -172,7 +172,7 @@ def test_processes_that_were_left_behind_end() -> None:
 
 def test_paths_of_unix_sockets_are_removed_unless_the_next_one_has_them() -> None:
     one, two = (on("systemd", name=name, listen=[{"unix": f"/run/{name}"}]) for name in ("one", "two"))
-    left = "remove /run/one, unless somebody listens there"
+    left = "remove /run/one, unless a process listens there"
     assert lines(Transition({"systemd": Change(stop=(one, two), start=(two,))}))[-1] == left
     again = on("s6", name="three", listen=[{"unix": "/run/one"}])
     assert left not in lines(Transition({"systemd": Change(stop=(one,)), "s6": Change(start=(again,))}))
