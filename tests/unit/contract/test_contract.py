@@ -95,7 +95,9 @@ def documented(place: str) -> list[str]:
     path, _colon, way = place.partition(":")
     text = (ROOT / path).read_text(encoding="utf-8")
     if path.endswith(".py"):
-        text = re.search(r'DOCUMENTATION = r"""\n(.*?)"""', text, re.DOTALL).group(1)  # type: ignore[union-attr]
+        documentation = re.search(r'DOCUMENTATION = r"""\n(.*?)"""', text, re.DOTALL)
+        assert documentation, f"{path} has no DOCUMENTATION"
+        text = documentation.group(1)
     found = yaml.safe_load(text)
     for name in way.split("."):
         found = found[name]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import stat
@@ -154,8 +155,12 @@ def end(processes: Iterable[Process], host: LocalHost) -> None:
         left = [process for process in processes if host.lives(process)]
         for process in left:
             host.signal(process, number)
-        if host.wait(lambda left=left: not any(map(host.lives, left)), PATIENCE):  # type: ignore[misc]
+        if host.wait(functools.partial(_have_ended, left, host), PATIENCE):
             return
+
+
+def _have_ended(processes: Iterable[Process], host: LocalHost) -> bool:
+    return not any(map(host.lives, processes))
 
 
 @dataclass(frozen=True)

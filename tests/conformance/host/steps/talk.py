@@ -80,7 +80,8 @@ def _enough(step: Step) -> Callable[[bytes], bool]:
     if step["type"] == "datagram" or step.get("nothing"):
         return bool
     if "expect" in step:
-        return re.compile(step["expect"].encode(), re.DOTALL).search  # type: ignore[return-value]
+        pattern = re.compile(step["expect"].encode(), re.DOTALL)
+        return lambda data: pattern.search(data) is not None
     if "exact" in step and step.get("keep"):
         return functools.partial(long_enough, len(step["exact"].encode()))
     return lambda _data: False

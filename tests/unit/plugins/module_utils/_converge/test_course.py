@@ -22,6 +22,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.sna
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import manifest_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Site
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.record import Record
 from ansible_collections.ondemand.superserver.plugins.module_utils._handover import hold as _hold
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, SwitchFailed
@@ -135,7 +136,9 @@ def test_a_runtime_that_does_not_stop_is_a_warning(tmp_path: Path, monkeypatch: 
 
     for backend in BACKENDS.values():
         monkeypatch.setattr(type(backend), "retire", retire)
-    _manifest.save(course.recording[0].operation.new)  # type: ignore[attr-defined]
+    record = course.recording[0].operation
+    assert isinstance(record, Record)
+    _manifest.save(record.new)
     assert _leave(course, Site(BACKENDS, PLATFORM, HOST)) == [
         "xinetd has no services any more but could not be stopped: busy"
     ]
