@@ -121,7 +121,7 @@ def test_contract_has_few_methods_that_a_backend_must_have() -> None:
     methods = {name for name, _method in inspect.getmembers(Backend, inspect.isfunction)}
     assert len(Backend.__abstractmethods__) <= 6 < len(methods)
     with pytest.raises(TypeError, match="abstract"):
-        t.cast("t.Any", Backend)()
+        type.__call__(Backend)
 
 
 def test_what_a_backend_leaves_out_does_nothing() -> None:
