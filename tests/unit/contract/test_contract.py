@@ -14,7 +14,6 @@ import re
 import shutil
 import subprocess
 import sys
-import typing as t
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
