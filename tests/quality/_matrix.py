@@ -18,7 +18,7 @@ MATRIX = Path(__file__).resolve().parents[1] / "matrix.yml"
 # Names of systems, with commas between, whose hosts are wanted instead of the usual ones.
 SYSTEMS = "SUPERSERVER_TEST_SYSTEMS"
 
-# A directory with s6-networking and s6-rc, built; what they are tried on is no system of the matrix, but is asked for alike.
+# A directory where s6-networking and s6-rc are built. Their hosts are asked for like those of a system of the matrix.
 PREFIX = "SUPERSERVER_TEST_S6_PREFIX"
 BUILT = {"s6-networking": "s6net", "s6-rc": "s6rc"}
 
