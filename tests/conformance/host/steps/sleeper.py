@@ -12,7 +12,6 @@ from pathlib import Path
 from vantage.common import PATIENCE, Step, Wrong
 from vantage.point import Vantage
 
-
 IDLE = "/run/conformance-idle-"
 
 
