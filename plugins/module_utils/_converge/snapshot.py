@@ -161,7 +161,7 @@ def read(request: Request, host: LocalHost) -> Picture:
     services, warnings = honourable(services, platform, request.on_unsupported)
     want = {service.name: service for service in services}
     backends = {service.backend for service in services}
-    missing = {name: BACKENDS[name].missing(platform, host) for name in sorted(backends)}
+    missing = {name: backend.missing(platform, host) for name, backend in BACKENDS.items() if name in backends}
     files = _files.with_folders(render_all(services, platform))
     guarded = any(file.path == RULES for file in files)
     missing["guard"] = "nftables" if guarded and "nft" not in platform.programs else ""

@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import process as _process
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import bound
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.ownership import Owner, Run, Tracing
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.answers import enforced_by_guard
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.cells import impossible, native
@@ -22,6 +21,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities
 from ansible_collections.ondemand.superserver.plugins.module_utils._guard.boot import PATIENCE, applying
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes import table as _processes
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes.table import Holder
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import listening, realising
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import HEADER, File, Host, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Endpoint, Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
@@ -147,7 +147,7 @@ class Runit(Backend):
         new = [path for path in servers if not host.control(f"{path}/supervise/control", b"u")]
         host.run([platform.program("sh"), "-c", _SUPERVISE, platform.program("runsv"), *new])
         listeners = [listener for _endpoint, listener in servers.values()]
-        if not host.wait(lambda: all(bound(listeners).values()), OPENING):
+        if not host.wait(lambda: all(realising(each, listening()) for each in listeners), OPENING):
             raise SwitchFailed(f"not listening after {OPENING:.0f} s\n{self.log(services, platform, host)}")
 
     def health(self, services: Sequence[Service], platform: Platform, host: Host) -> dict[str, str]:
