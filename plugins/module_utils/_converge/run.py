@@ -17,6 +17,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.cou
     passage_between,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.errors import RunFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.picture import Picture, Request
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import (
     Action,
     changes_of,
@@ -30,7 +31,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.pro
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import boot as _boot
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery.confirm import (
     await_confirmation,
-    outlive_connection,
     required,
     settle,
 )
@@ -38,7 +38,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.rec
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery.watch import arm
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.report import report, with_passages
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.sessions import sessions, told, touched
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import Picture, Request, read
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import read
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import everything as _state
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.journal import Journal
@@ -53,8 +53,9 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.swi
 from ansible_collections.ondemand.superserver.plugins.module_utils._guard.loading import GUARD, check_guard
 from ansible_collections.ondemand.superserver.plugins.module_utils._handover import hold as _hold
 from ansible_collections.ondemand.superserver.plugins.module_utils._handover.methods import HOLD
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes.own import outlive_connection
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import STATE, File, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
@@ -192,7 +193,7 @@ def _recover(request: Request, host: LocalHost) -> list[str]:
 def _check(plan: Plan, host: LocalHost) -> None:
     """Let every backend's own checker look at the staged files."""
     changing = list(plan.install)
-    root = _files.stage(list(plan.picture.files), STAGES)
+    root = store.stage(list(plan.picture.files), STAGES)
     try:
         problems = check_guard(root, changing, plan.picture.platform, host)
         for name, backend in BACKENDS.items():
@@ -202,8 +203,8 @@ def _check(plan: Plan, host: LocalHost) -> None:
             if mine or again or not plan.changes.get(name, Change()).empty:
                 problems += backend.check(root, mine, plan.picture.platform, host)
     finally:
-        _files.remove_tree(root)
-        _files.prune(STAGES, (STATE,))
+        store.remove_tree(root)
+        store.prune(STAGES, (STATE,))
     if problems:
         raise RunFailed("the backend's own checker refuses the new configuration:\n" + "\n".join(problems))
 

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import stored as _stored
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import STATE, File
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Rc, rc_from_json
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
@@ -80,6 +80,7 @@ def manifest_of(
     services: Iterable[Service],
     files: Iterable[File],
     runtimes: Mapping[str, str],
+    *,
     s6_bin_dir: str = "",
     s6_rc: Rc | None = None,
     adopted: Mapping[str, Mapping[str, t.Any]] | None = None,
@@ -92,7 +93,7 @@ def manifest_of(
                 "service": file.service,
                 "backend": file.backend,
                 "kind": file.kind,
-                "digest": _files.Seen("", os.fsencode(file.content), 0, "", "").digest,
+                "digest": store.Seen("", os.fsencode(file.content), 0, "", "").digest,
             }
             for file in files
         },
@@ -167,5 +168,5 @@ def load() -> Manifest:
 def save(manifest: Manifest) -> None:
     """Replace the manifest, atomically, unless it is the same. It is on the disk when this returns."""
     file = File(PATH, json.dumps(manifest.to_json(), indent=1, sort_keys=True) + "\n", 0o600)
-    if not _files.matches(file, _files.look(PATH)):
-        _files.install(file)
+    if not store.matches(file, store.look(PATH)):
+        store.install(file)

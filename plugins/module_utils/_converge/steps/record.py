@@ -13,7 +13,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.sta
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.journal import Journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import Manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Operation, Site
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import SwitchFailed
 
 
@@ -32,7 +32,7 @@ class Record(Operation):
         return "record the services and their files"
 
     def run(self, site: Site) -> None:
-        _files.sync_folders_of(self.paths)
+        store.sync_folders_of(self.paths)
         if self.new.to_json() != self.old.to_json():
             _generations.keep(self.old, self.new, self.generations)
             _manifest.save(self.new)

@@ -285,38 +285,6 @@ def declared(folder: str, make: int | None = None) -> Folder:
     return Folder(folder, make, groups=os.path.join(folder, "").startswith(_LOGS))
 
 
-def objection(path: str) -> str:
-    """Why root must not write at a path, in words: which directory on the way to it is the problem, and whose it is.
-    Empty where nothing speaks against it, or where the directory is not there yet."""
-    try:
-        declared(os.path.dirname(path)).close()
-    except FileNotFoundError:
-        return ""
-    except OSError as problem:
-        return str(problem)
-    return ""
-
-
-def objection_to_reading(path: str) -> str:
-    """Why root must not show others what it reads at a path, in words; empty where nothing speaks against it. Whoever
-    can put a link there, or has put one there, chooses what that is."""
-    folder, name = os.path.split(path)
-    try:
-        with declared(folder) as here:
-            status = here.look(name)
-            if status is None:
-                return ""
-            link = stat.S_ISLNK(status.st_mode)
-            if (link or here.shared) and not trusted(status.st_uid):
-                return f'"{here.at(name)}" belongs to {account(status.st_uid)}'
-            target = here.at(os.readlink(name, dir_fd=here.number)) if link else ""
-    except FileNotFoundError:
-        return ""
-    except OSError as problem:
-        return str(problem)
-    return objection_to_reading(target) if target else ""
-
-
 def trusted(user: int) -> bool:
     """Whether an account may do all that this process may: root, and whoever it runs as."""
     return user in (_ROOT, os.geteuid())

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import Picture, Request, read
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.picture import Picture, Request
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import read
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import secrets as _secrets
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import manifest_of
@@ -64,7 +65,7 @@ def test_what_is_held_and_not_wanted_is_obsolete(state: Path) -> None:
     files = [File(str(path), service="old", backend="xinetd") for path in (kept, gone)]
     folder = File(str(state), kind="directory", service="old", backend="xinetd")
     old = service(name="old", backend="xinetd", listen=[{"tcp": "127.0.0.1:9"}])
-    _manifest.save(manifest_of([old], [*files, folder], {}, "", None))
+    _manifest.save(manifest_of([old], [*files, folder], {}))
     picture = snapshot()
     assert (set(picture.want), set(picture.have)) == (set(), {"old"})
     # Neither what is gone already nor what may have others' files in it.

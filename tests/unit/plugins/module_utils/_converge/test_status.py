@@ -13,9 +13,8 @@ from types import SimpleNamespace
 import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import status as _status
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight import accounts as _accounts
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight import problems as _preflight
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import Request
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.picture import Request
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight import accounts, certificates
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import Manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._guard.loading import Findings
@@ -84,7 +83,9 @@ def test_what_is_told_of_a_service_has_its_name(monkeypatch: pytest.MonkeyPatch,
     certificate = tmp_path / "mine.pem"
     held = service(tls={"certificate": str(certificate), "key": str(certificate)})
     monkeypatch.setattr(_manifest, "load", lambda: Manifest(services={held.name: held.to_json()}))
-    monkeypatch.setattr(_preflight, "expiry", lambda path: datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc))
+    monkeypatch.setattr(
+        certificates, "expiry", lambda path: datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc)
+    )
     (warning,) = _status.status(Request((), {}), False, False, FakeHost())["warnings"]
     assert warning.startswith(f'{held.name}.tls.certificate: "{certificate}" expired on ')
 
@@ -103,7 +104,7 @@ def test_an_account_that_is_to_be_made_is_told_and_not_refused(monkeypatch: pyte
     )
     monkeypatch.setattr(_status, "read", read)
     monkeypatch.setattr(_status, "make_plan", lambda read: SimpleNamespace(actions=(), picture=read))
-    monkeypatch.setattr(_accounts, "_is_user", lambda name: False)
+    monkeypatch.setattr(accounts, "is_user", lambda name: False)
     (problem,) = _status.status(Request((), {}), True, False, FakeHost())["problems"]
     assert 'the host has no user "superserver"' in problem
     assert [request.makes_account for request in asked] == [True]

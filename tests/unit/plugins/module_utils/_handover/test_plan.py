@@ -15,8 +15,8 @@ import pytest
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.owners import Owner
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import run as _run
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.picture import Request
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import Action
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import Request
 from ansible_collections.ondemand.superserver.plugins.module_utils._handover import hold as _hold
 from ansible_collections.ondemand.superserver.plugins.module_utils._handover.methods import Choice, Move
 from ansible_collections.ondemand.superserver.plugins.module_utils._handover.plan import (
@@ -25,6 +25,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._handover.pla
     common,
     old_sockets,
     passage_of,
+    passing_of,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import listening
@@ -76,7 +77,7 @@ def test_what_would_be_if_nftables_were_there(installed: bool, method: str) -> N
     nothing = Live({}, {})
     platform = Platform(programs={})
     lacking = "" if installed else _hold.lacking(platform)
-    found = passage_of([move], [], "auto", False, nothing, platform, lambda _listeners: lacking)
+    found = passage_of(passing_of([move], [], False, platform), "auto", nothing, platform, lambda _listeners: lacking)
     assert found.choices["echo"].method == method
 
 
@@ -106,8 +107,10 @@ def test_nftables_is_asked_for_where_it_spares_clients_a_refusal(
 @pytest.mark.parametrize(("ports", "grows"), [(["7"], False), (["7", "8"], True)])
 def test_service_that_gets_new_listeners(ports: list[str], grows: bool) -> None:
     new = service(listen=[{"tcp": port} for port in ports])
-    found = Passing(service(listen=[{"tcp": "7"}, {"tcp": "9"}], backend="xinetd"), new, [SEVEN])
-    assert found.move(False, Platform()) == Move("systemd", frozenset({"tcp"}), grows=grows)
+    old = service(listen=[{"tcp": "7"}, {"tcp": "9"}], backend="xinetd")
+    move = Move("systemd", frozenset({"tcp"}), grows=grows)
+    passing = passing_of([Action("echo", "move", "", old, new)], [], False, Platform())
+    assert passing == {"echo": Passing(old, new, [SEVEN], move)}
 
 
 def test_nothing_passes_to_or_from_a_disabled_service() -> None:
@@ -120,7 +123,8 @@ def test_listeners_that_a_change_closes_pass_over(again: bool, passing_over: lis
     old, new = service(listen=[{"tcp": "7"}]), service(listen=[{"tcp": "7"}], umask="077")
     change = Action("example", "change", "changed: umask", old, new)
     platform = Platform(programs={})
-    found = passage_of([change], [new] if again else [], "auto", False, Live({}, {}), platform, lambda _listeners: "")
+    passing = passing_of([change], [new] if again else [], False, platform)
+    found = passage_of(passing, "auto", Live({}, {}), platform, lambda _listeners: "")
     assert [*found.listeners] == [*found.choices] == passing_over
 
 
@@ -170,4 +174,4 @@ OWN = Owner("program", "python", os.getpid(), "python")
 
 def passing(port: int) -> Passing:
     held = service(listen=[{"tcp": f"127.0.0.1:{port}"}])
-    return Passing(held, held, held.listeners(True))
+    return Passing(held, held, held.listeners(True), Move("systemd", frozenset({"tcp"})))

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.picture import Request
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight import accounts as _accounts
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import Request, read
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import read
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.layers import BASE, Layer
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import InvalidDeclaration

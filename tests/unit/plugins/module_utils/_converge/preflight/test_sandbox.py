@@ -14,7 +14,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.sys
     handlers as _systemd_handlers,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.sandbox import _HIDING
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.problems import (
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.programs import (
     environment_problems,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.sandbox import sandbox_problems

@@ -23,7 +23,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.rec
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import Manifest
-from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.change import Others
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File
@@ -64,7 +63,7 @@ def interrupted(state: Path) -> None:
     """A run has changed one file and made another when the power failed."""
     (state / "changed").write_text("old")
     paths = dict.fromkeys((str(state / "changed"), str(state / "made")), "xinetd")
-    journal = _journal.journal_of(paths, {}, Manifest(), False, "auto", "", None, Others())
+    journal = _journal.Journal({path: _files.look(path) for path in paths}, paths, {}, Manifest(), False)
     _journal.write(replace(journal, confirmation=replace(_journal.confirmation(60, "", {}), boot="the one before")))
     (state / "changed").write_text("new")
     (state / "made").write_text("new")

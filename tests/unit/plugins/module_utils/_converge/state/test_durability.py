@@ -20,10 +20,10 @@ import pytest
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import report as _report
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import run as _run
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.picture import Picture, Request
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import confirm as _confirm
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery.rollback import recover
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.run import Plan, converge
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import Picture, Request
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import generations as _generations
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import lock as _lock
@@ -32,7 +32,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.sta
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import Manifest, manifest_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Site
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.files import writes
-from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.change import Others
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File
@@ -190,7 +189,7 @@ def test_the_journal_goes_when_everything_else_is_on_the_disk(
 
 def test_what_was_undone_is_on_the_disk_before_the_journal_goes(root: Path, disk: Disk) -> None:
     paths = {str(root / "services" / name): "xinetd" for name in ("changed", "made", "obsolete")}
-    journal = _journal.journal_of(paths, {}, Manifest(), False, "auto", "", None, Others())
+    journal = _journal.Journal({path: _files.look(path) for path in paths}, paths, {}, Manifest(), False)
     _journal.write(journal)
     (root / "services/changed").write_text("new")
     (root / "services/made").write_text("new")

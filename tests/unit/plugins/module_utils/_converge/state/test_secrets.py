@@ -15,7 +15,9 @@ import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import delivery as _delivery
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.delivery import secret_files
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight import problems as _preflight
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.programs import (
+    environment_problems,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.report import _shown
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import secrets as _secrets
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import manifest_of
@@ -102,18 +104,16 @@ def test_the_directory_is_roots_also_where_a_file_comes_first(host: Path, monkey
 def test_a_file_of_variables_is_looked_at_before_anything_is_touched(host: Path) -> None:
     path = host / "variables"
     made = service(environment_file=str(path))
-    assert [problem.path for problem in _preflight.environment_problems(made)] == [
-        "superserver_services[0].environment_file"
-    ]
+    assert [problem.path for problem in environment_problems(made)] == ["superserver_services[0].environment_file"]
     path.write_text("A=b\n")
     path.chmod(0o600)
-    assert _preflight.environment_problems(made) == []
+    assert environment_problems(made) == []
     path.write_text("A=b\nexport B=c\n")
-    (problem,) = _preflight.environment_problems(made)
+    (problem,) = environment_problems(made)
     assert "line 2" in problem.message
-    assert _preflight.environment_problems(service()) == []
+    assert environment_problems(service()) == []
 
 
 def test_a_hidden_file_of_variables_is_refused() -> None:
-    (problem,) = _preflight.environment_problems(service(environment_file="/root/a", sandbox="strict"))
+    (problem,) = environment_problems(service(environment_file="/root/a", sandbox="strict"))
     assert "hidden by sandbox: strict" in problem.message

@@ -19,11 +19,11 @@ import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import paths as _paths
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.objections import objection
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.paths import (
     Folder,
     Unsafe,
     append,
-    objection,
     private,
     put_aside,
 )

@@ -19,7 +19,10 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.sys
     units as _foreign_units,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.paths import path_problems
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.problems import holder_problems
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.problems import (
+    Possession,
+    holder_problems,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.proof.listener import assertion_of, examine
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.places import resolved, same_name
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import listening, realising
@@ -144,7 +147,7 @@ def test_a_socket_is_found_by_each_of_its_names(top: Path, bound: str, asked: st
         declared = service(listen=[{"unix": str(top / asked)}])
         host = machine()
         live = _live.look([declared], [], Platform(), host)
-        (problem,) = holder_problems([declared], {}, live, BACKENDS, Platform())
+        (problem,) = holder_problems([declared], Possession({}, live, BACKENDS, Platform()))
         assert "cannot be bound" in problem.message
         options: Fields = {"tcp": None, "udp": None, "unix": str(top / asked), "family": "any", "interface": None}
         options.update(state="held", owner=None, connect=False, send=None, expect=None, refuse=False, source=None)
