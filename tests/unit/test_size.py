@@ -37,7 +37,6 @@ LONG_FILES = frozenset({
     "plugins/module_utils/_backends/s6/files.py",
     "plugins/module_utils/_backends/xinetd/reader/grammar.py",
     "plugins/module_utils/_foreign/plan.py",
-    "plugins/module_utils/_host/files/paths.py",
     "plugins/module_utils/_model/checks/rules.py",
     "plugins/module_utils/_model/schema/parts.py",
     "plugins/module_utils/_model/schema/types.py",

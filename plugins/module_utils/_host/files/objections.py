@@ -8,11 +8,8 @@ from __future__ import annotations
 import os
 import stat
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.paths import (
-    account,
-    declared,
-    trusted,
-)
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.paths import declared
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.trust import account, trusted
 
 
 def objection(path: str) -> str:

@@ -22,11 +22,11 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host.files i
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.objections import objection
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.paths import (
     Folder,
-    Unsafe,
     append,
     private,
     put_aside,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.trust import Unsafe
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.daemons.binder import bind_unix
 from ansible_collections.ondemand.superserver.tests.unit.hostile import (
     LINKER,
