@@ -19,7 +19,6 @@ import os
 import stat
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.trust import (
-    ROOT,
     Unsafe,
     account,
     group,
@@ -145,7 +144,7 @@ class Folder:
             raise Unsafe(self.path, f"belongs to {account(status.st_uid)}, who can replace it")
         mode = stat.S_IMODE(status.st_mode)
         writers = mode & (stat.S_IWGRP | stat.S_IWOTH)
-        if self._groups or (status.st_gid == ROOT and not self._has_access_list()):
+        if self._groups or (status.st_gid == 0 and not self._has_access_list()):
             writers &= ~stat.S_IWGRP
         self.shared = bool(writers)
         if writers and not mode & stat.S_ISVTX:

@@ -12,7 +12,7 @@ import os
 import pwd
 import stat
 
-ROOT = 0
+_ROOT = 0
 
 
 class Unsafe(OSError):
@@ -29,7 +29,7 @@ class Unsafe(OSError):
 
 def trusted(user: int) -> bool:
     """Whether an account may do all that this process may: root, and whoever it runs as."""
-    return user in (ROOT, os.geteuid())
+    return user in (_ROOT, os.geteuid())
 
 
 def account(user: int) -> str:

@@ -1,10 +1,11 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which programs are found."""
+"""Which programs are found, and what has booted the host."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -38,3 +39,9 @@ def test_program_itself_is_preferred_to_what_starts_it(folders: dict[str, str], 
 def test_what_cannot_be_run_is_no_program(folders: dict[str, str]) -> None:
     (Path(folders["first"]) / "execlineb").chmod(0o644)
     assert _platform.find_programs("", NAMES)["execlineb"] == f"{folders['path']}/execlineb"
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_systemd_has_booted_where_it_says_so(there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os.path, "isdir", lambda path: there and path == "/run/systemd/system")
+    assert _platform.booted_by_systemd() is there

@@ -84,3 +84,29 @@ def test_a_directory_that_is_none_is_not_given_a_mode(own: Path) -> None:
     with pytest.raises(NotADirectoryError):
         _files.install(File(f"{own}/logs", mode=0o755, kind="directory"))
     assert mode(own / "logs") == 0o600
+
+
+def test_what_is_removed_is_gone_and_may_have_been_gone(tmp_path: Path) -> None:
+    (tmp_path / "kept").write_text("")
+    (tmp_path / "link").symlink_to("kept")
+    for name in ("link", "link", "none/below", "kept/below"):
+        _files.unlink(str(tmp_path / name))
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+    with pytest.raises(OSError, match=r"directory|permitted"):
+        _files.unlink(str(tmp_path))
+
+
+def test_a_file_that_moves_is_on_the_disk_by_its_new_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+
+    def fsync(number: int) -> None:
+        done.append(os.readlink(f"/proc/self/fd/{number}"))
+        assert [path.name for path in tmp_path.iterdir()] == ["after"]
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    (tmp_path / "before").write_text("text")
+    _files.move(str(tmp_path / "before"), "after")
+    assert done == [str(tmp_path)]
+    assert (tmp_path / "after").read_text() == "text"
+    with pytest.raises(FileNotFoundError):
+        _files.move(str(tmp_path / "before"), "after")
