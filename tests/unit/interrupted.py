@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import watch as _watch
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import watch
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.journal import Journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import Manifest, manifest_of
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs import watcher as _helper_watcher
 from ansible_collections.ondemand.superserver.tests.unit.declarations import service
@@ -33,13 +33,13 @@ def interrupted(state: Path) -> Journal:
     for path in (changed, untouched):
         path.write_text("old")
     paths = dict.fromkeys(map(str, (changed, made, untouched)), "xinetd")
-    journal = _journal.Journal({path: _files.look(path) for path in paths}, paths, {}, Manifest(), False)
+    journal = _journal.Journal({path: store.look(path) for path in paths}, paths, {}, Manifest(), False)
     _journal.write(journal)
     changed.write_text("new")
     made.write_text("new")
     # Death came before this took the place of the file.
-    untouched.with_name(f"{_files.TEMPORARY}{untouched.name}").write_text("ne")
-    _manifest.save(manifest_of([service()], [], {}))
+    untouched.with_name(f"{store.TEMPORARY}{untouched.name}").write_text("ne")
+    manifest.save(manifest_of([service()], [], {}))
     return journal
 
 
@@ -75,7 +75,7 @@ print(*[name for name in sys.modules if name.partition(".")[0] == "ansible"])
 
 def watcher(state: Path) -> subprocess.Popen[str]:
     archive = state.parent / f"{state.name}.pyz"
-    archive.write_bytes(_watch.program())
+    archive.write_bytes(watch.program())
     (state / "run").mkdir(exist_ok=True)
     argv = [sys.executable, "-I", "-S", "-c", WATCHER, str(archive), str(state)]
     return subprocess.Popen(argv, text=True, stdout=subprocess.PIPE)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import changes_of, plan_actions
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import rollback as _rollback
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import rollback
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.journal import Journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import manifest_of
@@ -23,7 +23,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.ste
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.transition import Transition
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.switch import carry_out, undo_all
 from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.change import Others
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
@@ -47,7 +47,7 @@ class Run:
         manifest = manifest_of(old, there.values(), {})
         paths = {file.path: file.backend for file in (*install, *gone)}
         paths.update(dict.fromkeys(others.masks, "systemd"))
-        seen = {path: _files.look(path) for path in paths}
+        seen = {path: store.look(path) for path in paths}
         journal = Journal(seen, paths, changes, manifest, machine.guard in there, others=others)
         rules = any(path == machine.guard for path in paths)
         obsolete: dict[str, list[str]] = {}
@@ -63,7 +63,7 @@ class Run:
             held=[listener for each in new for listener in each.listeners(True) if have.get(each.name)],
             record=Record(manifest, manifest_of(new, wanted.values(), {}), 0, list(paths)),
         )
-        back = _rollback.way_back(journal, have, PLATFORM)
+        back = rollback.way_back(journal, have, PLATFORM)
         self.steps = switching(way, back, machine.backends, PLATFORM)
         self.steps += recording(way, back, have, machine.backends)
         self.journal = replace(journal, steps=tuple(lines_of(self.steps)))
@@ -87,7 +87,7 @@ def back_from_disk(machine: Machine) -> list[Step]:
     """As whoever finds the journal undoes it, who knows nothing else."""
     journal = _journal.read()
     assert journal
-    return _rollback.steps_back(journal, journal.manifest.built(), PLATFORM)
+    return rollback.steps_back(journal, journal.manifest.built(), PLATFORM)
 
 
 def undo(machine: Machine, steps: Sequence[Step], last: int | None = None) -> bool:

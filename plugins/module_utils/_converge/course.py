@@ -25,7 +25,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.ste
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.record import Record, Retire
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.runtimes import Wake
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.transition import Transition
-from ansible_collections.ondemand.superserver.plugins.module_utils._handover import hold as _hold
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover import hold
 from ansible_collections.ondemand.superserver.plugins.module_utils._handover.plan import Passage, passage_of, passing_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
@@ -77,9 +77,9 @@ def _obstacle(plan: Plan, request: Request, host: LocalHost) -> Obstacle:
     is in the way if nftables will be installed first."""
     picture = plan.picture
     if not (request.check or picture.missing):
-        return lambda listeners: _hold.obstacle(listeners, picture.platform, host)
+        return lambda listeners: hold.obstacle(listeners, picture.platform, host)
     installed = picture.missing.keys() & {"guard", "hold"}
-    return lambda _listeners: "" if installed else _hold.lacking(picture.platform)
+    return lambda _listeners: "" if installed else hold.lacking(picture.platform)
 
 
 def passage_between(plan: Plan, request: Request, obstacle: Obstacle) -> Passage:

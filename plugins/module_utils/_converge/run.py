@@ -28,7 +28,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.pro
     prove_answers,
     prove_listeners,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import boot as _boot
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import boot
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery.confirm import (
     await_confirmation,
     required,
@@ -39,7 +39,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.rec
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.report import report, with_passages
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.sessions import sessions, told, touched
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import read
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import everything as _state
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import everything
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.journal import Journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.leftovers import (
@@ -51,7 +51,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.ste
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.listeners import sockets_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.switch import GapMeter, carry_out
 from ansible_collections.ondemand.superserver.plugins.module_utils._guard.loading import GUARD, check_guard
-from ansible_collections.ondemand.superserver.plugins.module_utils._handover import hold as _hold
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover import hold
 from ansible_collections.ondemand.superserver.plugins.module_utils._handover.methods import HOLD
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
@@ -99,7 +99,7 @@ def converge(request: Request, host: LocalHost) -> dict[str, t.Any]:
     with locked(request.check, host):
         if not request.check:
             remove_leftovers()
-        found = _state.problems() if request.check else _state.tidy()
+        found = everything.problems() if request.check else everything.tidy()
         recovered = _recover(request, host)
         plan = _prepare(request, host)
         course = course_of(plan, request, host)
@@ -121,8 +121,8 @@ def converge(request: Request, host: LocalHost) -> dict[str, t.Any]:
             outlive_connection()
         passed = _carry_out(plan, course, request, site)
         if not waits:
-            _boot.conclude(host)
-        result["warnings"] += [*passed.warnings, *_leave(course, site), *_boot.gaps(plan.picture.platform)]
+            boot.conclude(host)
+        result["warnings"] += [*passed.warnings, *_leave(course, site), *boot.gaps(plan.picture.platform)]
         result = with_passages(result, passed.rows)
         if waits:
             await_confirmation(course.journal, request.confirm_timeout, result)
@@ -146,7 +146,7 @@ def _prepare(request: Request, host: LocalHost) -> Plan:
 def _lacks_hold(plan: Plan, request: Request, host: LocalHost) -> bool:
     """Whether clients of a service would be refused because nftables is missing, which the caller can install."""
     picture = plan.picture
-    if plan.empty or not request.installs_nftables or not _hold.installable(picture.platform, host):
+    if plan.empty or not request.installs_nftables or not hold.installable(picture.platform, host):
         return False
     passage = passage_between(plan, request, lambda _listeners: "")
     passage.close()
@@ -174,7 +174,7 @@ def _recover(request: Request, host: LocalHost) -> list[str]:
     if journal is None:
         if not request.check:
             # A run that died after its commit may have left the boot program.
-            _boot.conclude(host)
+            boot.conclude(host)
         return []
     if request.check and journal.awaited:
         return []
@@ -186,7 +186,7 @@ def _recover(request: Request, host: LocalHost) -> list[str]:
         return []
     texts = recover(journal, host)
     # This run finds what could not be restored, and applies the declaration there.
-    _boot.conclude(host)
+    boot.conclude(host)
     return texts
 
 
@@ -244,10 +244,10 @@ def _begin(journal: Journal, platform: Platform, host: LocalHost) -> None:
     """Prepare the rollback before the first change: watcher, boot program and journal."""
     try:
         arm(platform, host)
-        _boot.prepare(platform, host)
+        boot.prepare(platform, host)
         _journal.write(journal)
     except (SwitchFailed, OSError) as exc:
-        _boot.conclude(host)
+        boot.conclude(host)
         what = "the watcher, which restores the host if this run is killed, could not be prepared"
         raise RunFailed(f"{what}: {exc}\nnothing was changed") from exc
 

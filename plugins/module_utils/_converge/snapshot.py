@@ -20,7 +20,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.pic
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.accounts import own_account_lacks
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.checks import check
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import secrets as _secrets
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import secrets
 from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.plan import plan_takeover
 from ansible_collections.ondemand.superserver.plugins.module_utils._guard.loading import Findings, findings
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.accounts import group_name, user_name
@@ -48,7 +48,7 @@ def read(request: Request, host: LocalHost) -> Picture:
     have = manifest.built()
     policy = policy_of(request.policy)
     processes = host.processes()
-    key = _secrets.load_key()
+    key = secrets.load_key()
     services = _loaded(request, processes, key)
     services, unknown = resolve_accounts(services, user_name, group_name)
     check_policy(services, policy)
@@ -79,7 +79,7 @@ def read(request: Request, host: LocalHost) -> Picture:
     warnings = [*warnings, *check(picture, request, host)]
     guard = findings(platform, processes, host) if _has_rules(picture) else Findings()
     if not request.check:
-        _secrets.keep_key(key, services)
+        secrets.keep_key(key, services)
     return replace(picture, warnings=warnings, guard=guard)
 
 
@@ -87,7 +87,7 @@ def _loaded(request: Request, processes: Sequence[Process], key: bytes) -> list[
     """The services as they are declared, with what this host knows of them: secrets and numbers of ports."""
     chosen = choose_backend(processes) if request.backend == "auto" else request.backend
     services = load_services(request.layers, request.defaults, chosen, key)
-    return resolve_ports(_secrets.recalled(services, key), port_number)
+    return resolve_ports(secrets.recalled(services, key), port_number)
 
 
 def _missing(

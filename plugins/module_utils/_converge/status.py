@@ -37,8 +37,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.pro
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.run import Plan, make_plan
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import read
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import everything
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import generations as _generations
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import everything, generations
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import Manifest
@@ -69,7 +68,7 @@ def status(request: Request, declared: bool, probe: bool, host: LocalHost) -> di
         "answers": answers,
         "files": files,
         "adopted": _adopted_rows(manifest),
-        "generations": _generations.listed(),
+        "generations": generations.listed(),
         "backend": choose_backend(processes),
         "problems": [
             *_row_problems(endpoints, answers, files),

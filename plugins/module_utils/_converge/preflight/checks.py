@@ -48,7 +48,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.pro
     passing_problems,
     this_moment,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import secrets as _secrets
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import secrets
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import InvalidDeclaration, Problem
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
@@ -96,7 +96,7 @@ def _taken(picture: Picture, host: LocalHost) -> list[Problem]:
     refused = set()
     for service in picture.want.values():
         backend = BACKENDS[service.backend]
-        problems += _secrets.problems_of(service)
+        problems += secrets.problems_of(service)
         problems += sandbox_problems(service, backend.hides(service, picture.platform))
         names = name_problems(service, picture.manifest, backend, picture.platform, host)
         refused |= {service.name} if names else set()

@@ -20,7 +20,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.sys
     is_unit as may_listen,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import Manifest
-from ansible_collections.ondemand.superserver.plugins.module_utils._foreign import adoptable as _adoptable
+from ansible_collections.ondemand.superserver.plugins.module_utils._foreign import adoptable
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.store import Seen
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import Socket
@@ -172,6 +172,6 @@ def objections_on(host: LocalHost, own: t.Collection[str]) -> Objections:
 
     def objections(owners: Mapping[Owner, Socket]) -> Mapping[Owner, str]:
         held = holders(socket.inode for socket in owners.values())
-        return _adoptable.objections({owner: held[socket.inode] for owner, socket in owners.items()}, own, host)
+        return adoptable.objections({owner: held[socket.inode] for owner, socket in owners.items()}, own, host)
 
     return objections

@@ -22,7 +22,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xin
     UPDATE_RC,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import progress as _progress
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import progress
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.journal import Journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._guard.boot import UNIT as GUARD_UNIT
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
@@ -168,7 +168,7 @@ def prepare(platform: Platform, host: LocalHost) -> None:
 def conclude(host: LocalHost) -> None:
     """A switch is over, one way or the other: first the journal goes, then what would act on it at boot."""
     _journal.clear()
-    _progress.end()
+    progress.end()
     for _fits, means in EVERY:
         present = [file for file in means.files if file.kind == "link" or _is_ours(file.path)]
         _withdraw(means, [file.path for file in present if host.exists(file.path)], host)

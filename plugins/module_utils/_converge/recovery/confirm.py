@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Change
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.errors import RunFailed
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import boot as _boot
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import boot
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery.rollback import recover
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.journal import Journal
@@ -77,7 +77,7 @@ def accept(journal: Journal, host: LocalHost) -> None:
             f"a change waits for its confirmation over a fresh connection, and this is the old one "
             f"({awaited.connection}); the change is rolled back in {awaited.left:.0f} s"
         )
-    _boot.conclude(host)
+    boot.conclude(host)
 
 
 def confirm(host: LocalHost) -> dict[str, t.Any]:

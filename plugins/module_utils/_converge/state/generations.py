@@ -9,7 +9,7 @@ import datetime
 import json
 import typing as t
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import stored as _stored
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import stored
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import Manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.entries import names
@@ -18,7 +18,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.stored
 
 DIRECTORY = f"{STATE}/generations"
 SUFFIX = ".json"
-FORMAT = _stored.Format(1)
+FORMAT = stored.Format(1)
 
 
 def keep(old: Manifest, new: Manifest, most: int) -> None:
@@ -38,7 +38,7 @@ def keep(old: Manifest, new: Manifest, most: int) -> None:
 
 def listed() -> list[dict[str, t.Any]]:
     """Every generation that is understood, the oldest first: ``number``, ``replaced`` (when) and ``services``."""
-    found = (_stored.understood(path, FORMAT, read_as(number)) for number, path in paths().items())
+    found = (stored.understood(path, FORMAT, read_as(number)) for number, path in paths().items())
     return [entry for entry in found if entry is not None]
 
 
@@ -51,7 +51,7 @@ def read_as(number: int) -> t.Callable[[dict[str, t.Any]], dict[str, t.Any]]:
     """What makes a generation of what is stored under a number, which is also the name of its file."""
 
     def read(value: dict[str, t.Any]) -> dict[str, t.Any]:
-        services = [complete(_stored.mapping(each)) for each in value["services"]]
+        services = [complete(stored.mapping(each)) for each in value["services"]]
         return {"number": number, "replaced": str(value.get("replaced", "")), "services": services}
 
     return read

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Change
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import stored as _stored
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import stored
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import Manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.change import Others, others_from_json
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.clock import since_boot
@@ -34,12 +34,12 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._programs.gua
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.watcher import JOURNAL
 
 PATH = JOURNAL
-FORMAT = _stored.Format(1)
+FORMAT = stored.Format(1)
 # The watcher's report for the next run.
 TOLD = f"{STATE}/watcher.json"
 
 # 1.0.0 stored only the texts, in a list.
-TOLD_FORMAT = _stored.Format(2, {1: lambda texts: {"version": 2, "texts": texts}})
+TOLD_FORMAT = stored.Format(2, {1: lambda texts: {"version": 2, "texts": texts}})
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def write(journal: Journal) -> None:
 def read() -> Journal | None:
     """The journal that a run left behind, if there is one that is understood. Raises RunFailed where a newer version of
     the collection has written it."""
-    return _stored.understood(PATH, FORMAT, from_json)
+    return stored.understood(PATH, FORMAT, from_json)
 
 
 def from_json(value: Mapping[str, t.Any]) -> Journal:
@@ -176,7 +176,7 @@ def tell(texts: Sequence[str]) -> None:
 
 def told() -> list[str]:
     """Texts that were stored for this run; they are reported once."""
-    texts = _stored.understood(TOLD, TOLD_FORMAT, texts_from_json)
+    texts = stored.understood(TOLD, TOLD_FORMAT, texts_from_json)
     if texts is not None:
         store.unlink(TOLD)
     return texts or []

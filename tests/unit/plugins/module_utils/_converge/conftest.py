@@ -9,24 +9,26 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import leftovers as _leftovers
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import lock as _lock
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import progress as _progress
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import (
+    journal,
+    leftovers,
+    lock,
+    manifest,
+    progress,
+)
 
 
 @pytest.fixture
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A state directory of its own."""
     for module, name, file in (
-        (_journal, "PATH", "journal.json"),
-        (_journal, "TOLD", "watcher.json"),
-        (_manifest, "PATH", "manifest.json"),
-        (_lock, "LOCK", "run/lock"),
-        (_progress, "PATH", "run/step"),
+        (journal, "PATH", "journal.json"),
+        (journal, "TOLD", "watcher.json"),
+        (manifest, "PATH", "manifest.json"),
+        (lock, "LOCK", "run/lock"),
+        (progress, "PATH", "run/step"),
     ):
         monkeypatch.setattr(module, name, str(tmp_path / file))
-    monkeypatch.setattr(_leftovers, "FOLDERS", (str(tmp_path),))
-    monkeypatch.setattr(_leftovers, "STAGES", str(tmp_path / "stages"))
+    monkeypatch.setattr(leftovers, "FOLDERS", (str(tmp_path),))
+    monkeypatch.setattr(leftovers, "STAGES", str(tmp_path / "stages"))
     return tmp_path

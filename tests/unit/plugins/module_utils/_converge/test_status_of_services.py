@@ -15,11 +15,9 @@ import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.owners import Owner
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge import status as _status
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import status
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.picture import Request
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import generations as _generations
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import generations, journal, manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.journal import Journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import Manifest, manifest_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import Socket
@@ -47,14 +45,14 @@ def echo(**fields: t.Any) -> Service:
 @pytest.fixture
 def look(state: Path, monkeypatch: pytest.MonkeyPatch) -> Look:
     """Looks at a host on which the socket is held by an owner, and systemd says this of its unit."""
-    monkeypatch.setattr(_generations, "DIRECTORY", str(state / "generations"))
+    monkeypatch.setattr(generations, "DIRECTORY", str(state / "generations"))
 
     def looked(owner: Owner | None = OWN, **said: str) -> Status:
         live = Live({("tcp", 7): [SEVEN]}, {INODE: owner}) if owner else Live({}, {})
-        monkeypatch.setattr(_status, "look", lambda *_arguments: live)
+        monkeypatch.setattr(status, "look", lambda *_arguments: live)
         text = "\n".join(f"{key}={value}" for key, value in {**SHOWN, **said}.items())
         host = FakeHost(INIT, answers={SHOW: Result(0, f"{text}\n", "")})
-        return _status.status(Request((), {}), declared=False, probe=False, host=host)
+        return status.status(Request((), {}), declared=False, probe=False, host=host)
 
     return looked
 
@@ -66,7 +64,7 @@ def test_a_host_with_nothing_has_nothing_wrong(look: Look, state: Path) -> None:
 
 
 def test_a_healthy_service(look: Look) -> None:
-    _manifest.save(manifest_of([echo()], [], {}))
+    manifest.save(manifest_of([echo()], [], {}))
     found = look()
     assert (found["problems"], found["warnings"]) == ([], [])
     assert [each["name"] for each in found["services"]] == ["echo"]
@@ -85,7 +83,7 @@ def test_a_healthy_service(look: Look) -> None:
 
 
 def test_a_port_that_is_closed(look: Look) -> None:
-    _manifest.save(manifest_of([echo()], [], {}))
+    manifest.save(manifest_of([echo()], [], {}))
     found = look(owner=None)
     assert found["problems"] == [f"echo: {CLOSED}"]
     (row,) = found["endpoints"]
@@ -93,14 +91,14 @@ def test_a_port_that_is_closed(look: Look) -> None:
 
 
 def test_a_port_that_a_disabled_service_should_not_have(look: Look) -> None:
-    _manifest.save(manifest_of([echo(state="disabled")], [], {}))
+    manifest.save(manifest_of([echo(state="disabled")], [], {}))
     assert look(owner=None, UnitFileState="disabled")["problems"] == []
     (problem,) = look(UnitFileState="disabled")["problems"]
     assert problem.startswith("echo: tcp:127.0.0.1:7 ")
 
 
 def test_an_owner_that_is_another_one(look: Look) -> None:
-    _manifest.save(manifest_of([echo()], [], {}))
+    manifest.save(manifest_of([echo()], [], {}))
     found = look(owner=Owner("program", "nc", 99, "nc"))
     (row,) = found["endpoints"]
     assert row["owner"] == "program nc"
@@ -117,12 +115,12 @@ def test_an_owner_that_is_another_one(look: Look) -> None:
     ],
 )
 def test_what_the_super_server_says_is_told(look: Look, said: dict[str, str], problem: str) -> None:
-    _manifest.save(manifest_of([echo()], [], {}))
+    manifest.save(manifest_of([echo()], [], {}))
     assert look(**said)["problems"] == [f"echo: {problem}"]
 
 
 def test_a_super_server_that_is_gone(look: Look) -> None:
-    _manifest.save(manifest_of([echo(backend="s6")], [], {}))
+    manifest.save(manifest_of([echo(backend="s6")], [], {}))
     assert look(owner=None)["problems"] == [f"echo: {CLOSED}", "echo: no s6-svscan runs on /etc/superserver/s6"]
 
 
@@ -145,7 +143,7 @@ def test_files_that_are_not_as_they_were_made(look: Look, state: Path) -> None:
     files = [File(str(state / name), "text", service="echo", backend="systemd") for name in ("a", "b", "c")]
     (state / "a").write_text("text")
     (state / "b").write_text("another")
-    _manifest.save(manifest_of([echo()], files, {}))
+    manifest.save(manifest_of([echo()], files, {}))
     found = look()
     assert found["files"] == [
         {"path": str(state / name), "service": "echo", "problem": problem}
@@ -160,7 +158,7 @@ def test_services_that_were_taken_over(look: Look) -> None:
         "a": {"kind": "xinetd"},
         "back": {"kind": "xinetd", "given_back": True},
     }
-    _manifest.save(manifest_of([], [], {}, adopted=adopted))
+    manifest.save(manifest_of([], [], {}, adopted=adopted))
     assert look()["adopted"] == [{"name": "a", "kind": "xinetd"}, {"name": "b.socket", "kind": "systemd"}]
 
 
@@ -172,13 +170,13 @@ def test_services_that_were_taken_over(look: Look) -> None:
     ],
 )
 def test_a_run_that_has_not_come_to_its_end(look: Look, within: int, problem: str) -> None:
-    confirmation = _journal.confirmation(within, "", {}) if within else None
-    _journal.write(Journal({}, {}, {}, Manifest(), False, confirmation=confirmation))
+    confirmation = journal.confirmation(within, "", {}) if within else None
+    journal.write(Journal({}, {}, {}, Manifest(), False, confirmation=confirmation))
     (found,) = look()["problems"]
     assert re.fullmatch(problem, found)
 
 
 def test_what_was_there_before_is_listed(look: Look) -> None:
-    _generations.keep(manifest_of([echo()], [], {}), Manifest(), 5)
+    generations.keep(manifest_of([echo()], [], {}), Manifest(), 5)
     (entry,) = look()["generations"]
     assert (entry["number"], [each["name"] for each in entry["services"]]) == (1, ["echo"])

@@ -14,10 +14,10 @@ import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.owners import Owner
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge import run as _run
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import run
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.picture import Request
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import Action
-from ansible_collections.ondemand.superserver.plugins.module_utils._handover import hold as _hold
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover import hold
 from ansible_collections.ondemand.superserver.plugins.module_utils._handover.methods import Choice, Move
 from ansible_collections.ondemand.superserver.plugins.module_utils._handover.plan import (
     Passage,
@@ -31,7 +31,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host.local i
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import listening
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
-from ansible_collections.ondemand.superserver.plugins.module_utils._programs import watcher as _helper_watcher
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs import watcher
 from ansible_collections.ondemand.superserver.tests.unit.declarations import service
 
 SEVEN, EIGHT = Listener("tcp", "dual", "::", 7), Listener("tcp", "dual", "::", 8)
@@ -76,7 +76,7 @@ def test_what_would_be_if_nftables_were_there(installed: bool, method: str) -> N
     move = Action("echo", "move", "", old, new)
     nothing = Live({}, {})
     platform = Platform(programs={})
-    lacking = "" if installed else _hold.lacking(platform)
+    lacking = "" if installed else hold.lacking(platform)
     found = passage_of(passing_of([move], [], False, platform), "auto", nothing, platform, lambda _listeners: lacking)
     assert found.choices["echo"].method == method
 
@@ -94,14 +94,14 @@ LACKING: tuple[tuple[str, str, bool, str, bool], ...] = (
 def test_nftables_is_asked_for_where_it_spares_clients_a_refusal(
     before: str, after: str, installs: bool, policy: str, lacks: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_hold, "may_administer_network", lambda _host: True)
+    monkeypatch.setattr(hold, "may_administer_network", lambda _host: True)
     old, new = service(listen=[{"tcp": "7"}], backend=before), service(listen=[{"tcp": "7"}], backend=after)
     action = Action("echo", "move" if before != after else "change", "", old, new)
     platform = Platform(programs={}, policy=policy)
     picture = SimpleNamespace(platform=platform, missing={}, live=Live({}, {}))
     plan = SimpleNamespace(picture=picture, empty=False, actions=[action], changes={}, guard=None)
     request = Request([], installs_nftables=installs)
-    assert _run._lacks_hold(t.cast("_run.Plan", plan), request, LocalHost(_helper_watcher.Commands())) == lacks
+    assert run._lacks_hold(t.cast("run.Plan", plan), request, LocalHost(watcher.Commands())) == lacks
 
 
 @pytest.mark.parametrize(("ports", "grows"), [(["7"], False), (["7", "8"], True)])
@@ -168,7 +168,7 @@ def test_socket_of_nobody_who_can_be_seen() -> None:
         )
 
 
-HOST = LocalHost(_helper_watcher.Commands())
+HOST = LocalHost(watcher.Commands())
 OWN = Owner("program", "python", os.getpid(), "python")
 
 

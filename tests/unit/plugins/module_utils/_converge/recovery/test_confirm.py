@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Change
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.errors import RunFailed
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import confirm as _confirm
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import confirm
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
 from ansible_collections.ondemand.superserver.tests.unit.declarations import service
 from ansible_collections.ondemand.superserver.tests.unit.interrupted import HOST, SSH, interrupted, watcher
@@ -23,19 +23,19 @@ def test_what_is_confirmed_stays(state: Path) -> None:
     journal = interrupted(state)
     _journal.write(replace(journal, confirmation=_journal.confirmation(60, SSH, {"changed": True})))
     run = watcher(state)
-    assert _confirm.confirm(HOST) == {"changed": True}
+    assert confirm.confirm(HOST) == {"changed": True}
     run.communicate(timeout=60)
     assert (state / "changed").read_text() == "new"
     with pytest.raises(RunFailed, match="no change waits"):
-        _confirm.confirm(HOST)
+        confirm.confirm(HOST)
 
 
 def test_the_connection_of_the_change_confirms_nothing(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     journal = interrupted(state)
     _journal.write(replace(journal, confirmation=_journal.confirmation(60, SSH, {})))
-    monkeypatch.setattr(_confirm, "own_connection", lambda: SSH)
+    monkeypatch.setattr(confirm, "own_connection", lambda: SSH)
     with pytest.raises(RunFailed, match="this is the old one"):
-        _confirm.confirm(HOST)
+        confirm.confirm(HOST)
     assert _journal.read() is not None
 
 
@@ -45,14 +45,14 @@ def test_it_is_too_late_to_confirm(state: Path, lapsed: dict[str, t.Any]) -> Non
     confirmation = replace(_journal.confirmation(60, SSH, {}), **lapsed)
     _journal.write(replace(journal, confirmation=confirmation))
     with pytest.raises(RunFailed, match="not confirmed over a fresh connection within 60 s; 3 files were restored"):
-        _confirm.confirm(HOST)
+        confirm.confirm(HOST)
     assert (state / "changed").read_text() == "old"
 
 
 def test_a_run_confirms_what_was_before_it(state: Path) -> None:
     journal = replace(interrupted(state), confirmation=_journal.confirmation(60, SSH, {}))
     _journal.write(journal)
-    _confirm.settle(journal, HOST)
+    confirm.settle(journal, HOST)
     assert _journal.read() is None
     assert len(_journal.told()) == 1
 
@@ -74,4 +74,4 @@ def test_a_run_confirms_what_was_before_it(state: Path) -> None:
 def test_a_change_concerns_a_connection(connection: str, concerned: bool) -> None:
     ssh, other = service(listen=[{"tcp": "22"}]), service(listen=[{"tcp": "7"}, {"udp": "2222"}], accept=False)
     for change in (Change(stop=(ssh,)), Change(start=(other, ssh)), Change(refresh=((ssh, ssh),))):
-        assert _confirm.carried(connection, {"systemd": Change(stop=(other,)), "s6": change}) == concerned
+        assert confirm.carried(connection, {"systemd": Change(stop=(other,)), "s6": change}) == concerned

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import watch as _watch
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import watch
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import lock as _lock
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs import watcher as _helper_watcher
 from ansible_collections.ondemand.superserver.tests.unit.interrupted import HOST, SSH, held, interrupted, watcher
 
@@ -26,9 +26,9 @@ def test_the_watcher_removes_what_a_run_was_writing(state: Path) -> None:
     interrupted(state)
     (state / "manifest.json").unlink()
     for name in ("manifest.json", "journal.json", "watcher.pyz"):
-        (state / f"{_files.TEMPORARY}{name}").write_text("{")
+        (state / f"{store.TEMPORARY}{name}").write_text("{")
     (state / "stages/stage-1/etc").mkdir(parents=True)
-    assert _watch.undo(_helper_watcher.Commands()) == 0.0
+    assert watch.undo(_helper_watcher.Commands()) == 0.0
     assert sorted(path.name for path in state.iterdir()) == ["changed", "untouched", "watcher.json"]
 
 
@@ -93,8 +93,8 @@ def test_the_watcher_gives_time_to_confirm(state: Path) -> None:
 
 def test_the_archive_is_the_same_each_time(tmp_path: Path) -> None:
     """It is written only when it differs."""
-    first = _watch.program()
-    assert _watch.program() == first
+    first = watch.program()
+    assert watch.program() == first
     path = tmp_path / "watcher.pyz"
     path.write_bytes(first)
     with zipfile.ZipFile(path) as archive:

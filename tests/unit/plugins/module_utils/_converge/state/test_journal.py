@@ -15,7 +15,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.sta
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import manifest_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.change import Others
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import clock
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Rc
 from ansible_collections.ondemand.superserver.tests.unit.declarations import service
 from ansible_collections.ondemand.superserver.tests.unit.interrupted import SSH
@@ -24,7 +24,7 @@ from ansible_collections.ondemand.superserver.tests.unit.interrupted import SSH
 def test_a_journal_is_read_as_it_was_written(state: Path) -> None:
     old, new = service(backend="s6"), service(backend="s6", user="nobody")
     journal = Journal(
-        {"/a": _files.Seen("file", b"\xff\0", 0o640, "root", "adm"), "/b": None},
+        {"/a": store.Seen("file", b"\xff\0", 0o640, "root", "adm"), "/b": None},
         {"/a": "s6", "/b": "systemd"},
         {"s6": Change((old,), (new,), ((old, new),), (new,))},
         manifest_of([old], [], {"s6": "active"}, s6_bin_dir="/opt/s6/bin", s6_rc=Rc(("/etc/rc",), "/etc/rc/default")),

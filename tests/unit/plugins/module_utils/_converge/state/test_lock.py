@@ -17,7 +17,7 @@ import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.errors import RunFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import lock as _lock
-from ansible_collections.ondemand.superserver.plugins.module_utils._programs import watcher as _helper_watcher
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs import watcher
 from ansible_collections.ondemand.superserver.tests.unit.hostile import LOCKER, as_root, does, place, stranger
 from ansible_collections.ondemand.superserver.tests.unit.interrupted import HOST, held
 
@@ -42,7 +42,7 @@ def test_a_second_run_is_told_who_the_first_is(state: Path, monkeypatch: pytest.
 
 def test_a_watcher_at_work_is_waited_for(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_lock, "BRIEF", 0.05)
-    with held(state / "run/lock", _helper_watcher.NAME) as lock:
+    with held(state / "run/lock", watcher.NAME) as lock:
         release = threading.Timer(0.3, lambda: fcntl.flock(lock, fcntl.LOCK_UN))
         release.start()
         with _lock.locked(False, HOST):
@@ -89,13 +89,13 @@ def test_who_held_the_lock_while_everybody_could_has_no_say(monkeypatch: pytest.
 
 def test_a_lock_that_is_not_the_lock_any_more_is_opened_anew(state: Path) -> None:
     path = str(state / "run/lock")
-    with _helper_watcher.opened(path) as lock:
-        assert _helper_watcher.is_current(lock, path)
+    with watcher.opened(path) as lock:
+        assert watcher.is_current(lock, path)
         os.unlink(path)
-        assert not _helper_watcher.is_current(lock, path)
-        with _helper_watcher.opened(path) as other:
-            assert not _helper_watcher.is_current(lock, path)
-            assert _helper_watcher.is_current(other, path)
+        assert not watcher.is_current(lock, path)
+        with watcher.opened(path) as other:
+            assert not watcher.is_current(lock, path)
+            assert watcher.is_current(other, path)
 
 
 def test_without_a_place_for_the_lock_nothing_is_changed(state: Path) -> None:

@@ -16,11 +16,13 @@ import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Change
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.foreign.units import MASK
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import rollback as _rollback
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import generations as _generations
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import rollback
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import (
+    generations,
+    manifest,
+    progress,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import progress as _progress
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.journal import Journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import manifest_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps import (
@@ -30,11 +32,10 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.ste
     stock,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Site
-from ansible_collections.ondemand.superserver.plugins.module_utils._foreign import change as _others
+from ansible_collections.ondemand.superserver.plugins.module_utils._foreign import change
 from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.change import Others
-from ansible_collections.ondemand.superserver.plugins.module_utils._handover import hold as _hold
-from ansible_collections.ondemand.superserver.plugins.module_utils._handover import reuseport as _sharing
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover import hold, reuseport
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 from ansible_collections.ondemand.superserver.tests.unit.declarations import service
@@ -83,16 +84,16 @@ RUNS: dict[str, tuple[list[Service], list[Service]]] = {
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t.Callable[[], Machine]:
     """Makes one host after the other, of which the last one is there."""
     current: list[Machine] = []
-    played = ((listeners, "bound"), (_others, "bound"), (handover, "bound"), (stock, "look"), (guard, "apply_guard"))
+    played = ((listeners, "bound"), (change, "bound"), (handover, "bound"), (stock, "look"), (guard, "apply_guard"))
     for module, name in played:
         monkeypatch.setattr(module, name, lambda *arguments, name=name: getattr(current[-1], name)(*arguments))
     for name in ("OPENING", "PATIENCE"):
         monkeypatch.setattr(listeners, name, 0.0)
-    monkeypatch.setattr(_others, "PATIENCE", 0.0)
+    monkeypatch.setattr(change, "PATIENCE", 0.0)
     monkeypatch.setattr(handover, "unserved", lambda *_arguments: [])
-    monkeypatch.setattr(_sharing, "step_forward", lambda _host: None)
+    monkeypatch.setattr(reuseport, "step_forward", lambda _host: None)
     for name in ("install", "remove", "restore"):
-        monkeypatch.setattr(_files, name, _counted(getattr(_files, name), name, current))
+        monkeypatch.setattr(store, name, _counted(getattr(store, name), name, current))
     # What is on the disk when the power fails is told by others, and takes its time.
     monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
     numbers = iter(range(10000))
@@ -104,15 +105,15 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t.Callable[[], Mac
             (machine.tree / folder).mkdir(parents=True)
         (root / "state").mkdir()
         current.append(machine)
-        monkeypatch.setattr(_rollback, "BACKENDS", machine.backends)
-        monkeypatch.setattr(_rollback, "RULES", machine.guard)
+        monkeypatch.setattr(rollback, "BACKENDS", machine.backends)
+        monkeypatch.setattr(rollback, "RULES", machine.guard)
         for module, name, file in (
             (_journal, "PATH", "state/journal.json"),
-            (_manifest, "PATH", "state/manifest.json"),
-            (_generations, "DIRECTORY", "state/generations"),
-            (_progress, "PATH", "state/step"),
-            (_hold, "RULES", "state/hold.nft"),
-            (_hold, "DRAFT", "state/hold-draft.nft"),
+            (manifest, "PATH", "state/manifest.json"),
+            (generations, "DIRECTORY", "state/generations"),
+            (progress, "PATH", "state/step"),
+            (hold, "RULES", "state/hold.nft"),
+            (hold, "DRAFT", "state/hold-draft.nft"),
         ):
             monkeypatch.setattr(module, name, str(root / file))
         return machine
@@ -135,7 +136,7 @@ def begun(machine: Machine, old: Sequence[Service], new: Sequence[Service], othe
     if Path(machine.guard).exists():
         machine.apply_guard(True)
     site = Site(machine.backends, PLATFORM, LocalHost(machine))
-    _manifest.save(manifest_of(old, machine.files(old), {}))
+    manifest.save(manifest_of(old, machine.files(old), {}))
     for name, backend in machine.backends.items():
         backend.reload(PLATFORM, site.host)
         started = tuple(each for each in old if each.backend == name)
@@ -158,13 +159,13 @@ def test_a_run_comes_to_its_end_and_can_be_undone(place: t.Callable[[], Machine]
     before = machine.state()
     assert run.go()
     served(machine, new)
-    assert _progress.begun() == len(run.journal.steps)
+    assert progress.begun() == len(run.journal.steps)
     assert machine.state()["files"] == {
         str(Path(file.path).relative_to(machine.tree)): file.content for file in machine.files(new)
     }
     assert undo(machine, run.steps)
     assert machine.state() == before
-    assert _manifest.load() == run.journal.manifest
+    assert manifest.load() == run.journal.manifest
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -179,7 +180,7 @@ def test_a_run_that_dies_anywhere_is_undone(place: t.Callable[[], Machine], name
         over = run.go(deaths)
         assert undo(machine, back_from_disk(machine)), machine.done
         assert machine.state() == before, f"died {deaths}"
-        assert _manifest.load() == run.journal.manifest
+        assert manifest.load() == run.journal.manifest
         deaths += 1
         # Not in front of each step alone.
         assert not over or deaths > len(run.journal.steps)
@@ -223,7 +224,7 @@ def test_what_was_taken_over_is_given_back_wherever_a_run_dies(place: t.Callable
         over = run.go(deaths)
         if over:
             served(machine, [echo("systemd")])
-            assert _files.look(others.masks[0]) == MASK
+            assert store.look(others.masks[0]) == MASK
         assert undo(machine, back_from_disk(machine))
         assert machine.state() == before, f"died {deaths}"
         deaths += 1
@@ -252,10 +253,10 @@ def test_a_journal_without_steps_is_undone(place: t.Callable[[], Machine]) -> No
 def test_how_far_a_run_had_come_is_told_where_that_is_known(
     number: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_progress, "PATH", str(tmp_path / "step"))
-    journal = replace(Journal({}, {}, {}, _manifest.Manifest(), False), steps=("first", "second"))
-    assert _rollback._reached(journal) == ""
+    monkeypatch.setattr(progress, "PATH", str(tmp_path / "step"))
+    journal = replace(Journal({}, {}, {}, manifest.Manifest(), False), steps=("first", "second"))
+    assert rollback._reached(journal) == ""
     (tmp_path / "step").write_text(number)
-    assert _rollback._reached(journal) == told
-    _progress.end()
-    assert _rollback._reached(journal) == ""
+    assert rollback._reached(journal) == told
+    progress.end()
+    assert rollback._reached(journal) == ""

@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import live as _live
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.foreign import (
-    units as _foreign_units,
+    units,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.paths import path_problems
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.problems import (
@@ -157,7 +157,7 @@ def test_a_socket_is_found_by_each_of_its_names(top: Path, bound: str, asked: st
 
 @as_root
 def test_what_socket_units_of_others_listen_on_has_the_same_name(top: Path) -> None:
-    claims = _foreign_units._claims({"Listen": [f"{top}/link/a (Stream)"]})
+    claims = units._claims({"Listen": [f"{top}/link/a (Stream)"]})
     assert [claim.path for claim in claims] == [f"{top}/real/a"]
 
 

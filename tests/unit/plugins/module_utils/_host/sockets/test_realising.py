@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets import table as _sockets
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets import table
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import Socket
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import (
     Listener,
@@ -51,7 +51,7 @@ def wanted(text: str, family: str = "any", ipv6: bool = True, interface: str | N
 )
 def test_realised(listener: Listener, sockets: list[Socket]) -> None:
     others = [row("192.0.2.1"), row("dual", port=8), row("dual", transport="udp", type="datagram")]
-    assert _sockets.realising(listener, [*others, *sockets]) == sockets
+    assert table.realising(listener, [*others, *sockets]) == sockets
 
 
 @pytest.mark.parametrize(
@@ -75,14 +75,14 @@ def test_realised(listener: Listener, sockets: list[Socket]) -> None:
     ],
 )
 def test_not_realised(listener: Listener, entry: Socket) -> None:
-    assert _sockets.realising(listener, [entry]) == []
+    assert table.realising(listener, [entry]) == []
 
 
 def test_unix_is_realised_by_its_path() -> None:
     listener = listener_of(parse_endpoint("unix", "/run/a"), ipv6=True)
     entry = Socket("unix", "unix", "/run/a", 0, False, "seqpacket", 1, 0, None, "")
     other = replace(entry, address="/run/b")
-    assert _sockets.realising(listener, [entry, other]) == [entry]
+    assert table.realising(listener, [entry, other]) == [entry]
 
 
 @pytest.mark.parametrize("text", ["7", "127.0.0.1:7", "[::1]:7", "[::]:7", "0.0.0.0:7"])
@@ -90,4 +90,4 @@ def test_a_listener_is_realised_by_the_socket_it_describes(text: str) -> None:
     listener = wanted(text)
     address = "dual" if listener.family == "dual" else listener.address
     assert row(address).listener == listener
-    assert _sockets.realising(listener, [row(address)])
+    assert table.realising(listener, [row(address)])

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets import sock_diag as _sock_diag
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets import sock_diag
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets import table as _sockets
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import Socket
 
@@ -210,7 +210,7 @@ def test_a_host_that_refuses_diagnostics(open_socket: Open) -> None:
 
 def test_diagnostics_say_when_a_protocol_is_unknown() -> None:
     with pytest.raises(OSError, match="No such file"):
-        _sock_diag.inet_sockets(V4, 254, _sock_diag.LISTEN)
+        sock_diag.inet_sockets(V4, 254, sock_diag.LISTEN)
 
 
 def test_more_sockets_than_one_message_holds(open_socket: Open) -> None:
