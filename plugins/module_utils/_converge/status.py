@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import datetime
 import typing as t
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -22,7 +21,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.pre
     own_account_problems,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.certificates import (
-    expiry_warnings,
+    expiring,
     exposure_problems,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.counting import counting_problems
@@ -80,7 +79,7 @@ def status(request: Request, declared: bool, probe: bool, host: LocalHost) -> di
             *_unfinished(),
             *everything.problems(),
         ],
-        "warnings": [*some_uncounted, *_expiring(services), *waiting(services, platform)],
+        "warnings": [*some_uncounted, *expiring(services), *waiting(services, platform)],
     }
     if declared:
         # A directory that would be created first is reported like any other difference.
@@ -100,11 +99,6 @@ def _row_problems(
         *(f"{row['service']}: {row['problem']}" for row in (*endpoints, *answers) if row["problem"]),
         *(f"{row['path']}: {row['problem']}" for row in files if row["problem"]),
     ]
-
-
-def _expiring(services: Sequence[Service]) -> list[str]:
-    now = datetime.datetime.now(datetime.timezone.utc)
-    return [text for service in services for text in expiry_warnings(service, now)]
 
 
 def _compare(result: dict[str, t.Any], plan: Plan) -> None:

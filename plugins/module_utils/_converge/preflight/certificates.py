@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterable
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.sandbox import hidden_by_strict
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.certificates import (
@@ -68,6 +69,12 @@ def _certificate_problem(name: str, path: str, service: Service) -> str:
     if hidden_by_strict(service, path):
         return "is hidden by sandbox: strict; put it somewhere else, such as below /etc/ssl"
     return "" if name == "key" else certificates_problem(path)
+
+
+def expiring(services: Iterable[Service]) -> list[str]:
+    """What is told of their certificates now."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return [text for service in services for text in expiry_warnings(service, now)]
 
 
 def expiry_warnings(service: Service, now: datetime.datetime) -> list[str]:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
@@ -18,7 +17,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.pre
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.certificates import (
     certificate_problems,
-    expiry_warnings,
+    expiring,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.counting import counting_problems
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.interfaces import (
@@ -67,9 +66,7 @@ def check(picture: Picture, request: Request, host: LocalHost) -> list[str]:
     if problems or (absent and not request.check):
         raise InvalidDeclaration([*absent, *problems])
     would_be = [f"would be refused in the present state of the host: {problem}" for problem in absent]
-    now = datetime.datetime.now(datetime.timezone.utc)
-    expired = [text for service in services for text in expiry_warnings(service, now)]
-    return [*would_be, *some_uncounted, *disturbing, *expired, *_away(picture, changed)]
+    return [*would_be, *some_uncounted, *disturbing, *expiring(services), *_away(picture, changed)]
 
 
 def _absent(picture: Picture, changed: Sequence[Service], request: Request, host: LocalHost) -> list[Problem]:

@@ -22,6 +22,7 @@ from collections.abc import Collection
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes import pidfd
 
+# A socket that somebody else has as well.
 Duplicate = socket.socket
 
 _ATTACH_CBPF = 51

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 import typing as t
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -35,7 +34,7 @@ OWN = Owner("systemd", "echo.socket", 1, "systemd")
 CLOSED = "tcp:127.0.0.1:7 is not open"
 
 Status = t.Dict[str, t.Any]
-Look = Callable[..., Status]
+Look = t.Callable[..., Status]
 
 
 def echo(**fields: t.Any) -> Service:
