@@ -14,6 +14,7 @@ import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import status
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.picture import Request
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import Action
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight import accounts, certificates
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import Manifest
@@ -77,6 +78,20 @@ def test_a_directory_that_keeps_services_out_is_a_problem(monkeypatch: pytest.Mo
     monkeypatch.setattr(status, "make_plan", lambda read: SimpleNamespace(actions=(), picture=read))
     found = status.status(Request((), {}), True, False, FakeHost())
     assert found["problems"] == ["/etc/superserver: not as declared, of root:root with mode 0700"]
+
+
+def test_what_a_run_would_do_is_pending(monkeypatch: pytest.MonkeyPatch) -> None:
+    actions = [Action("a", "none", ""), Action("b", "change", "changed: umask", None, service(name="b"))]
+    decisions = [SimpleNamespace(name=name, action=name, reason="why") for name in ("none", "adopt")]
+    picture = SimpleNamespace(
+        takeover=SimpleNamespace(decisions=decisions), warnings=["look"], dirty=(), seen={}, missing={}
+    )
+    monkeypatch.setattr(status, "read", lambda request, host: picture)
+    monkeypatch.setattr(status, "make_plan", lambda read: SimpleNamespace(actions=actions, picture=read))
+    found = status.status(Request((), {}), True, False, FakeHost())
+    assert found["pending"] == [{"name": "b", "backend": "systemd", "action": "change", "reason": "changed: umask"}]
+    assert found["problems"] == ["b: not as declared: change, changed: umask", "adopt: not as declared: adopt, why"]
+    assert found["warnings"] == ["look"]
 
 
 def test_what_is_told_of_a_service_has_its_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
