@@ -8,6 +8,9 @@ from __future__ import annotations
 import grp
 import pwd
 
+# What is said of a name that is not there, and of what can be no name at all.
+_NO_NAME = (KeyError, UnicodeError, ValueError)
+
 
 def user_name(number: int) -> str | None:
     """The account that has a number, or None."""
@@ -29,7 +32,7 @@ def is_user(name: str) -> bool:
     """Whether there is an account of this name."""
     try:
         return bool(pwd.getpwnam(name))
-    except KeyError:
+    except _NO_NAME:
         return False
 
 
@@ -37,7 +40,7 @@ def is_group(name: str) -> bool:
     """Whether there is a group of this name."""
     try:
         return bool(grp.getgrnam(name))
-    except KeyError:
+    except _NO_NAME:
         return False
 
 

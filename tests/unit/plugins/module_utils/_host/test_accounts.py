@@ -33,7 +33,8 @@ def test_names_and_numbers() -> None:
 
 def test_what_is_not_there_is_no_error() -> None:
     assert [(user_name(number), group_name(number)) for number in NUMBERS] == [(None, None)] * len(NUMBERS)
-    assert (is_user(NOBODY_AT_ALL), is_group(NOBODY_AT_ALL)) == (False, False)
+    for name in (NOBODY_AT_ALL, "no\0name", "\ud800"):
+        assert (is_user(name), is_group(name)) == (False, False)
 
 
 @pytest.mark.parametrize(
