@@ -48,10 +48,10 @@ BACKEND = re.compile(r"module_utils/_backends/(?P<name>\w+)/")
 REGISTRY = "module_utils/_backends/registry.py"
 
 # Programs that are installed on hosts: they are delivered as source, and nothing of the collection lies beside them but
-# the one part that they share, which is put into each of them.
+# the parts that they share, which are put into each of them.
 ASSEMBLER = "module_utils/_programs/assembly"
 PROGRAM = r"module_utils/_programs/.+"
-PART = "module_utils/_host/files/paths"
+PARTS = ("module_utils/_host/files/paths", "module_utils/_host/files/trust")
 
 # A pure layer may use what computes. The list grows when something of that kind is missing.
 PURE_MODULES = frozenset({
@@ -116,9 +116,10 @@ def imports(tree: ast.AST) -> Iterator[tuple[int, str, str]]:
 def import_violation(source: str, module: str, name: str) -> str | None:
     if module.startswith("."):
         return "relative import"
-    if is_program(source) and module == PACKAGE + PART.replace("/", "."):
+    shared = is_program(source) or source in {f"{part}.py" for part in PARTS}
+    if shared and module in {PACKAGE + part.replace("/", ".") for part in PARTS}:
         return None
-    if is_program(source) or source == f"{PART}.py":
+    if shared:
         standard = module.partition(".")[0] in sys.stdlib_module_names
         return None if standard else f"{module} is not there where this program is installed"
     if module.startswith(PACKAGE):
@@ -304,7 +305,7 @@ UTILS = f"{PACKAGE}module_utils."
         ("module_utils/_programs/x.py", f"from {UTILS}_model.service import x", "not there where this program"),
         ("module_utils/_programs/x/y.py", "import yaml", "not there where this program"),
         ("module_utils/_programs/x.py", f"from {UTILS}_host.files.store import x", "not there where this program"),
-        (f"{PART}.py", f"from {UTILS}_model.service import x", "not there where this program"),
+        (f"{PARTS[0]}.py", f"from {UTILS}_model.service import x", "not there where this program"),
         ("module_utils/helpers.py", f"from {UTILS}_model.service import x", "belongs to no layer"),
         ("module_utils/_backends/s6/x.py", f"from {UTILS}_backends.xinetd import boot", "a backend imports another"),
         ("module_utils/_backends/x.py", f"from {UTILS}_backends.s6.control import x", "the inside of a backend"),
@@ -327,6 +328,7 @@ def test_violation_is_found(source: str, text: str, complaint: str) -> None:
         ("module_utils/_backends/s6/x.py", f"from {UTILS}_backends.s6 import control\nimport {UTILS}_backends.base"),
         (REGISTRY, f"from {UTILS}_backends.s6 import backend"),
         ("module_utils/_programs/x.py", f"from {UTILS}_host.files.paths import x"),
+        (f"{PARTS[0]}.py", f"from {UTILS}_host.files.trust import x"),
         (f"{ASSEMBLER}.py", f"from {UTILS}_host.files import paths"),
         ("module_utils/_programs/x.py", "import os\nimport socket\nopen('/dev/null')"),
         ("module_utils/_programs/x.py", "import os\nos.kill(os.getpid(), 9)"),

@@ -20,7 +20,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.rec
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import Manifest, manifest_of
-from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.change import Others
 from ansible_collections.ondemand.superserver.plugins.module_utils._guard.boot import UNIT as GUARD_UNIT
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import CONFIG, LIBRARY, SECRETS, File
@@ -168,7 +167,8 @@ def test_a_host_that_boots_has_its_secrets_and_rules_back(
     if guarded:
         rules.write_text("rules")
         paths[str(rules)] = "guard"
-    _journal.write(_journal.journal_of(paths, {"systemd": Change()}, Manifest(), guarded, "auto", "", None, Others()))
+    seen = {path: _files.look(path) for path in paths}
+    _journal.write(_journal.Journal(seen, paths, {"systemd": Change()}, Manifest(), guarded))
     (secrets / "a").unlink()
     secrets.rmdir()
     rules.unlink(missing_ok=True)

@@ -12,10 +12,9 @@ from dataclasses import dataclass, replace
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import ADOPTS_UNITS
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS, adopter
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.errors import RunFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.picture import Picture, Request
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import reopened
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery.rollback import way_back
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import Picture, Request
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.journal import Journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import Manifest
@@ -26,8 +25,9 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.ste
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.record import Record, Retire
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.runtimes import Wake
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.transition import Transition
-from ansible_collections.ondemand.superserver.plugins.module_utils._handover import hold as _hold
-from ansible_collections.ondemand.superserver.plugins.module_utils._handover.plan import Passage, passage_of
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover import hold
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover.plan import Passage, passage_of, passing_of
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.guard.rules import RULES
@@ -77,18 +77,18 @@ def _obstacle(plan: Plan, request: Request, host: LocalHost) -> Obstacle:
     is in the way if nftables will be installed first."""
     picture = plan.picture
     if not (request.check or picture.missing):
-        return lambda listeners: _hold.obstacle(listeners, picture.platform, host)
+        return lambda listeners: hold.obstacle(listeners, picture.platform, host)
     installed = picture.missing.keys() & {"guard", "hold"}
-    return lambda _listeners: "" if installed else _hold.lacking(picture.platform)
+    return lambda _listeners: "" if installed else hold.lacking(picture.platform)
 
 
 def passage_between(plan: Plan, request: Request, obstacle: Obstacle) -> Passage:
     """Choose the handover of every listener. Raises RunFailed."""
     picture = plan.picture
-    guard_changes, platform = plan.guard is not None, picture.platform
-    again = [] if picture.missing else reopened(plan.changes, BACKENDS, platform)
+    again = [] if picture.missing else reopened(plan.changes, BACKENDS, picture.platform)
+    passing = passing_of(plan.actions, again, plan.guard is not None, picture.platform)
     try:
-        return passage_of(plan.actions, again, request.handover, guard_changes, picture.live, platform, obstacle)
+        return passage_of(passing, request.handover, picture.live, picture.platform, obstacle)
     except OSError as exc:
         raise RunFailed(f"{exc}\nnothing was changed") from exc
 
@@ -98,7 +98,8 @@ def _journal_of(plan: Plan, request: Request) -> Journal:
     paths = {file.path: file.backend for file in plan.install}
     paths.update({path: picture.manifest.files[path]["backend"] for path in plan.remove})
     paths.update(picture.takeover.paths())
-    return _journal.journal_of(
+    return Journal(
+        {path: store.look(path) for path in paths},
         paths,
         plan.changes,
         picture.manifest,
@@ -162,7 +163,12 @@ def _reached(plan: Plan, request: Request) -> Manifest:
     runtimes = {**picture.manifest.runtimes, **dict.fromkeys(request.installed, "active")}
     runtimes.update({name: "active" for name in runtimes if name in used})
     manifest = _manifest.manifest_of(
-        picture.want.values(), picture.files, runtimes, request.bin_directory, request.s6_rc, picture.takeover.records
+        picture.want.values(),
+        picture.files,
+        runtimes,
+        s6_bin_dir=request.bin_directory,
+        s6_rc=request.s6_rc,
+        adopted=picture.takeover.records,
     )
     return replace(manifest, unknown=picture.manifest.unknown)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Inquiry
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
@@ -16,6 +16,16 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host.local i
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Process
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform, Rc
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run is told of its host: whether nftables may be used, where s6's programs are, and how s6-rc manages
+    services."""
+
+    policy: str = "auto"
+    bin_directory: str = ""
+    rc: Rc | None = None
 
 
 def choose_backend(processes: Sequence[Process]) -> str:
@@ -32,15 +42,13 @@ def find_programs(bin_directory: str) -> dict[str, str]:
 def detect(
     services: Sequence[Service],
     processes: Sequence[Process],
-    policy: str,
-    bin_directory: str,
-    rc: Rc | None,
+    settings: Settings,
     host: LocalHost,
 ) -> Platform:
     """The facts about this host that these services (declared, or held until now) depend on."""
-    programs = find_programs(bin_directory)
-    platform = _platform.detect(services, processes, policy, programs, host)
-    inquiry = Inquiry(services, processes, platform, bin_directory, rc, host)
+    programs = find_programs(settings.bin_directory)
+    platform = _platform.detect(services, processes, settings.policy, programs, host)
+    inquiry = Inquiry(services, processes, platform, settings.bin_directory, settings.rc, host)
     facts: dict[str, t.Any] = {}
     for backend in BACKENDS.values():
         facts.update(backend.facts(inquiry))

@@ -17,6 +17,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.cou
     passage_between,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.errors import RunFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.picture import Picture, Request
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import (
     Action,
     changes_of,
@@ -27,10 +28,9 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.pro
     prove_answers,
     prove_listeners,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import boot as _boot
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import boot
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery.confirm import (
     await_confirmation,
-    outlive_connection,
     required,
     settle,
 )
@@ -38,8 +38,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.rec
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery.watch import arm
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.report import report, with_passages
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.sessions import sessions, told, touched
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import Picture, Request, read
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import everything as _state
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import read
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import everything
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.journal import Journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.leftovers import (
@@ -51,10 +51,11 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.ste
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.listeners import sockets_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.switch import GapMeter, carry_out
 from ansible_collections.ondemand.superserver.plugins.module_utils._guard.loading import GUARD, check_guard
-from ansible_collections.ondemand.superserver.plugins.module_utils._handover import hold as _hold
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover import hold
 from ansible_collections.ondemand.superserver.plugins.module_utils._handover.methods import HOLD
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes.own import outlive_connection
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import STATE, File, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
@@ -98,7 +99,7 @@ def converge(request: Request, host: LocalHost) -> dict[str, t.Any]:
     with locked(request.check, host):
         if not request.check:
             remove_leftovers()
-        found = _state.problems() if request.check else _state.tidy()
+        found = everything.problems() if request.check else everything.tidy()
         recovered = _recover(request, host)
         plan = _prepare(request, host)
         course = course_of(plan, request, host)
@@ -120,8 +121,8 @@ def converge(request: Request, host: LocalHost) -> dict[str, t.Any]:
             outlive_connection()
         passed = _carry_out(plan, course, request, site)
         if not waits:
-            _boot.conclude(host)
-        result["warnings"] += [*passed.warnings, *_leave(course, site), *_boot.gaps(plan.picture.platform)]
+            boot.conclude(host)
+        result["warnings"] += [*passed.warnings, *_leave(course, site), *boot.gaps(plan.picture.platform)]
         result = with_passages(result, passed.rows)
         if waits:
             await_confirmation(course.journal, request.confirm_timeout, result)
@@ -145,7 +146,7 @@ def _prepare(request: Request, host: LocalHost) -> Plan:
 def _lacks_hold(plan: Plan, request: Request, host: LocalHost) -> bool:
     """Whether clients of a service would be refused because nftables is missing, which the caller can install."""
     picture = plan.picture
-    if plan.empty or not request.installs_nftables or not _hold.installable(picture.platform, host):
+    if plan.empty or not request.installs_nftables or not hold.installable(picture.platform, host):
         return False
     passage = passage_between(plan, request, lambda _listeners: "")
     passage.close()
@@ -173,7 +174,7 @@ def _recover(request: Request, host: LocalHost) -> list[str]:
     if journal is None:
         if not request.check:
             # A run that died after its commit may have left the boot program.
-            _boot.conclude(host)
+            boot.conclude(host)
         return []
     if request.check and journal.awaited:
         return []
@@ -185,14 +186,14 @@ def _recover(request: Request, host: LocalHost) -> list[str]:
         return []
     texts = recover(journal, host)
     # This run finds what could not be restored, and applies the declaration there.
-    _boot.conclude(host)
+    boot.conclude(host)
     return texts
 
 
 def _check(plan: Plan, host: LocalHost) -> None:
     """Let every backend's own checker look at the staged files."""
     changing = list(plan.install)
-    root = _files.stage(list(plan.picture.files), STAGES)
+    root = store.stage(list(plan.picture.files), STAGES)
     try:
         problems = check_guard(root, changing, plan.picture.platform, host)
         for name, backend in BACKENDS.items():
@@ -202,8 +203,8 @@ def _check(plan: Plan, host: LocalHost) -> None:
             if mine or again or not plan.changes.get(name, Change()).empty:
                 problems += backend.check(root, mine, plan.picture.platform, host)
     finally:
-        _files.remove_tree(root)
-        _files.prune(STAGES, (STATE,))
+        store.remove_tree(root)
+        store.prune(STAGES, (STATE,))
     if problems:
         raise RunFailed("the backend's own checker refuses the new configuration:\n" + "\n".join(problems))
 
@@ -243,10 +244,10 @@ def _begin(journal: Journal, platform: Platform, host: LocalHost) -> None:
     """Prepare the rollback before the first change: watcher, boot program and journal."""
     try:
         arm(platform, host)
-        _boot.prepare(platform, host)
+        boot.prepare(platform, host)
         _journal.write(journal)
     except (SwitchFailed, OSError) as exc:
-        _boot.conclude(host)
+        boot.conclude(host)
         what = "the watcher, which restores the host if this run is killed, could not be prepared"
         raise RunFailed(f"{what}: {exc}\nnothing was changed") from exc
 

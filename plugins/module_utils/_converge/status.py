@@ -5,22 +5,26 @@
 
 from __future__ import annotations
 
-import datetime
 import typing as t
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import look
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.detection import choose_backend, detect
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.detection import (
+    Settings,
+    choose_backend,
+    detect,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.picture import Picture, Request
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.accounts import (
     own_account_problems,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.counting import counting_problems
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.problems import (
-    expiry_warnings,
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.certificates import (
+    expiring,
     exposure_problems,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.counting import counting_problems
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.waiting import (
     unreachable,
     waiting,
@@ -30,15 +34,14 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.pro
     probe_service,
     status_rows,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.run import make_plan
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import Picture, Request, read
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import everything as _state
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import generations as _generations
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.run import Plan, make_plan
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import read
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import everything, generations
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import Manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._guard.loading import Findings, findings
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Process
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
@@ -53,12 +56,10 @@ def status(request: Request, declared: bool, probe: bool, host: LocalHost) -> di
     services = [replace(service, origins={}) for _name, service in sorted(manifest.built().items())]
     processes = host.processes()
     programs = request.bin_directory or manifest.s6_bin_dir
-    manager = manifest.manager(request.s6_rc)
-    platform = detect(services, processes, request.guard, programs, manager, host)
+    platform = detect(services, processes, Settings(request.guard, programs, manifest.manager(request.s6_rc)), host)
     endpoints = status_rows(services, look([], services, platform, host), BACKENDS, platform)
     answers = [row for service in services if probe and service.enabled for row in probe_service(service, platform)]
     files = _file_rows(manifest)
-    now = datetime.datetime.now(datetime.timezone.utc)
     uncounted, some_uncounted = counting_problems(services, platform, host)
     result: dict[str, t.Any] = {
         "services": [service.to_json() for service in services],
@@ -66,46 +67,64 @@ def status(request: Request, declared: bool, probe: bool, host: LocalHost) -> di
         "answers": answers,
         "files": files,
         "adopted": _adopted_rows(manifest),
-        "generations": _generations.listed(),
+        "generations": generations.listed(),
         "backend": choose_backend(processes),
         "problems": [
-            *(f"{row['service']}: {row['problem']}" for row in endpoints if row["problem"]),
-            *(f"{row['service']}: {row['problem']}" for row in answers if row["problem"]),
-            *(f"{row['path']}: {row['problem']}" for row in files if row["problem"]),
+            *_row_problems(endpoints, answers, files),
             *_health(services, platform, host),
             *map(str, uncounted),
             *unreachable(services, platform),
             *(str(problem) for service in services for problem in exposure_problems(service)),
             *_guard(manifest, files, platform, processes, host),
             *_unfinished(),
-            *_state.problems(),
+            *everything.problems(),
         ],
-        "warnings": [
-            *some_uncounted,
-            *(text for service in services for text in expiry_warnings(service, now)),
-            *waiting(services, platform),
-        ],
+        "warnings": [*some_uncounted, *expiring(services), *waiting(services, platform)],
     }
     if declared:
         # A directory that would be created first is reported like any other difference.
-        plan = make_plan(read(replace(request, makes_account=True, verify=probe), host))
-        actions, decisions = plan.actions, plan.picture.takeover.decisions
-        pending = [action for action in actions if action.kind != "none"]
-        result["pending"] = [
-            {"name": action.name, "backend": action.backend, "action": action.kind, "reason": action.reason}
-            for action in pending
-        ]
-        result["problems"] += [f"{each.name}: not as declared: {each.kind}, {each.reason}" for each in pending]
-        result["problems"] += [
-            f"{each.name}: not as declared: {each.action}, {each.reason}" for each in decisions if each.action != "none"
-        ]
-        result["problems"] += _of_no_service(plan.picture, files)
-        lacking = own_account_problems(plan.picture.want.values()) if "account" in plan.picture.missing else []
-        result["problems"] += map(str, lacking)
-        result["warnings"] = list(plan.picture.warnings)
+        _compare(result, make_plan(read(replace(request, makes_account=True, verify=probe), host)))
     if probe:
         result["warnings"] += unprobed(services, this_moment())
     return result
+
+
+def _row_problems(
+    endpoints: Sequence[Mapping[str, t.Any]],
+    answers: Sequence[Mapping[str, t.Any]],
+    files: Sequence[Mapping[str, str]],
+) -> list[str]:
+    """The problems that the rows have."""
+    return [
+        *(f"{row['service']}: {row['problem']}" for row in (*endpoints, *answers) if row["problem"]),
+        *(f"{row['path']}: {row['problem']}" for row in files if row["problem"]),
+    ]
+
+
+def _compare(result: dict[str, t.Any], plan: Plan) -> None:
+    """Put into the result what a run would do."""
+    result["pending"] = [
+        {"name": each.name, "backend": each.backend, "action": each.kind, "reason": each.reason}
+        for each in plan.actions
+        if each.kind != "none"
+    ]
+    result["problems"] += _differences(plan, result["files"])
+    result["warnings"] = list(plan.picture.warnings)
+
+
+def _differences(plan: Plan, files: Sequence[Mapping[str, str]]) -> list[str]:
+    """What is not as declared."""
+    picture = plan.picture
+    changes = [
+        *((each.name, each.kind, each.reason) for each in plan.actions),
+        *((each.name, each.action, each.reason) for each in picture.takeover.decisions),
+    ]
+    lacking = own_account_problems(picture.want.values()) if "account" in picture.missing else []
+    return [
+        *(f"{name}: not as declared: {kind}, {reason}" for name, kind, reason in changes if kind != "none"),
+        *_of_no_service(picture, files),
+        *map(str, lacking),
+    ]
 
 
 def _of_no_service(picture: Picture, rows: Sequence[Mapping[str, str]]) -> list[str]:
@@ -144,7 +163,7 @@ def _unfinished() -> list[str]:
 def _file_rows(manifest: Manifest) -> list[dict[str, str]]:
     rows = []
     for path, entry in sorted(manifest.files.items()):
-        seen = _files.look(path)
+        seen = store.look(path)
         problem = ""
         if seen is None:
             problem = "missing"

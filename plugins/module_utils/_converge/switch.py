@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import bound
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import progress as _progress
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import progress
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Site, Step
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
 
@@ -25,7 +25,7 @@ def carry_out(steps: Sequence[Step], site: Site, before: int = 0) -> None:
     for step in steps:
         if step.line:
             number += 1
-            _progress.begin(number)
+            progress.begin(number)
         step.do(site)
 
 

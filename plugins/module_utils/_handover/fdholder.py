@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -14,6 +12,11 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.bas
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.duplication import (
+    Duplicate,
+    accept_beside,
+    inode_of,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import Socket, realising
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
@@ -26,17 +29,15 @@ class Inheriting:
     them. ``backlogs``: how many connections may wait in each."""
 
     services: Sequence[Service] = ()
-    sockets: Mapping[str, socket.socket] = field(default_factory=dict)
+    sockets: Mapping[str, Duplicate] = field(default_factory=dict)
     backlogs: Mapping[str, int] = field(default_factory=dict)
 
     def hand_over(self, backends: Mapping[str, Backend], platform: Platform, host: LocalHost) -> frozenset[int]:
         """Have the new servers accept connections beside the old ones; the inodes of the sockets."""
-        inodes = frozenset(os.fstat(entry.fileno()).st_ino for entry in self.sockets.values())
+        inodes = frozenset(map(inode_of, self.sockets.values()))
         try:
             for name, entry in self.sockets.items():
-                # Two processes accept from it now, and one of them may find no connection.
-                entry.setblocking(False)
-                entry.listen(self.backlogs[name])
+                accept_beside(entry, self.backlogs[name])
             for name, services in by_backend(self.services).items():
                 kept = [each for service in services for each, *_rest in backends[name].kept_sockets(service, platform)]
                 backends[name].give({each: self.sockets[each].fileno() for each in kept}, platform, host)
@@ -48,10 +49,10 @@ class Inheriting:
 
 
 def inheriting_of(
-    services: Sequence[Service], sockets: Iterable[socket.socket], live: Live, platform: Platform
+    services: Sequence[Service], sockets: Iterable[Duplicate], live: Live, platform: Platform
 ) -> Inheriting:
     """Which of the duplicates each server gets."""
-    duplicates = {os.fstat(entry.fileno()).st_ino: entry for entry in sockets}
+    duplicates = {inode_of(entry): entry for entry in sockets}
     wanted = [entry for service in services for entry in BACKENDS[service.backend].kept_sockets(service, platform)]
     return Inheriting(
         services,

@@ -5,11 +5,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._guard.hold import TABLE, render_hold
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.platform import may_administer_network
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import RUNTIME, File
@@ -26,11 +25,11 @@ def obstacle(listeners: Sequence[Listener], platform: Platform, host: LocalHost)
     """Why this host cannot hold ports, in words; empty if it can."""
     if not listeners or lacking(platform):
         return lacking(platform) if listeners else ""
-    _files.install(File(DRAFT, render_hold(listeners), 0o600))
+    store.install(File(DRAFT, render_hold(listeners), 0o600))
     try:
         result = host.run([platform.program("nft"), "-c", "-f", DRAFT], check=False)
     finally:
-        os.unlink(DRAFT)
+        store.unlink(DRAFT)
     return f"nft: {_last_word(result.err)}" if result.code else ""
 
 
@@ -54,12 +53,12 @@ def _last_word(text: str) -> str:
 
 def hold(listeners: Sequence[Listener], platform: Platform, host: LocalHost) -> None:
     """Let clients of these listeners wait until the hold is lifted or expires."""
-    _files.install(File(RULES, render_hold(listeners), 0o600))
+    store.install(File(RULES, render_hold(listeners), 0o600))
     host.run([platform.program("nft"), "-f", RULES])
 
 
 def lift(platform: Platform, host: LocalHost) -> None:
     """Remove the rules, if any are left. What they hold ends by itself where that fails."""
-    if os.path.exists(RULES):
+    if host.exists(RULES):
         host.run([platform.program("nft"), "delete", "table", "inet", TABLE], check=False)
-        os.unlink(RULES)
+        store.unlink(RULES)

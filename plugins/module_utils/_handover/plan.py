@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import socket
 import typing as t
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,7 +31,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._handover.met
     choose,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._handover.reuseport import Sharing
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets import duplication as _takeover
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets import duplication
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.duplication import Duplicate
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import UNKNOWN_UID, realising
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
@@ -93,51 +93,46 @@ def _outlasted(method: str, gap: float) -> bool:
 
 @dataclass(frozen=True)
 class Passing:
-    """One service whose listeners are open before and after."""
+    """One service whose listeners are open before and after. ``move`` is the same for the choice of a method."""
 
     old: Service
     new: Service
     listeners: Sequence[Listener]
+    move: Move
 
-    def move(self, guard_changes: bool, platform: Platform) -> Move:
-        """The same for the choice of a method."""
-        return Move(
-            column_of(self.new.backend, platform).name,
-            frozenset(listener.transport for listener in self.listeners),
-            self.old.backend == self.new.backend,
-            guard_changes and bool(enforced_by_guard(self.new, platform)),
-            len(self.listeners) < len(self.new.listeners(platform.ipv6)),
-        )
+
+def passing_of(
+    actions: Iterable[Action], reopened: Collection[Service], guard_changes: bool, platform: Platform
+) -> dict[str, Passing]:
+    """The services whose listeners are open before and after, by name. ``reopened``: those that keep their super-server
+    and their listeners, which close and open nevertheless."""
+    moved = [action for action in actions if action.kind in ("move", "rebind") or action.new in reopened]
+    found = ((action.name, _passing(action, guard_changes, platform)) for action in moved)
+    return {name: passing for name, passing in found if passing}
 
 
 def passage_of(
-    actions: Iterable[Action],
-    reopened: Collection[Service],
+    passing: Mapping[str, Passing],
     wanted: str,
-    guard_changes: bool,
     live: Live,
     platform: Platform,
     obstacle: t.Callable[[Sequence[Listener]], str],
 ) -> Passage:
-    """Choose for every service by what this host permits. ``reopened``: services that keep their super-server and their
-    listeners, which close and open nevertheless. ``obstacle``: what keeps it from holding such listeners, in words;
-    empty where nothing does."""
-    moved = [action for action in actions if action.kind in ("move", "rebind") or action.new in reopened]
-    passing = {action.name: found for action in moved for found in [_passing(action, platform)] if found}
+    """Choose for every service by what this host permits. ``obstacle``: what keeps it from holding such listeners, in
+    words; empty where nothing does."""
     every = held(listener for found in passing.values() for listener in found.listeners)
     nftables = obstacle(every)
     choices: dict[str, Choice] = {}
-    sockets: dict[str, list[socket.socket]] = {}
+    sockets: dict[str, list[Duplicate]] = {}
     for name, found in passing.items():
         same = other_socket(found.old, found.new, live, platform)
         facts = {"nftables": nftables, "duplicate": "", "same_socket": same}
-        move = found.move(guard_changes, platform)
-        choices[name] = choose(move, wanted, facts)
+        choices[name] = choose(found.move, wanted, facts)
         if choices[name].method in (REUSEPORT, FDHOLDER):
             sockets[name], facts["duplicate"] = old_sockets(found, live)
-            choices[name] = choose(move, wanted, facts)
+            choices[name] = choose(found.move, wanted, facts)
 
-    def duplicated(method: str) -> tuple[list[Service], list[socket.socket]]:
+    def duplicated(method: str) -> tuple[list[Service], list[Duplicate]]:
         names = [name for name, choice in choices.items() if choice.method == method]
         return [passing[name].new for name in names], [entry for name in names for entry in sockets[name]]
 
@@ -149,12 +144,19 @@ def passage_of(
     )
 
 
-def _passing(action: Action, platform: Platform) -> Passing | None:
+def _passing(action: Action, guard_changes: bool, platform: Platform) -> Passing | None:
     old, new = action.old, action.new
     if old is None or new is None:
         return None
     listeners = common(old, new, platform.ipv6)
-    return Passing(old, new, listeners) if listeners else None
+    move = Move(
+        column_of(new.backend, platform).name,
+        frozenset(listener.transport for listener in listeners),
+        old.backend == new.backend,
+        guard_changes and bool(enforced_by_guard(new, platform)),
+        len(listeners) < len(new.listeners(platform.ipv6)),
+    )
+    return Passing(old, new, listeners, move) if listeners else None
 
 
 def common(old: Service, new: Service, ipv6: bool) -> list[Listener]:
@@ -163,7 +165,7 @@ def common(old: Service, new: Service, ipv6: bool) -> list[Listener]:
     return [listener for listener in new.listeners(ipv6) if listener in before]
 
 
-def old_sockets(passing: Passing, live: Live) -> tuple[list[socket.socket], str]:
+def old_sockets(passing: Passing, live: Live) -> tuple[list[Duplicate], str]:
     """Duplicates of the sockets that a service has, or what keeps this process from having them."""
     inodes: dict[int, list[int]] = {}
     for listener in passing.listeners:
@@ -176,6 +178,6 @@ def old_sockets(passing: Passing, live: Live) -> tuple[list[socket.socket], str]
                 return [], f"root did not create the socket of {listener}"
             inodes.setdefault(owner.pid, []).append(entry.inode)
     try:
-        return [entry for pid, own in inodes.items() for entry in _takeover.duplicates(pid, own)], ""
+        return [entry for pid, own in inodes.items() for entry in duplication.duplicates(pid, own)], ""
     except OSError as exc:
         return [], f"the old socket cannot be duplicated: {exc.strerror or exc}"

@@ -10,7 +10,6 @@ Everything that outlives this process has a name of its own, so that whoever und
 from __future__ import annotations
 
 import os
-import socket
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,10 +18,13 @@ from dataclasses import dataclass
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change, by_backend
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import bound
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.entries import is_directory
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.network.sysctl import change_setting, setting
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes.table import holders
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets import duplication as _takeover
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets import duplication
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.duplication import Duplicate, inode_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import listening, unserved
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import RUNTIME, File
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
@@ -44,22 +46,22 @@ class Sharing:
     """``services`` as they are to be, whose listeners systemd opens beside the old ``sockets``: duplicates of those."""
 
     services: Sequence[Service] = ()
-    sockets: Sequence[socket.socket] = ()
+    sockets: Sequence[Duplicate] = ()
 
     def announce(self, platform: Platform) -> None:
         """Have systemd share ports from the next time that it reads its units."""
         for file in _sharing_files(self.services, platform):
-            _files.install(file)
+            store.install(file)
 
     def take_over(self, backends: Mapping[str, Backend], platform: Platform, host: LocalHost) -> frozenset[int]:
         """Open the new listeners and have the old ones step back; the inodes of the new ones.
 
         systemd accepts nothing while it opens other sockets and reads its units, so that the old ones serve meanwhile.
         """
-        old = {os.fstat(entry.fileno()).st_ino for entry in self.sockets}
+        old = set(map(inode_of, self.sockets))
         try:
             for entry in self.sockets:
-                _takeover.share(entry)
+                duplication.share(entry)
             with self._coming_first():
                 for name, services in by_backend(self.services).items():
                     backends[name].activate(Change(start=tuple(services)), platform, host)
@@ -67,7 +69,7 @@ class Sharing:
             for name in by_backend(self.services):
                 backends[name].reload(platform, host)
             for entry in self.sockets:
-                _takeover.step_back(entry)
+                duplication.step_back(entry)
             host.wait(lambda: not unserved(old, ()), DRAINING)
         finally:
             for entry in self.sockets:
@@ -83,7 +85,7 @@ class Sharing:
         def watch() -> None:
             left = list(self.sockets)
             while left and not opened.wait(SAMPLING):
-                left = [entry for entry in left if not _takeover.come_first(entry)]
+                left = [entry for entry in left if not duplication.come_first(entry)]
 
         thread = threading.Thread(target=watch, daemon=True)
         thread.start()
@@ -102,51 +104,34 @@ def withdraw(services: Iterable[Service], platform: Platform) -> None:
     """Remove what let systemd share the ports of these services, with what a run that was killed has left of that."""
     for file in _sharing_files(services, platform):
         folder = os.path.dirname(file.path)
-        if os.path.isdir(folder):
-            _files.remove(file.path, (folder,))
+        if is_directory(folder):
+            store.remove(file.path, (folder,))
 
 
 def step_forward(host: LocalHost) -> None:
     """Old listeners that a run has left behind get connections again; those that it cannot reach stay as they are."""
-    deaf = {entry.inode for entry in listening() if entry.interface == f"#{_takeover.NOWHERE}"}
+    deaf = {entry.inode for entry in listening() if entry.interface == f"#{duplication.NOWHERE}"}
     for inode, found in holders(deaf).items() if deaf else ():
         for holder in found[:1]:
             try:
-                (entry,) = _takeover.duplicates(holder.pid, [inode])
+                (entry,) = duplication.duplicates(holder.pid, [inode])
             except OSError:
                 continue
             with entry:
-                _takeover.step_forward(entry)
+                duplication.step_forward(entry)
 
 
 def migrate() -> None:
     """What still waits in an old listener when it is closed passes to the new one, where this kernel can do that."""
-    value = _read(MIGRATE)
+    value = setting(MIGRATE)
     if value == "0":
-        _files.install(File(MIGRATED, value, 0o600))
-        _write(MIGRATE, "1")
+        store.install(File(MIGRATED, value, 0o600))
+        change_setting(MIGRATE, "1")
 
 
 def restore_migration() -> None:
     """Set the kernel as it was."""
-    value = _read(MIGRATED)
+    value = store.text(MIGRATED).strip()
     if value:
-        _write(MIGRATE, value)
-        os.unlink(MIGRATED)
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, encoding="ascii") as file:
-            return file.read().strip()
-    except OSError:
-        return ""
-
-
-def _write(path: str, value: str) -> None:
-    """In a container it may be there for reading only."""
-    try:
-        with open(path, "w", encoding="ascii") as file:
-            file.write(value)
-    except OSError:
-        return
+        change_setting(MIGRATE, value)
+        store.unlink(MIGRATED)

@@ -10,9 +10,8 @@ import time
 import typing as t
 from collections.abc import Callable, Mapping, Sequence
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes import pidfd as _pidfd
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes import table as _processes
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes import pidfd, table
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Process, Result, SwitchFailed
 
 # How long to wait between two looks at something that is about to happen, in seconds.
@@ -83,14 +82,14 @@ class LocalHost:
         return os.path.isfile(path) and os.access(path, os.X_OK)
 
     def processes(self) -> list[Process]:
-        return list(_processes.running())
+        return list(table.running())
 
     def signal(self, process: Process, number: int) -> None:
-        _pidfd.tell(process, number)
+        pidfd.tell(process, number)
 
     def lives(self, process: Process) -> bool:
         """Whether it has not ended."""
-        return _pidfd.lives(process)
+        return pidfd.lives(process)
 
     def control(self, fifo: str, data: bytes) -> bool:
         try:
@@ -105,7 +104,7 @@ class LocalHost:
 
     def remove_tree(self, path: str) -> None:
         """Remove a directory with all that is in it."""
-        _files.remove_tree(path)
+        store.remove_tree(path)
 
     def wait(self, happened: Callable[[], bool], seconds: float) -> bool:
         deadline = time.monotonic() + seconds

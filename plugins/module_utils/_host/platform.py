@@ -68,10 +68,15 @@ def detect(
 
 
 def _init(first: str) -> str:
-    """What kind of PID 1 there is (see sd_booted(3)), whose program is ``first``."""
-    if os.path.isdir("/run/systemd/system"):
+    """What kind of PID 1 there is, whose program is ``first``."""
+    if booted_by_systemd():
         return SYSTEMD
     return S6 if first == "s6-svscan" else OTHER
+
+
+def booted_by_systemd() -> bool:
+    """Whether systemd is what has booted this host (see sd_booted(3))."""
+    return os.path.isdir("/run/systemd/system")
 
 
 def _may_need_guard(service: Service) -> bool:

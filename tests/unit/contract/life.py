@@ -11,11 +11,11 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.offline import honourable, render_all
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS, register
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.detection import detect
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.detection import Settings, detect
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import (
     Condition,
     changes_of,
@@ -35,6 +35,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.swi
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.watcher import Commands
 from ansible_collections.ondemand.superserver.tests.unit.contract.runit import Runit
@@ -67,7 +68,7 @@ class Life:
         """Have these services and no others, as a run does; what happened to each."""
         wanted = [service(**entry) for entry in entries]
         every = [*wanted, *self.have.values()]
-        platform = detect(every, self.host.processes(), "auto", "", None, self.host)
+        platform = self._detected(every)
         missing = self.backend.missing(platform, self.host)
         assert not missing, missing
         honoured, _warnings = honourable(wanted, platform, "fail")
@@ -95,8 +96,11 @@ class Life:
         return {action.name: action.kind for action in actions}
 
     def said(self, services: Iterable[Service]) -> str:
-        platform = detect([], [], "auto", "", None, self.host)
+        platform = self._detected([])
         return self.backend.log(list(services), platform, self.host)
+
+    def _detected(self, services: Sequence[Service]) -> Platform:
+        return detect(services, self.host.processes(), Settings(), self.host)
 
     def processes(self, program: str) -> list[int]:
         return [process.pid for process in self.host.processes() if process.program == program]

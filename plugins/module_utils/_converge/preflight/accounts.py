@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
-import grp
-import pwd
 from collections.abc import Iterable, Iterator
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.accounts import (
+    has_rights_of_root,
+    is_group,
+    is_user,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.reach import may_connect
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import Problem
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import OWN_ACCOUNT
@@ -26,34 +29,18 @@ _RIGHTS_OF_ROOT = (
 )
 
 
-def user_name(number: int) -> str | None:
-    """The account that has a number, or None."""
-    try:
-        return pwd.getpwuid(number).pw_name
-    except (KeyError, OverflowError):
-        return None
-
-
-def group_name(number: int) -> str | None:
-    """The group that has a number, or None."""
-    try:
-        return grp.getgrgid(number).gr_name
-    except (KeyError, OverflowError):
-        return None
-
-
 def account_problems(service: Service) -> list[Problem]:
     """Users and groups that the host does not have, but for the collection's own. Numbers are resolved before."""
     own = {OWN_ACCOUNT} if needs_own_account(service) else set()
     problems = [
         Problem(path, f'the host has no user "{name}"; create it first')
         for path, name in _users(service)
-        if name not in own and not (name.isdigit() or _is_user(name))
+        if name not in own and not (name.isdigit() or is_user(name))
     ]
     return problems + [
         Problem(path, f'the host has no group "{name}"; create it first')
         for path, name in _groups(service)
-        if name not in own and not (name.isdigit() or _is_group(name))
+        if name not in own and not (name.isdigit() or is_group(name))
     ]
 
 
@@ -64,21 +51,22 @@ def needs_own_account(service: Service) -> bool:
 
 def own_account_lacks(services: Iterable[Service]) -> bool:
     """Whether the account is to be made for these services."""
-    return any(map(needs_own_account, services)) and not _is_user(OWN_ACCOUNT)
+    return any(map(needs_own_account, services)) and not is_user(OWN_ACCOUNT)
 
 
 def own_account_problems(services: Iterable[Service]) -> list[Problem]:
     """What keeps the first of those services that need the account from being served as it."""
     for service in services:
         if needs_own_account(service):
-            wrong = _rights_of_root() if _is_user(OWN_ACCOUNT) else _ABSENT
+            wrong = _wrong_with_own_account()
             return [Problem(service.path("user"), wrong)] if wrong else []
     return []
 
 
-def _rights_of_root() -> str:
-    entry = pwd.getpwnam(OWN_ACCOUNT)
-    return "" if entry.pw_uid and entry.pw_gid else _RIGHTS_OF_ROOT
+def _wrong_with_own_account() -> str:
+    if not is_user(OWN_ACCOUNT):
+        return _ABSENT
+    return _RIGHTS_OF_ROOT if has_rights_of_root(OWN_ACCOUNT) else ""
 
 
 def reach_problems(service: Service) -> list[Problem]:
@@ -87,7 +75,7 @@ def reach_problems(service: Service) -> list[Problem]:
     if service.proxy is None or service.user == "root":
         return []
     names = [service.group, *(service.supplementary_groups or ())]
-    if not _is_user(service.user) or not all(_is_group(name) for name in names if name):
+    if not is_user(service.user) or not all(is_group(name) for name in names if name):
         return []
     return [
         Problem(
@@ -116,17 +104,3 @@ def _groups(service: Service) -> Iterator[tuple[str, str]]:
     for index, endpoint in enumerate(service.listen):
         if endpoint.transport == "unix":
             yield f"{service.path('listen')}[{index}].group", endpoint.group
-
-
-def _is_user(name: str) -> bool:
-    try:
-        return bool(pwd.getpwnam(name))
-    except KeyError:
-        return False
-
-
-def _is_group(name: str) -> bool:
-    try:
-        return bool(grp.getgrnam(name))
-    except KeyError:
-        return False

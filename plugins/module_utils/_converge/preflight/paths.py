@@ -6,11 +6,16 @@
 from __future__ import annotations
 
 import os
-import stat
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.paths import (
-    declared,
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.entries import (
+    exists,
+    is_directory,
+    is_file,
+    is_socket,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.objections import (
     objection,
+    objection_to_file,
     objection_to_reading,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.places import same_name
@@ -33,7 +38,7 @@ def _banner_problems(service: Service) -> list[Problem]:
     if not file:
         return []
     field = service.path("banner.file")
-    if not os.path.isfile(file):
+    if not is_file(file):
         return [Problem(field, f'"{file}" is not a file on the host')]
     # Root reads it for every client: a foreign link could show them any file.
     return _unsafe(field, file, "be read by root", objection_to_reading(file))
@@ -44,7 +49,7 @@ def _socket_problems(field: str, path: str) -> list[Problem]:
     if same_name(path).startswith(before):
         other = after + path[len(before) :]
         return [Problem(field, f'systemd reads "{path}" as "{other}", but on this host they differ; write "{other}"')]
-    if os.path.lexists(path) and not _is_socket(path):
+    if exists(path) and not is_socket(path):
         return [Problem(field, f'"{path}" exists and is not a socket')]
     return _unsafe(field, path, "be bound by root", objection(path))
 
@@ -66,23 +71,14 @@ def _log_problems(service: Service) -> list[Problem]:
     if not file:
         return []
     directory = os.path.dirname(file)
-    if not os.path.isdir(directory):
+    if not is_directory(directory):
         return [Problem(service.path("log.file"), f'"{directory}" is not a directory on the host; create it first')]
-    if os.path.lexists(file) and not os.path.isfile(file):
+    if exists(file) and not is_file(file):
         return [Problem(service.path("log.file"), f'"{file}" exists and is not a file')]
     field = service.path("log.file")
     return _unsafe(field, file, "be written by root", objection(file)) or _log_file_problems(field, file)
 
 
 def _log_file_problems(field: str, file: str) -> list[Problem]:
-    directory, name = os.path.split(file)
-    with declared(directory) as folder:
-        reason = folder.objection(name)
+    reason = objection_to_file(file)
     return [Problem(field, f"{reason}; remove it, or choose another file")] if reason else []
-
-
-def _is_socket(path: str) -> bool:
-    try:
-        return stat.S_ISSOCK(os.lstat(path).st_mode)
-    except OSError:
-        return False

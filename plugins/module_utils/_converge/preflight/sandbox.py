@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.entries import destination, head
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import Problem
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 
@@ -15,6 +16,13 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.servic
 _MOST_INTERPRETERS = 5
 # How much of a file the kernel looks at.
 _HEAD = 256
+# What a service with sandbox: strict has a directory of its own for, or none at all (systemd.exec(5)).
+_HIDDEN_BY_STRICT = ("/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/")
+
+
+def hidden_by_strict(service: Service, path: str) -> bool:
+    """Whether a path is hidden from a service because it has sandbox: strict."""
+    return service.sandbox == "strict" and destination(path).startswith(_HIDDEN_BY_STRICT)
 
 
 def sandbox_problems(service: Service, hidden: Mapping[str, str]) -> list[Problem]:
@@ -24,7 +32,7 @@ def sandbox_problems(service: Service, hidden: Mapping[str, str]) -> list[Proble
     for field, path, better in _needed(service):
         place, reason = _hidden(path, hidden)
         if place:
-            led = "" if _below(path, place) else f', which leads to "{os.path.realpath(path)}",'
+            led = "" if _below(path, place) else f', which leads to "{destination(path)}",'
             problems.append(
                 Problem(_place(service, field), f'"{path}"{led} is hidden by {reason}; put it somewhere else, {better}')
             )
@@ -63,7 +71,7 @@ def _files(service: Service) -> Iterator[tuple[str, str, str]]:
 def _hidden(path: str, hidden: Mapping[str, str]) -> tuple[str, str]:
     """The place that a path is in or leads to, and what hides that; empty words where it can be seen."""
     for place, reason in hidden.items():
-        for way in (path, os.path.realpath(path)):
+        for way in (path, destination(path)):
             if _below(way, place) and way not in _EMPTIED and not any(_below(way, kept) for kept in _KEPT):
                 return place, reason
     return "", ""
@@ -104,16 +112,6 @@ def _interpreters(program: str) -> Iterator[str]:
 
 
 def _interpreter(program: str) -> str:
-    try:
-        # Only a regular file is one, and nothing else must keep this waiting.
-        number = os.open(program, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return ""
-    try:
-        head = os.read(number, _HEAD)
-    except OSError:
-        return ""
-    finally:
-        os.close(number)
-    words = head[2:].split(b"\n")[0].split() if head.startswith(b"#!") else []
+    text = head(program, _HEAD)
+    words = text[2:].split(b"\n")[0].split() if text.startswith(b"#!") else []
     return os.fsdecode(words[0]) if words else ""

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One endpoint put to the test: what the kernel's table says of it, who owns it, and what a client gets."""
+"""One endpoint put to the test: what the kernel's table says of it, and who owns it; and the list of all."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import os
 import re
 import time
 import typing as t
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.owners import (
@@ -22,12 +22,22 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.own
     owners,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.expression import TooSlow, matches
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.proof.client import (
+    Client,
+    Row,
+    judge,
+    targets,
+    text,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.entries import exists
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.places import same_name
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.network.names import port_number
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets import table as _sockets
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.probe import Answer, probe
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import Socket
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import (
+    Socket,
+    ipv6_usable,
+    listening,
+    realising,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import (
     ANY,
     TRANSPORTS,
@@ -39,27 +49,10 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoi
     resolve_port,
 )
 
-Row = t.Dict[str, t.Any]
-# An address to connect to, and one of the host's own to connect from; None: whichever the kernel takes.
-Way = t.Tuple[str, t.Optional[str]]
-
-# By the family of a listener, where it is reached from the host itself.
-LOOPBACK = {"ipv4": ("127.0.0.1",), "ipv6": ("::1",), "dual": ("127.0.0.1", "::1")}
 _CLIENT_OPTIONS = ("connect", "send", "expect", "refuse")
 _ANYTHING = re.compile(b"")
 # Why owners cannot be taken over, by what holds their sockets.
 Objections = t.Callable[[t.Mapping[Owner, t.Sequence[Holder]]], t.Mapping[Owner, str]]
-
-
-@dataclass(frozen=True)
-class Client:
-    """What a client does and must get: something that matches ``expect``, anything (None), or nothing (``refuse``)."""
-
-    send: bytes
-    expect: re.Pattern[bytes] | None
-    refuse: bool
-    source: str | None
-    timeout: float
 
 
 @dataclass(frozen=True)
@@ -100,7 +93,7 @@ class _Held:
 def assertion_of(options: Mapping[str, t.Any]) -> Assertion:
     """The assertion that the listener module's options make. Raises ValueError, saying what would be right."""
     endpoint = _endpoint(options)
-    listener = listener_of(endpoint, _sockets.ipv6_usable())
+    listener = listener_of(endpoint, ipv6_usable())
     owner = next(((kind, name) for kind, name in (options["owner"] or {}).items() if name), None)
     free = options["state"] == "free"
     asked = [name for name in _CLIENT_OPTIONS if options[name]]
@@ -115,7 +108,7 @@ def assertion_of(options: Mapping[str, t.Any]) -> Assertion:
     if negative:
         raise ValueError(f"must not be negative: {', '.join(negative)}")
     client = _client(options) if asked else None
-    if client and not _targets(listener, client.source):
+    if client and not targets(listener, client.source):
         raise ValueError(f"the source {client.source} cannot reach {endpoint}: it is of another address family")
     return Assertion(endpoint, listener, free, owner, client)
 
@@ -133,7 +126,7 @@ def examine_until(assertion: Assertion, run: Run, retries: int, delay: float) ->
 def examine(assertion: Assertion, run: Run) -> Finding:
     """Compare one assertion with the host as it is now."""
     listener = assertion.listener
-    sockets = [entry for entry in _sockets.listening() if _same_port(listener, entry)]
+    sockets = [entry for entry in listening() if _same_port(listener, entry)]
     if assertion.free:
         bound = [entry for entry in sockets if collide(listener, entry.listener)]
     else:
@@ -158,7 +151,7 @@ def inventory(
     over.
     """
     transports, kinds = set(transports) or set(TRANSPORTS), set(kinds)
-    held = _survey([entry for entry in _sockets.listening() if entry.transport in transports], run)
+    held = _survey([entry for entry in listening() if entry.transport in transports], run)
     chosen = [each for each in held if not kinds or (each.owner and each.owner.kind in kinds)]
     objected = objections({each.owner: each.holders for each in chosen if each.owner})
     found = []
@@ -166,7 +159,7 @@ def inventory(
         holding = (holder for holder in each.holders if each.owner and holder.pid == each.owner.pid)
         row = _row(each.entry, next(holding, None), each.owner)
         if each.owner:
-            row["owner"]["objection"] = _text(os.fsencode(objected.get(each.owner, "")))
+            row["owner"]["objection"] = text(os.fsencode(objected.get(each.owner, "")))
         found.append(row)
     return found
 
@@ -200,18 +193,6 @@ def _client(options: Mapping[str, t.Any]) -> Client:
     return Client(send, expect, options["refuse"], source, options["timeout"])
 
 
-def _targets(listener: Listener, source: str | None) -> list[str]:
-    """The addresses to connect to: for every address, those of loopback in each family that is in use."""
-    if listener.transport == "unix":
-        return [] if source else [listener.path]
-    found = list(LOOPBACK[listener.family] if listener.wildcard else (listener.address,))
-    if source:
-        return [address for address in found if (":" in address) == (":" in source)]
-    if listener.family == "dual" and not _sockets.ipv6_usable():
-        return found[:1]
-    return found
-
-
 def _same_port(listener: Listener, entry: Socket) -> bool:
     address = entry.address if entry.transport == "unix" else ""
     return (entry.transport, entry.port, address) == (listener.transport, listener.port, same_name(listener.path))
@@ -220,9 +201,9 @@ def _same_port(listener: Listener, entry: Socket) -> bool:
 def _bound(assertion: Assertion, sockets: list[Socket]) -> list[Socket]:
     """The sockets that are the endpoint. Where no address is of IPv6, a dual-stack socket is no more than IPv4."""
     listener = assertion.listener
-    found = _sockets.realising(listener, sockets)
+    found = realising(listener, sockets)
     if not found and assertion.endpoint.family == "any" and listener.wildcard:
-        return _sockets.realising(replace(listener, family="dual", address=ANY["ipv6"]), sockets)
+        return realising(replace(listener, family="dual", address=ANY["ipv6"]), sockets)
     return found
 
 
@@ -236,7 +217,7 @@ def _not_held(assertion: Assertion, others: list[_Held]) -> str:
     if others:
         return f"{assertion.endpoint} is not held as asserted ({_described(assertion.listener)}): found {_list(others)}"
     if assertion.listener.transport == "unix":
-        there = "the path exists" if os.path.lexists(assertion.listener.path) else "the path does not exist"
+        there = "the path exists" if exists(assertion.listener.path) else "the path does not exist"
         return f"{assertion.endpoint} is not held: nothing listens there, and {there}"
     return f"{assertion.endpoint} is not held: nothing uses the port"
 
@@ -265,75 +246,15 @@ def _owned(held: _Held, kind: str, name: str) -> bool:
     return BACKENDS[kind].is_owner(name, held.owner.name)
 
 
-def judge(listener: Listener, client: Client, ways: Sequence[Way] = ()) -> tuple[str, Row]:
-    """Try these ways, or every target; what the first one that is not as asserted gave, else the last."""
-    problem, row = "", {}
-    for target, source in ways or [(target, client.source) for target in _targets(listener, client.source)]:
-        answer = probe(
-            listener.transport,
-            target,
-            listener.port,
-            listener.path,
-            send=client.send,
-            timeout=client.timeout,
-            source=source,
-            until=client.expect,
-        )
-        row = _answer_row(target, answer)
-        problem = _disappointment(client, answer)
-        if problem:
-            return f"{replace(listener, address=target, family=_family(target))}: {problem}", row
-    return problem, row
-
-
-def _disappointment(client: Client, answer: Answer) -> str:
-    if client.refuse:
-        return f"nothing should come back, but {_words(answer)}" if answer.outcome == "answered" else ""
-    if answer.outcome != "answered":
-        return f"no answer, but {_words(answer)}"
-    return _mismatch(client.expect, client.timeout, answer) if client.expect else ""
-
-
-def _mismatch(expect: re.Pattern[bytes], timeout: float, answer: Answer) -> str:
-    try:
-        if matches(expect, answer.data, timeout):
-            return ""
-    except TooSlow:
-        return (
-            f"the search for {expect.pattern.decode()!r} in the answer takes more than {timeout:g} s; write an "
-            f"expression that can match in only one way ({_words(answer)})"
-        )
-    return f"the answer should match {expect.pattern.decode()!r}, but {_words(answer)}"
-
-
-def _words(answer: Answer) -> str:
-    got = f"{_text(answer.data)[:200]!r} came back" if answer.data else answer.outcome
-    return f"{got} after {answer.seconds:.1f} s ({answer.detail})"
-
-
-def _family(address: str) -> str:
-    return "unix" if address.startswith("/") else "ipv6" if ":" in address else "ipv4"
-
-
 def _list(held: list[_Held]) -> str:
     return "; ".join(str(each) for each in held)
-
-
-def _answer_row(target: str, answer: Answer) -> Row:
-    return {
-        "address": target,
-        "outcome": answer.outcome,
-        "text": _text(answer.data),
-        "seconds": round(answer.seconds, 3),
-        "detail": answer.detail,
-    }
 
 
 def _row(entry: Socket, holder: Holder | None, owner: Owner | None) -> Row:
     return {
         "transport": entry.transport,
         "family": entry.family,
-        "address": _text(os.fsencode(entry.address)),
+        "address": text(os.fsencode(entry.address)),
         "port": entry.port,
         "dual": entry.dual,
         "type": entry.type,
@@ -341,11 +262,7 @@ def _row(entry: Socket, holder: Holder | None, owner: Owner | None) -> Row:
         "backlog": entry.backlog,
         "inode": entry.inode,
         "pid": holder.pid if holder else None,
-        "program": _text(os.fsencode(holder.program)) if holder else "",
+        "program": text(os.fsencode(holder.program)) if holder else "",
         "user": holder.user if holder else "",
-        "owner": {"kind": owner.kind, "name": _text(os.fsencode(owner.name))} if owner else None,
+        "owner": {"kind": owner.kind, "name": text(os.fsencode(owner.name))} if owner else None,
     }
-
-
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "replace")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import lacks_address
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.proof.listener import LOOPBACK, Way
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.proof.client import LOOPBACK, Way
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.clock import load, local_time
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.network.addresses import own_addresses
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.access import AccessList, compile_access

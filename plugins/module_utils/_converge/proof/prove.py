@@ -20,7 +20,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.liv
     look,
     to_be_open,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.proof.listener import Client, judge
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.proof.client import Client, judge
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.proof.probing import (
     obstacle,
     this_moment,

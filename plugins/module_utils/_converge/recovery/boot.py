@@ -22,11 +22,13 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xin
     UPDATE_RC,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import progress as _progress
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import progress
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.journal import Journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._guard.boot import UNIT as GUARD_UNIT
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.entries import exists
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.platform import booted_by_systemd
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import HEADER, STATE, File
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.guard.rules import RULES
@@ -129,17 +131,17 @@ EVERY: Sequence[tuple[Fits, Means]] = (
     (lambda platform: platform.managed, SYSTEMD),
     (lambda platform: platform.supervised and platform.scan_directory == "/run/service", S6),
     (lambda platform: platform.init == "other" and _is_debian() and _runs_scripts(), DEBIAN_SCRIPT),
-    (lambda platform: platform.init == "other" and os.path.exists(OPENRC_RUNS), OPENRC),
+    (lambda platform: platform.init == "other" and exists(OPENRC_RUNS), OPENRC),
     (lambda _platform: True, NONE),
 )
 
 
 def _is_debian() -> bool:
-    return os.path.exists(UPDATE_RC)
+    return exists(UPDATE_RC)
 
 
 def _runs_scripts() -> bool:
-    return os.path.exists(INITTAB) or os.path.exists(OPENRC_RUNS)
+    return exists(INITTAB) or exists(OPENRC_RUNS)
 
 
 def means_of(platform: Platform) -> Means:
@@ -157,8 +159,8 @@ def prepare(platform: Platform, host: LocalHost) -> None:
     """Let the host restore itself at boot. Raises SwitchFailed or OSError."""
     means = means_of(platform)
     for file in means.files:
-        if not _files.matches(file, _files.look(file.path)):
-            _files.install(file)
+        if not store.matches(file, store.look(file.path)):
+            store.install(file)
     for command in means.enable:
         host.run(command)
 
@@ -166,22 +168,22 @@ def prepare(platform: Platform, host: LocalHost) -> None:
 def conclude(host: LocalHost) -> None:
     """A switch is over, one way or the other: first the journal goes, then what would act on it at boot."""
     _journal.clear()
-    _progress.end()
+    progress.end()
     for _fits, means in EVERY:
         present = [file for file in means.files if file.kind == "link" or _is_ours(file.path)]
-        _withdraw(means, [file.path for file in present if os.path.lexists(file.path)], host)
+        _withdraw(means, [file.path for file in present if host.exists(file.path)], host)
 
 
 def _is_ours(path: str) -> bool:
-    seen = _files.look(path)
+    seen = store.look(path)
     return seen is not None and NOTE in seen.text
 
 
 def _withdraw(means: Means, paths: Sequence[str], host: LocalHost) -> None:
     for path in reversed(paths):
-        _files.remove(path, (SCANNED, os.path.dirname(UNIT_LINK)))
+        store.remove(path, (SCANNED, os.path.dirname(UNIT_LINK)))
     if paths:
-        _files.sync_folders_of(paths)
+        store.sync_folders_of(paths)
         for command in means.disable:
             host.run(command, check=False)
 
@@ -191,10 +193,10 @@ def put_back(journal: Journal, host: LocalHost) -> None:
     journal.restore()
     for paths in journal.surplus().values():
         for path in paths:
-            _files.remove(path)
-    _files.sync_folders_of(journal.files)
-    if os.path.isdir("/run/systemd/system"):
+            store.remove(path)
+    store.sync_folders_of(journal.files)
+    if booted_by_systemd():
         host.run(["systemctl", "daemon-reload"])
-        if os.path.exists(RULES):
+        if host.exists(RULES):
             # Of units that are back only now the boot knows nothing; what opens ports waits for one that is to start.
             host.run(["systemctl", "start", "--no-block", GUARD_UNIT], check=False)

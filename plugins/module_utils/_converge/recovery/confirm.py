@@ -6,37 +6,30 @@
 from __future__ import annotations
 
 import ipaddress
-import os
-import signal
 import typing as t
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Change
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.errors import RunFailed
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import boot as _boot
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import boot
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery.rollback import recover
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.journal import Journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.lock import LONG, locked
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes.table import connection_of
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes.own import own_connection
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 
 
 def required(policy: str, within: int, changes: Mapping[str, Change]) -> bool:
     """Whether these changes have to be confirmed."""
-    return within > 0 and (policy == "always" or (policy == "auto" and carried(connection_of(os.getpid()), changes)))
-
-
-def outlive_connection() -> None:
-    """A run whose changes have to be confirmed goes on when its connection hangs up."""
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    return within > 0 and (policy == "always" or (policy == "auto" and carried(own_connection(), changes)))
 
 
 def await_confirmation(journal: Journal, within: int, result: dict[str, t.Any]) -> None:
     """Have the journal of a switch that has been proven wait; the result says so."""
-    connection = connection_of(os.getpid())
+    connection = own_connection()
     result["confirm"] = {"within": within, "connection": connection}
     _journal.write(replace(journal, confirmation=_journal.confirmation(within, connection, result)))
 
@@ -79,12 +72,12 @@ def settle(journal: Journal, host: LocalHost) -> None:
 def accept(journal: Journal, host: LocalHost) -> None:
     """The change stands. Raises RunFailed when this is still the connection that the change was made over."""
     awaited = journal.confirmation
-    if awaited and awaited.connection and awaited.connection == connection_of(os.getpid()):
+    if awaited and awaited.connection and awaited.connection == own_connection():
         raise RunFailed(
             f"a change waits for its confirmation over a fresh connection, and this is the old one "
             f"({awaited.connection}); the change is rolled back in {awaited.left:.0f} s"
         )
-    _boot.conclude(host)
+    boot.conclude(host)
 
 
 def confirm(host: LocalHost) -> dict[str, t.Any]:

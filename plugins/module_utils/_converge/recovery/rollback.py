@@ -9,12 +9,11 @@ from collections.abc import Mapping
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Change
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.detection import detect
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.detection import Settings, detect
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import reopened, reverse
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.proof.prove import prove_listeners
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import boot as _boot
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import progress as _progress
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import boot
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest, progress
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.journal import Journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Site, Step
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.order import recording, switching
@@ -22,8 +21,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.ste
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.transition import Transition
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.switch import undo_all
 from ansible_collections.ondemand.superserver.plugins.module_utils._guard.hold import held
-from ansible_collections.ondemand.superserver.plugins.module_utils._handover import hold as _hold
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover import hold
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
@@ -41,7 +40,7 @@ def recover(journal: Journal, host: LocalHost) -> list[str]:
 
 def _reached(journal: Journal) -> str:
     """The last step that the run began, in words; empty if it is not known."""
-    number, every = _progress.begun(), len(journal.steps)
+    number, every = progress.begun(), len(journal.steps)
     if journal.confirmation or not 0 < number <= every:
         return ""
     return f"; the run had reached step {number} of {every}: {journal.steps[number - 1]}"
@@ -61,18 +60,18 @@ def roll_back(journal: Journal, host: LocalHost) -> list[str]:
     have = journal.manifest.built()
     every = [*have.values()] + [service for change in journal.changes.values() for service in change.start]
     manager = journal.manifest.manager(journal.s6_rc)
-    platform = detect(every, host.processes(), journal.policy, journal.bin_directory, manager, host)
+    platform = detect(every, host.processes(), Settings(journal.policy, journal.bin_directory, manager), host)
     problems = []
     try:
         undo_all(steps_back(journal, have, platform), Site(BACKENDS, platform, host))
     except (SwitchFailed, OSError) as exc:
         problems.append(str(exc))
-    _hold.lift(platform, host)
+    hold.lift(platform, host)
     problems += [str(failure) for failure in prove_listeners(list(have.values()), BACKENDS, platform, host)]
     if not problems:
         # The rollback must be on the disk before the journal is removed from it.
-        _files.sync_folders_of([*journal.files, _manifest.PATH])
-        _boot.conclude(host)
+        store.sync_folders_of([*journal.files, manifest.PATH])
+        boot.conclude(host)
     return problems
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import inspect
 import io
-import os
 import sys
 import zipfile
 from collections.abc import Sequence
@@ -16,17 +15,18 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.rec
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery.rollback import recover
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.leftovers import remove_leftovers
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.store import Seen
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import Commands, LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.platform import booted_by_systemd
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
-from ansible_collections.ondemand.superserver.plugins.module_utils._programs import watcher as _helper_watcher
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs import watcher
 
 PATH = _boot.PROGRAM
 PREFIX = "ansible_collections.ondemand.superserver.plugins.module_utils."
 
 # The cause of a failed rollback may disappear: a full disk, a port that is taken. Seconds between two attempts.
-PAUSE = _helper_watcher.PAUSE
+PAUSE = watcher.PAUSE
 
 # A separate unit survives the end of the run's session and needs no message bus. Processes that it starts survive it.
 UNIT = (
@@ -44,8 +44,8 @@ LATER = ("--no-block", "--property=After=basic.target network.target")
 def arm(platform: Platform, host: LocalHost) -> None:
     """Start the watcher; it waits when this returns. Raises SwitchFailed or OSError."""
     wanted = Seen("file", program(), 0o600, "root", "root")
-    if _files.look(PATH) != wanted:
-        _files.restore(PATH, wanted)
+    if store.look(PATH) != wanted:
+        store.restore(PATH, wanted)
     _start(UNIT if platform.managed else (), host)
 
 
@@ -55,7 +55,7 @@ def _start(unit: Sequence[str], host: LocalHost) -> None:
 
 def program() -> bytes:
     """The helper with everything of this collection that this process has loaded: what began a switch can undo it."""
-    texts = {"__main__.py": inspect.getsource(_helper_watcher)}
+    texts = {"__main__.py": inspect.getsource(watcher)}
     for name, module in sorted(sys.modules.items()):
         if name.startswith(PREFIX) and not hasattr(module, "__path__"):
             texts[f"{name.replace('.', '/')}.py"] = inspect.getsource(module)
@@ -81,7 +81,7 @@ def undo(commands: Commands) -> float:
     _journal.tell(told)
     left = _journal.read() is not None
     if left:
-        _helper_watcher.complain("\n".join(told))
+        watcher.complain("\n".join(told))
     return PAUSE if left else 0.0
 
 
@@ -91,4 +91,4 @@ def boot(commands: Commands) -> None:
     if journal is None or journal.awaited:
         return
     _boot.put_back(journal, host)
-    _start((*UNIT, *LATER) if os.path.isdir("/run/systemd/system") else (), host)
+    _start((*UNIT, *LATER) if booted_by_systemd() else (), host)

@@ -13,9 +13,7 @@ import typing as t
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import generations as _generations
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import generations, journal, manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import stored as _stored
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.stored import Format
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.stored import NotUnderstood
@@ -37,7 +35,7 @@ class _Finding:
 
     file: _File
     reason: str
-    rest: _manifest.Manifest | None = None
+    rest: manifest.Manifest | None = None
 
     def __str__(self) -> str:
         return f"{self.file.path} cannot be understood: {self.reason}; {self.file.follows}"
@@ -59,7 +57,7 @@ def _settle(finding: _Finding) -> str:
     if finding.rest is None:
         return _stored.set_aside(finding.file.path)
     aside = _stored.keep_aside(finding.file.path)
-    _manifest.save(finding.rest)
+    manifest.save(finding.rest)
     return aside
 
 
@@ -70,19 +68,19 @@ def _findings() -> Iterator[_Finding]:
         except NotUnderstood as exc:
             yield _Finding(file, str(exc))
             continue
-        if isinstance(value, _manifest.Manifest) and value.lost:
+        if isinstance(value, manifest.Manifest) and value.lost:
             yield _Finding(file, ", ".join(value.lost), value)
 
 
 def _files() -> Iterator[_File]:
     nobody = "the services that it recorded are treated as foreign, and none of them is removed"
-    yield _File(_manifest.PATH, _manifest.FORMAT, _manifest.from_json, nobody)
+    yield _File(manifest.PATH, manifest.FORMAT, manifest.from_json, nobody)
     yield _File(
-        _journal.PATH,
-        _journal.FORMAT,
-        _journal.from_json,
+        journal.PATH,
+        journal.FORMAT,
+        journal.from_json,
         "the run that wrote it was interrupted, and its changes were not rolled back",
     )
-    yield _File(_journal.TOLD, _journal.TOLD_FORMAT, _journal.texts_from_json, "its content is lost")
-    for number, path in _generations.paths().items():
-        yield _File(path, _generations.FORMAT, _generations.read_as(number), f"generation {number} cannot be restored")
+    yield _File(journal.TOLD, journal.TOLD_FORMAT, journal.texts_from_json, "its content is lost")
+    for number, path in generations.paths().items():
+        yield _File(path, generations.FORMAT, generations.read_as(number), f"generation {number} cannot be restored")

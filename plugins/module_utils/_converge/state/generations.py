@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
 import typing as t
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import stored as _stored
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import stored
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import Manifest
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.entries import names
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import STATE, File
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.stored import complete
 
 DIRECTORY = f"{STATE}/generations"
 SUFFIX = ".json"
-FORMAT = _stored.Format(1)
+FORMAT = stored.Format(1)
 
 
 def keep(old: Manifest, new: Manifest, most: int) -> None:
@@ -29,16 +29,16 @@ def keep(old: Manifest, new: Manifest, most: int) -> None:
     if most and (not found or found[-1]["services"] != services):
         number = max(_numbers(), default=0) + 1
         entry: dict[str, t.Any] = {"number": number, "replaced": _now(), "services": services}
-        _files.install(File(DIRECTORY, mode=0o700, kind="directory"))
-        _files.install(File(_path(number), json.dumps({"version": FORMAT.version, **entry}), 0o600))
+        store.install(File(DIRECTORY, mode=0o700, kind="directory"))
+        store.install(File(_path(number), json.dumps({"version": FORMAT.version, **entry}), 0o600))
         found.append(entry)
     for entry in found[: max(0, len(found) - most)]:
-        os.unlink(_path(int(entry["number"])))
+        store.unlink(_path(int(entry["number"])))
 
 
 def listed() -> list[dict[str, t.Any]]:
     """Every generation that is understood, the oldest first: ``number``, ``replaced`` (when) and ``services``."""
-    found = (_stored.understood(path, FORMAT, read_as(number)) for number, path in paths().items())
+    found = (stored.understood(path, FORMAT, read_as(number)) for number, path in paths().items())
     return [entry for entry in found if entry is not None]
 
 
@@ -51,7 +51,7 @@ def read_as(number: int) -> t.Callable[[dict[str, t.Any]], dict[str, t.Any]]:
     """What makes a generation of what is stored under a number, which is also the name of its file."""
 
     def read(value: dict[str, t.Any]) -> dict[str, t.Any]:
-        services = [complete(_stored.mapping(each)) for each in value["services"]]
+        services = [complete(stored.mapping(each)) for each in value["services"]]
         return {"number": number, "replaced": str(value.get("replaced", "")), "services": services}
 
     return read
@@ -64,11 +64,7 @@ def _listed_services(manifest: Manifest) -> list[dict[str, t.Any]]:
 
 
 def _numbers() -> list[int]:
-    try:
-        names = os.listdir(DIRECTORY)
-    except FileNotFoundError:
-        return []
-    stems = [name[: -len(SUFFIX)] for name in names if name.endswith(SUFFIX)]
+    stems = [name[: -len(SUFFIX)] for name in names(DIRECTORY) if name.endswith(SUFFIX)]
     return [int(stem) for stem in stems if stem.isdigit()]
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 import typing as t
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -18,10 +17,12 @@ from dataclasses import asdict, dataclass, field
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Change
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import stored as _stored
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import stored
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import Manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.change import Others, others_from_json
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.clock import since_boot
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.entries import exists
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.seen import seen_from_json, seen_to_json
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.store import Seen
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import STATE, File
@@ -33,15 +34,12 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._programs.gua
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.watcher import JOURNAL
 
 PATH = JOURNAL
-FORMAT = _stored.Format(1)
+FORMAT = stored.Format(1)
 # The watcher's report for the next run.
 TOLD = f"{STATE}/watcher.json"
 
 # 1.0.0 stored only the texts, in a list.
-TOLD_FORMAT = _stored.Format(2, {1: lambda texts: {"version": 2, "texts": texts}})
-
-BOOT = "/proc/sys/kernel/random/boot_id"
-FIRST_PROCESS = "/proc/1/stat"
+TOLD_FORMAT = stored.Format(2, {1: lambda texts: {"version": 2, "texts": texts}})
 
 
 @dataclass(frozen=True)
@@ -59,30 +57,21 @@ class Confirmation:
     @property
     def left(self) -> float:
         """Seconds that are left; 0 after a reboot, since there is no watcher any more."""
-        clock, boot = _clock()
+        clock, boot = since_boot()
         return max(0.0, self.deadline - clock) if boot == self.boot else 0.0
 
 
 def confirmation(within: int, connection: str, result: Mapping[str, t.Any]) -> Confirmation:
     """One that is due so many seconds from now."""
-    clock, boot = _clock()
+    clock, boot = since_boot()
     return Confirmation(within, clock + within, boot, connection, result)
-
-
-def _clock() -> tuple[float, str]:
-    """Seconds since the boot, and which boot that was: the kernel's, and that of a container, which has a process of
-    its own as number 1."""
-    with open(BOOT, encoding="ascii") as kernel, open(FIRST_PROCESS, encoding="utf-8") as first:
-        # proc_pid_stat(5): the name may hold anything; the 20th word behind it is when the process was started.
-        started = first.read().rpartition(")")[2].split()[19]
-        return time.clock_gettime(time.CLOCK_BOOTTIME), f"{kernel.read().strip()} {started}"
 
 
 @dataclass(frozen=True)
 class Journal:
     """``files``: what was at each path that the switch writes or removes, None for nothing; ``backends``: whose each
     is. ``changes``: what the switch does, by backend. ``manifest``: the one before; ``guarded``: whether there was a
-    guard. ``policy``, ``bin_directory`` and ``s6_rc``: of the run, see ``snapshot.Request``. ``others``: what it does
+    guard. ``policy``, ``bin_directory`` and ``s6_rc``: of the run, see ``picture.Request``. ``others``: what it does
     to services of others. ``confirmation``: what a run that came to its end still waits for. ``steps``: what the run
     does, in words."""
 
@@ -107,11 +96,11 @@ class Journal:
         """Put back every file that the switch changed or removed, and the manifest. What is as it was is not written:
         the disk may be full, or the reason that the switch failed."""
         for path, seen in self.files.items():
-            _files.discard_half(path)
-            if seen is not None and seen.kind in ("file", "link") and _files.look(path) != seen:
-                _files.restore(path, seen)
+            store.discard_half(path)
+            if seen is not None and seen.kind in ("file", "link") and store.look(path) != seen:
+                store.restore(path, seen)
         if self.manifest == Manifest():
-            _files.remove(_manifest.PATH)
+            store.remove(_manifest.PATH)
         else:
             _manifest.save(self.manifest)
 
@@ -122,21 +111,6 @@ class Journal:
             if seen is None:
                 paths.setdefault(self.backends[path], []).append(path)
         return paths
-
-
-def journal_of(
-    backends: Mapping[str, str],
-    changes: Mapping[str, Change],
-    manifest: Manifest,
-    guarded: bool,
-    policy: str,
-    bin_directory: str,
-    s6_rc: Rc | None,
-    others: Others,
-) -> Journal:
-    """Look at every path that is about to change; ``backends`` tells whose each is."""
-    seen = {path: _files.look(path) for path in backends}
-    return Journal(seen, backends, changes, manifest, guarded, policy, bin_directory, s6_rc, others)
 
 
 def write(journal: Journal) -> None:
@@ -155,13 +129,13 @@ def write(journal: Journal) -> None:
         "confirmation": asdict(journal.confirmation) if journal.confirmation else None,
         "steps": list(journal.steps),
     }
-    _files.install(File(PATH, json.dumps(value), 0o600))
+    store.install(File(PATH, json.dumps(value), 0o600))
 
 
 def read() -> Journal | None:
     """The journal that a run left behind, if there is one that is understood. Raises RunFailed where a newer version of
     the collection has written it."""
-    return _stored.understood(PATH, FORMAT, from_json)
+    return stored.understood(PATH, FORMAT, from_json)
 
 
 def from_json(value: Mapping[str, t.Any]) -> Journal:
@@ -190,21 +164,21 @@ def from_json(value: Mapping[str, t.Any]) -> Journal:
 
 def clear() -> None:
     """Remove the journal after a switch; the removal is on the disk when this returns."""
-    if os.path.lexists(PATH):
-        os.unlink(PATH)
-        _files.sync_folder(os.path.dirname(PATH))
+    if exists(PATH):
+        store.unlink(PATH)
+        store.sync_folder(os.path.dirname(PATH))
 
 
 def tell(texts: Sequence[str]) -> None:
     """Store texts for the next run."""
-    _files.install(File(TOLD, json.dumps({"version": TOLD_FORMAT.version, "texts": list(texts)}), 0o600))
+    store.install(File(TOLD, json.dumps({"version": TOLD_FORMAT.version, "texts": list(texts)}), 0o600))
 
 
 def told() -> list[str]:
     """Texts that were stored for this run; they are reported once."""
-    texts = _stored.understood(TOLD, TOLD_FORMAT, texts_from_json)
+    texts = stored.understood(TOLD, TOLD_FORMAT, texts_from_json)
     if texts is not None:
-        os.unlink(TOLD)
+        store.unlink(TOLD)
     return texts or []
 
 

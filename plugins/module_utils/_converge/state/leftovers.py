@@ -10,19 +10,19 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import generations as _generations
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import generations
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import RUNTIME, STATE
 
 # Configurations for the checkers of the backends to look at.
 STAGES = f"{STATE}/stages"
 
-FOLDERS = (STATE, _generations.DIRECTORY, RUNTIME)
+FOLDERS = (STATE, generations.DIRECTORY, RUNTIME)
 
 
 def remove_leftovers() -> None:
     """Remove all of it. What cannot be removed is not read, and stays."""
     with suppress(OSError):
         for folder in FOLDERS:
-            _files.discard_halves(folder)
-    _files.remove_tree(STAGES)
+            store.discard_halves(folder)
+    store.remove_tree(STAGES)

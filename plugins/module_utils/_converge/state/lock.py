@@ -6,17 +6,21 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 import signal
 import typing as t
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.errors import RunFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes import pidfd as _pidfd
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes.locks import waiting_and_holding
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes import pidfd
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes.locks import (
+    sign,
+    signature,
+    take,
+    waiting_and_holding,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.watcher import (
     LOCK,
     NAME,
@@ -40,10 +44,8 @@ def locked(check: bool, host: LocalHost, patience: float = BRIEF) -> Iterator[No
         if not _taken(lock, host, patience) and _held_by_others(lock):
             lock = stack.enter_context(_renewed())
         if not _taken(lock, host, 0.0):
-            raise RunFailed(f"another run is active on this host: {_holder(lock)}")
-        lock.truncate(0)
-        lock.write(f"process {os.getpid()}")
-        lock.flush()
+            raise RunFailed(f"another run is active on this host: {signature(lock)}")
+        sign(lock)
         yield
 
 
@@ -58,15 +60,11 @@ def _taken(lock: t.TextIO, host: LocalHost, patience: float) -> bool:
     """Take the lock if that is possible, also once more."""
     if host.wait(lambda: _take(lock), patience):
         return True
-    return _holder(lock) == NAME and patience > 0 and host.wait(lambda: _take(lock), LONG)
+    return signature(lock) == NAME and patience > 0 and host.wait(lambda: _take(lock), LONG)
 
 
 def _take(lock: t.TextIO) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return is_current(lock, LOCK)
+    return take(lock) and is_current(lock, LOCK)
 
 
 def _held_by_others(lock: t.TextIO) -> bool:
@@ -80,14 +78,9 @@ def _renewed() -> t.TextIO:
     """A lock of its own in the place of one that others hold. Watchers of that version would wait for the old one, and
     then undo whatever is going on; what they are to undo, this run does first."""
     with _opened() as old:
-        os.unlink(LOCK)
+        store.unlink(LOCK)
         waiting, _holding = waiting_and_holding(old.fileno())
     for process in waiting:
         if process.user == 0 and any(word.endswith("/watcher.pyz") for word in process.argv):
-            _pidfd.tell(process, signal.SIGKILL)
+            pidfd.tell(process, signal.SIGKILL)
     return _opened()
-
-
-def _holder(lock: t.TextIO) -> str:
-    lock.seek(0)
-    return lock.read().strip() or "process unknown"

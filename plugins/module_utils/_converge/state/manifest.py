@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import stored as _stored
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import stored
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import STATE, File
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Rc, rc_from_json
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
@@ -25,7 +25,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.stored
 )
 
 PATH = f"{STATE}/manifest.json"
-FORMAT = _stored.Format(1)
+FORMAT = stored.Format(1)
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,7 @@ def manifest_of(
     services: Iterable[Service],
     files: Iterable[File],
     runtimes: Mapping[str, str],
+    *,
     s6_bin_dir: str = "",
     s6_rc: Rc | None = None,
     adopted: Mapping[str, Mapping[str, t.Any]] | None = None,
@@ -92,7 +93,7 @@ def manifest_of(
                 "service": file.service,
                 "backend": file.backend,
                 "kind": file.kind,
-                "digest": _files.Seen("", os.fsencode(file.content), 0, "", "").digest,
+                "digest": store.Seen("", os.fsencode(file.content), 0, "", "").digest,
             }
             for file in files
         },
@@ -114,7 +115,7 @@ def from_json(value: Mapping[str, t.Any]) -> Manifest:
         str(value.get("s6_bin_dir") or ""),
         rc_from_json(value.get("s6_rc")),
         _those(value, "adopted", _is_adoption, lost),
-        _stored.rest(value, _FIELDS),
+        stored.rest(value, _FIELDS),
         tuple(lost),
     )
 
@@ -126,7 +127,7 @@ def _those(
     value: Mapping[str, t.Any], name: str, right: t.Callable[[str, t.Any], bool], lost: list[str]
 ) -> dict[str, t.Any]:
     """The entries of a table that are understood."""
-    entries = _stored.mapping(value.get(name, {}))
+    entries = stored.mapping(value.get(name, {}))
     sound = {key: entry for key, entry in entries.items() if right(key, entry)}
     lost += [f"{name}: {key}" for key in entries if key not in sound]
     return sound
@@ -161,11 +162,11 @@ _ADOPTION = {"held": list, "claims": list, "before": dict, "running": list}
 def load() -> Manifest:
     """The manifest of this host; an empty one where there is none, or none that is understood. Raises RunFailed where a
     newer version of the collection has written it."""
-    return _stored.understood(PATH, FORMAT, from_json) or Manifest()
+    return stored.understood(PATH, FORMAT, from_json) or Manifest()
 
 
 def save(manifest: Manifest) -> None:
     """Replace the manifest, atomically, unless it is the same. It is on the disk when this returns."""
     file = File(PATH, json.dumps(manifest.to_json(), indent=1, sort_keys=True) + "\n", 0o600)
-    if not _files.matches(file, _files.look(PATH)):
-        _files.install(file)
+    if not store.matches(file, store.look(PATH)):
+        store.install(file)

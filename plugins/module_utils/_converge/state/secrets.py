@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.delivery import secrets_file
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import STATE, File
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import Problem
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.records import Secret
@@ -28,15 +28,15 @@ LENGTH = 32
 
 def load_key() -> bytes:
     """The host's key; a new one where it has none as yet."""
-    seen = _files.look(PATH)
+    seen = store.look(PATH)
     return seen.content if seen and seen.kind == "file" and seen.content else os.fsencode(secrets.token_hex(LENGTH))
 
 
 def keep_key(key: bytes, services: Iterable[Service]) -> None:
     """Store the key where there is anything to be told by it."""
     file = File(PATH, os.fsdecode(key), 0o600)
-    if any(service.secrets for service in services) and not _files.matches(file, _files.look(PATH)):
-        _files.install(file)
+    if any(service.secrets for service in services) and not store.matches(file, store.look(PATH)):
+        store.install(file)
 
 
 def recalled(services: Sequence[Service], key: bytes) -> list[Service]:

@@ -17,7 +17,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.errors import RunFailed
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.entries import read
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.stored import NotUnderstood
 
 Record = t.Dict[str, t.Any]
@@ -41,15 +42,9 @@ class Format:
 def load(path: str, stored: Format, build: t.Callable[[Record], T]) -> T | None:
     """What is stored at ``path``, None where nothing is. Raises NotUnderstood, and RunFailed where a newer version of
     the collection has written it."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-    except FileNotFoundError:
+    text = _text(path)
+    if text is None:
         return None
-    except ValueError as exc:
-        raise NotUnderstood("it is not text") from exc
-    except OSError as exc:
-        raise NotUnderstood(f"it cannot be read: {exc.strerror}") from exc
     try:
         return build(_upgraded(path, stored, _parsed(text)))
     except NotUnderstood:
@@ -64,6 +59,16 @@ def understood(path: str, stored: Format, build: t.Callable[[Record], T]) -> T |
         return load(path, stored, build)
     except NotUnderstood:
         return None
+
+
+def _text(path: str) -> str | None:
+    try:
+        content = read(path)
+        return None if content is None else content.decode("utf-8")
+    except ValueError as exc:
+        raise NotUnderstood("it is not text") from exc
+    except OSError as exc:
+        raise NotUnderstood(f"it cannot be read: {exc.strerror}") from exc
 
 
 def _parsed(text: str) -> t.Any:
@@ -112,17 +117,16 @@ def rest(value: Mapping[str, t.Any], known: Iterable[str]) -> Record:
 def set_aside(path: str) -> str:
     """Move a file out of the way; its new path, which has the date."""
     aside = aside_of(path)
-    os.rename(path, aside)
-    _files.sync_folder(os.path.dirname(path))
+    store.move(path, os.path.basename(aside))
     return aside
 
 
 def keep_aside(path: str) -> str:
     """Copy a file; the path of the copy, which has the date."""
     aside = aside_of(path)
-    seen = _files.look(path)
+    seen = store.look(path)
     if seen is not None:
-        _files.restore(aside, seen)
+        store.restore(aside, seen)
     return aside
 
 

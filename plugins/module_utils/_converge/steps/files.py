@@ -11,7 +11,7 @@ from itertools import groupby
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Operation, Site, listed
 from ansible_collections.ondemand.superserver.plugins.module_utils._guard.loading import GUARD
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 
@@ -35,7 +35,7 @@ class Write(Operation):
 
     def run(self, site: Site) -> None:
         for file in self.files:
-            _files.install(file)
+            store.install(file)
 
 
 def writes(files: Iterable[File]) -> list[Write]:
@@ -77,12 +77,12 @@ class Remove(Operation):
 def remove(paths: Iterable[str], platform: Platform) -> None:
     """Remove files, and directories of the collection that become empty."""
     for path in paths:
-        _files.remove(path, own_directories(platform))
+        store.remove(path, own_directories(platform))
 
 
 def own_directories(platform: Platform) -> tuple[str, ...]:
     """The directories that are removed when they are empty."""
-    return (*_files.OWN_DIRECTORIES, platform.scan_directory)
+    return (*store.OWN_DIRECTORIES, platform.scan_directory)
 
 
 def _counted(paths: Iterable[str], of: str) -> str:

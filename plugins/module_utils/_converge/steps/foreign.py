@@ -16,7 +16,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.chan
     put_masks,
     read_entries_again,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.store import Seen
 
 
@@ -37,7 +37,7 @@ class Edit(Operation):
 
     def run(self, site: Site) -> None:
         for path, seen in self.files.items():
-            _files.restore(path, seen)
+            store.restore(path, seen)
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.ste
     listed,
     named,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._handover import hold as _hold
-from ansible_collections.ondemand.superserver.plugins.module_utils._handover import reuseport as _sharing
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover import hold, reuseport
 from ansible_collections.ondemand.superserver.plugins.module_utils._handover.fdholder import Inheriting
 from ansible_collections.ondemand.superserver.plugins.module_utils._handover.reuseport import Sharing
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
@@ -55,7 +54,7 @@ class Withdraw(Operation):
         return f"let systemd share no ports of {named(self.services)} any more"
 
     def run(self, site: Site) -> None:
-        _sharing.withdraw(self.services, site.platform)
+        reuseport.withdraw(self.services, site.platform)
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ class StepForward(Operation):
         return "let old listeners get connections again"
 
     def run(self, site: Site) -> None:
-        _sharing.step_forward(site.host)
+        reuseport.step_forward(site.host)
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,7 @@ class Migrate(Operation):
         return "set net.ipv4.tcp_migrate_req, so that connections waiting in a listener that closes move to the new one"
 
     def run(self, site: Site) -> None:
-        _sharing.migrate()
+        reuseport.migrate()
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,7 @@ class RestoreMigration(Operation):
         return "reset net.ipv4.tcp_migrate_req"
 
     def run(self, site: Site) -> None:
-        _sharing.restore_migration()
+        reuseport.restore_migration()
 
 
 @dataclass(frozen=True)
@@ -152,8 +151,8 @@ class Hold(Operation):
         return f"hold new clients of {listed(list(map(str, self.listeners)))} (nftables)"
 
     def run(self, site: Site) -> None:
-        if self.tried or not _hold.obstacle(self.listeners, site.platform, site.host):
-            _hold.hold(self.listeners, site.platform, site.host)
+        if self.tried or not hold.obstacle(self.listeners, site.platform, site.host):
+            hold.hold(self.listeners, site.platform, site.host)
             _let_serve(self.listeners, site.host)
 
 
@@ -174,4 +173,4 @@ class Lift(Operation):
         return "lift the hold"
 
     def run(self, site: Site) -> None:
-        _hold.lift(site.platform, site.host)
+        hold.lift(site.platform, site.host)

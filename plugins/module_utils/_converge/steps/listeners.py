@@ -23,8 +23,9 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.ste
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.files import remove
 from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.change import Others, opened_by_xinetd
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.paths import Folder, Unsafe
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.paths import Folder
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.places import same_name
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.trust import Unsafe
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import listening
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Process, SwitchFailed

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import generations as _generations
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.journal import Journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import Manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Operation, Site
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import SwitchFailed
 
 
@@ -32,10 +32,10 @@ class Record(Operation):
         return "record the services and their files"
 
     def run(self, site: Site) -> None:
-        _files.sync_folders_of(self.paths)
+        store.sync_folders_of(self.paths)
         if self.new.to_json() != self.old.to_json():
             _generations.keep(self.old, self.new, self.generations)
-            _manifest.save(self.new)
+            manifest.save(self.new)
 
 
 @dataclass(frozen=True)
@@ -68,4 +68,4 @@ class Retire(Operation):
             site.backends[self.backend].retire(site.platform, site.host)
         except SwitchFailed as exc:
             raise SwitchFailed(f"{self.backend} has no services any more but could not be stopped: {exc}") from exc
-        _manifest.save(_manifest.load().retired(self.backend))
+        manifest.save(manifest.load().retired(self.backend))

@@ -8,17 +8,23 @@ else can put something in the place of what was looked at; so a directory that o
 /tmp (sticky) is not: others make new entries there, but cannot touch those of root, and entries of others are refused.
 Links are followed where they are root's own, like /var/run, and lie in such a directory; the last name never is.
 
-This file becomes a part of programs that are installed on hosts, so it imports nothing but the standard library, and
-little of that: some of them start once for each connection.
+This file and ``trust`` become parts of programs that are installed on hosts, so they import nothing but the standard
+library, and little of that: some of them start once for each connection.
 """
 
 from __future__ import annotations
 
 import errno
-import grp
 import os
-import pwd
 import stat
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.trust import (
+    Unsafe,
+    account,
+    group,
+    no_file_of_root,
+    trusted,
+)
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # A FIFO does not keep anybody waiting.
@@ -27,21 +33,8 @@ _FILE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _ACCESS_LIST = "system.posix_acl_access"
 # As many as the kernel follows (path_resolution(7)).
 _MOST_LINKS = 40
-_ROOT = 0
 # Some distributions let a group have directories in the one above.
 _LOGS = "/var/log/superserver/"
-
-
-class Unsafe(OSError):
-    """Root must not write there: ``place`` is the directory or entry that is the problem, ``reason`` says why."""
-
-    def __init__(self, place: str, reason: str) -> None:
-        super().__init__(errno.EPERM, reason, place)
-        self.place = place
-        self.reason = reason
-
-    def __str__(self) -> str:
-        return f'"{self.place}" {self.reason}'
 
 
 class Folder:
@@ -151,7 +144,7 @@ class Folder:
             raise Unsafe(self.path, f"belongs to {account(status.st_uid)}, who can replace it")
         mode = stat.S_IMODE(status.st_mode)
         writers = mode & (stat.S_IWGRP | stat.S_IWOTH)
-        if self._groups or (status.st_gid == _ROOT and not self._has_access_list()):
+        if self._groups or (status.st_gid == 0 and not self._has_access_list()):
             writers &= ~stat.S_IWGRP
         self.shared = bool(writers)
         if writers and not mode & stat.S_ISVTX:
@@ -205,7 +198,7 @@ class Folder:
                 if problem.errno not in (errno.ELOOP, errno.ENXIO, errno.EISDIR):
                     raise
                 raise Unsafe(self.at(name), "is not a file") from problem
-            reason = _no_file_of_root(os.fstat(number))
+            reason = no_file_of_root(os.fstat(number))
             if reason:
                 os.close(number)
                 raise Unsafe(self.at(name), reason)
@@ -214,7 +207,7 @@ class Folder:
     def objection(self, name: str) -> str:
         """Why an entry cannot be written as a file of root's, in words; empty where it can, or is not there."""
         status = self.look(name)
-        return f'"{self.at(name)}" {_no_file_of_root(status)}' if status and _no_file_of_root(status) else ""
+        return f'"{self.at(name)}" {no_file_of_root(status)}' if status and no_file_of_root(status) else ""
 
     def grant(self, name: str, user: int, group: int, mode: int) -> None:
         """Give away an entry, which is no link. Its mode first keeps out whoever is not to be let in."""
@@ -283,68 +276,6 @@ def declared(folder: str, make: int | None = None) -> Folder:
     """The directory of a path that a declaration names. On the way to the collection's own logs the host's rules are
     for a group."""
     return Folder(folder, make, groups=os.path.join(folder, "").startswith(_LOGS))
-
-
-def objection(path: str) -> str:
-    """Why root must not write at a path, in words: which directory on the way to it is the problem, and whose it is.
-    Empty where nothing speaks against it, or where the directory is not there yet."""
-    try:
-        declared(os.path.dirname(path)).close()
-    except FileNotFoundError:
-        return ""
-    except OSError as problem:
-        return str(problem)
-    return ""
-
-
-def objection_to_reading(path: str) -> str:
-    """Why root must not show others what it reads at a path, in words; empty where nothing speaks against it. Whoever
-    can put a link there, or has put one there, chooses what that is."""
-    folder, name = os.path.split(path)
-    try:
-        with declared(folder) as here:
-            status = here.look(name)
-            if status is None:
-                return ""
-            link = stat.S_ISLNK(status.st_mode)
-            if (link or here.shared) and not trusted(status.st_uid):
-                return f'"{here.at(name)}" belongs to {account(status.st_uid)}'
-            target = here.at(os.readlink(name, dir_fd=here.number)) if link else ""
-    except FileNotFoundError:
-        return ""
-    except OSError as problem:
-        return str(problem)
-    return objection_to_reading(target) if target else ""
-
-
-def trusted(user: int) -> bool:
-    """Whether an account may do all that this process may: root, and whoever it runs as."""
-    return user in (_ROOT, os.geteuid())
-
-
-def account(user: int) -> str:
-    """An account by its name, where it has one."""
-    try:
-        return f'"{pwd.getpwuid(user).pw_name}"'
-    except KeyError:
-        return f"uid {user}"
-
-
-def group(number: int) -> str:
-    """A group by its name, where it has one."""
-    try:
-        return f'"{grp.getgrgid(number).gr_name}"'
-    except KeyError:
-        return f"gid {number}"
-
-
-def _no_file_of_root(status: os.stat_result) -> str:
-    reasons = (
-        (not stat.S_ISREG(status.st_mode), "is not a file"),
-        (not trusted(status.st_uid), f"belongs to {account(status.st_uid)}"),
-        (status.st_nlink > 1, "has a second hard link, and may be another file"),
-    )
-    return next((reason for holds, reason in reasons if holds), "")
 
 
 def append(path: str, data: bytes, mode: int) -> int:

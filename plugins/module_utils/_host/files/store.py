@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import paths as _paths
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import paths
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import (
     CONFIG,
     LIBRARY,
@@ -162,26 +162,33 @@ def restore(path: str, seen: Seen) -> None:
         folder.sync()
 
 
-def _folder(path: str) -> _paths.Folder:
+def _folder(path: str) -> paths.Folder:
     """The directory that an entry is in; it is made where it is not there."""
     for top in PRIVATE_DIRECTORIES:
         if _is_below(path, (top,)):
-            _paths.private(top).close()
-    return _paths.Folder(os.path.dirname(path), OPEN, groups=True)
+            paths.private(top).close()
+    return paths.Folder(os.path.dirname(path), OPEN, groups=True)
+
+
+def move(path: str, name: str) -> None:
+    """Give a file another name in its directory. That is on the disk when this returns. Raises OSError."""
+    with paths.Folder(os.path.dirname(path), groups=True) as folder:
+        folder.rename(os.path.basename(path), name)
+        folder.sync()
 
 
 def discard_half(path: str) -> None:
     """Remove what a run that was killed has left of a file that it was writing."""
-    _unlink(os.path.join(os.path.dirname(path), TEMPORARY + os.path.basename(path)))
+    unlink(os.path.join(os.path.dirname(path), TEMPORARY + os.path.basename(path)))
 
 
 def discard_halves(folder: str) -> None:
     """The same for every file in a directory of the collection's own."""
     for path in glob.glob(f"{glob.escape(folder)}/{TEMPORARY}*"):
-        _unlink(path)
+        unlink(path)
 
 
-def _write(folder: _paths.Folder, name: str, seen: Seen) -> None:
+def _write(folder: paths.Folder, name: str, seen: Seen) -> None:
     with os.fdopen(folder.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
         file.write(seen.content)
         file.flush()
@@ -207,9 +214,9 @@ def sync_folder(folder: str) -> None:
         os.close(descriptor)
 
 
-def sync_folders_of(paths: Iterable[str]) -> None:
+def sync_folders_of(entries: Iterable[str]) -> None:
     """Have the disk know what is at each path, and what is not there any more."""
-    for folder in sorted({_existing(os.path.dirname(path)) for path in paths}):
+    for folder in sorted({_existing(os.path.dirname(path)) for path in entries}):
         sync_folder(folder)
 
 
@@ -230,7 +237,7 @@ def remove(path: str, own: tuple[str, ...] = OWN_DIRECTORIES) -> None:
     if seen is not None and seen.kind == "directory":
         prune(path, (path,))
     elif seen is not None and not (path.startswith(f"{LOGS}/") and seen.content):
-        _unlink(path)
+        unlink(path)
     prune(os.path.dirname(path), own)
 
 
@@ -260,7 +267,7 @@ def remove_tree(path: str) -> None:
 
 def stage(files: list[File], parent: str) -> str:
     """Write files below a new directory, each at its own path, for checkers to look at. Returns the directory."""
-    _paths.Folder(parent, 0o700, groups=True).close()
+    paths.Folder(parent, 0o700, groups=True).close()
     root = tempfile.mkdtemp(prefix="stage-", dir=parent)
     try:
         for file in files:
@@ -280,9 +287,10 @@ def _stage(root: str, file: File) -> None:
     os.chmod(path, file.mode)
 
 
-def _unlink(path: str) -> None:
+def unlink(path: str) -> None:
+    """Remove what is at a path and is no directory; nothing there is no error."""
     try:
-        with _paths.Folder(os.path.dirname(path), groups=True) as folder:
+        with paths.Folder(os.path.dirname(path), groups=True) as folder:
             folder.remove(os.path.basename(path))
     except (FileNotFoundError, NotADirectoryError):
         return

@@ -13,7 +13,7 @@ import os
 import re
 from collections.abc import Collection, Iterator
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
 
 ALLOW, DENY = "/etc/hosts.allow", "/etc/hosts.deny"
 TCPD = "tcpd"
@@ -48,7 +48,7 @@ def rules(daemons: Collection[str]) -> list[str]:
 
 def _rules(path: str) -> Iterator[tuple[list[str], list[str], list[str], str]]:
     """Daemons, clients, options and the whole of each rule."""
-    for line in _files.text(path).replace("\\\n", " ").splitlines():
+    for line in store.text(path).replace("\\\n", " ").splitlines():
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         names, *rest = (part.strip() for part in _FIELDS.split(line))

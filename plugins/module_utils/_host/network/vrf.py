@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
 
 INTERFACES = "/sys/class/net"
 SETTINGS = "/proc/sys/net/ipv4"
@@ -19,7 +19,7 @@ SETTINGS = "/proc/sys/net/ipv4"
 
 def is_vrf(interface: str) -> bool:
     """Whether an interface is a VRF itself; False also for one that does not exist."""
-    return "DEVTYPE=vrf" in _files.text(f"{INTERFACES}/{interface}/uevent").split("\n")
+    return "DEVTYPE=vrf" in store.text(f"{INTERFACES}/{interface}/uevent").split("\n")
 
 
 def vrf_of(interface: str) -> str:
@@ -35,4 +35,4 @@ def setting_that_hides(transport: str) -> str:
     """The kernel setting that keeps connections or datagrams of a VRF from sockets without an interface, empty if it
     does not."""
     name = f"{transport}_l3mdev_accept"
-    return f"net.ipv4.{name}" if _files.text(f"{SETTINGS}/{name}").strip() == "0" else ""
+    return f"net.ipv4.{name}" if store.text(f"{SETTINGS}/{name}").strip() == "0" else ""

@@ -1,15 +1,17 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who has a lock of flock(2), as the kernel tells."""
+"""Locks of flock(2): taking one, and who has it, as its holder has written and as the kernel tells."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
+import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes import table as _processes
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes import table
 
 # Every lock, and behind it, marked, who waits for it (proc_locks(5)). The pid is of the process that took it.
 _LOCK = re.compile(
@@ -29,6 +31,28 @@ class Process:
     argv: tuple[str, ...]
 
 
+def take(lock: t.TextIO) -> bool:
+    """Take the lock of a file; False where somebody else has it."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def sign(lock: t.TextIO) -> None:
+    """Write into a lock which process has it."""
+    lock.truncate(0)
+    lock.write(f"process {os.getpid()}")
+    lock.flush()
+
+
+def signature(lock: t.TextIO) -> str:
+    """What its holder has written into a lock."""
+    lock.seek(0)
+    return lock.read().strip() or "process unknown"
+
+
 def waiting_and_holding(lock: int) -> tuple[list[Process], list[Process]]:
     """Who waits for the lock of a file by its descriptor, and who holds it. Files of other devices with the same number
     count, too: nobody is overlooked."""
@@ -41,7 +65,7 @@ def waiting_and_holding(lock: int) -> tuple[list[Process], list[Process]]:
 
 
 def _process(pid: int) -> Process:
-    started = _processes.started(pid)
+    started = table.started(pid)
     if started is None:
         return Process(pid, 0, None, ())
     try:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes import table as _processes
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes import table
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes.table import Holder
 
 _FIRST = 1
@@ -67,7 +67,7 @@ class Origin:
 
 def origin(pid: int) -> Origin:
     """Where a process comes from, as far as that can be seen now."""
-    paths = "\n".join(_processes.cgroups(pid).values())
+    paths = "\n".join(table.cgroups(pid).values())
     unit = _USER_UNIT.search(paths)
     user = unit or _USER.search(paths)
     return Origin(
@@ -84,7 +84,7 @@ def _container(pid: int, paths: str) -> str:
     if match:
         return f"{match['name']} ({match['kind']})"
     try:
-        program, words = _processes.program(pid), _processes.arguments(pid)
+        program, words = table.program(pid), table.arguments(pid)
     except OSError:
         return ""
     if program not in _FORWARDERS:
@@ -94,11 +94,11 @@ def _container(pid: int, paths: str) -> str:
 
 
 def _parents(pid: int) -> Iterator[tuple[int, str]]:
-    for parent in _processes.ancestors(pid):
+    for parent in table.ancestors(pid):
         if parent == _FIRST:
             return
         try:
-            yield parent, _processes.program(parent)
+            yield parent, table.program(parent)
         except OSError:
             return
 
@@ -108,15 +108,15 @@ def serves(main: int, pids: Collection[int], lenient: bool = False) -> bool:
     or, where systemd knows of none, one that nothing but systemd looks after. Somebody who names the service may also
     mean what a shell script has started as its last command (``lenient``)."""
     if not main:
-        return any(next(_processes.ancestors(pid), 0) == _FIRST for pid in pids)
+        return any(next(table.ancestors(pid), 0) == _FIRST for pid in pids)
     if main in pids:
         return True
-    return lenient and _program(main) in _SHELLS and any(next(_processes.ancestors(pid), 0) == main for pid in pids)
+    return lenient and _program(main) in _SHELLS and any(next(table.ancestors(pid), 0) == main for pid in pids)
 
 
 def _program(pid: int) -> str:
     try:
-        return _processes.program(pid)
+        return table.program(pid)
     except OSError:
         return ""
 

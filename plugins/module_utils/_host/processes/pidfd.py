@@ -16,7 +16,7 @@ import typing as t
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes import table as _processes
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes import table
 
 # asm-generic/unistd.h, which every architecture follows for calls as new as these; alpha alone counts from 110 on.
 _SEND_SIGNAL, _OPEN, _GETFD = 424, 434, 438
@@ -87,4 +87,4 @@ def _tell_by_id(process: Remembered, number: int) -> None:
 
 def lives(process: Remembered) -> bool:
     """Whether a process has not ended, or is not waited for by its parent yet."""
-    return _processes.started(process.pid) == process.started
+    return table.started(process.pid) == process.started

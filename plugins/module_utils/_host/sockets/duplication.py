@@ -20,7 +20,10 @@ import socket
 import struct
 from collections.abc import Collection
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes import pidfd as _pidfd
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes import pidfd
+
+# A socket that somebody else has as well.
+Duplicate = socket.socket
 
 _ATTACH_CBPF = 51
 _BIND_TO_INDEX = 62
@@ -34,15 +37,15 @@ NOWHERE = 0x7FFFFFFE
 _SOCKET = re.compile(r"socket:\[(\d+)\]")
 
 
-def duplicates(pid: int, inodes: Collection[int]) -> list[socket.socket]:
+def duplicates(pid: int, inodes: Collection[int]) -> list[Duplicate]:
     """Sockets of a process, by their inodes. Raises OSError where that is not permitted, or one is gone."""
     _lift_limit()
-    with _pidfd.opened(pid) as process:
+    with pidfd.opened(pid) as process:
         found = _descriptors(pid)
         missing = sorted(set(inodes) - set(found))
         if missing:
             raise FileNotFoundError(errno.ENOENT, f"process {pid} has no socket {missing[0]} any more")
-        return [socket.socket(fileno=_pidfd.descriptor_of(process, found[inode])) for inode in inodes]
+        return [Duplicate(fileno=pidfd.descriptor_of(process, found[inode])) for inode in inodes]
 
 
 def _lift_limit() -> None:
@@ -66,12 +69,24 @@ def _descriptors(pid: int) -> dict[int, int]:
     return found
 
 
-def share(listener: socket.socket) -> None:
+def inode_of(listener: Duplicate) -> int:
+    """Its inode, which it has in common with what it is a duplicate of."""
+    return os.fstat(listener.fileno()).st_ino
+
+
+def accept_beside(listener: Duplicate, backlog: int) -> None:
+    """Let another process accept connections from it, too, of which one may then find none. ``backlog``: how many may
+    wait."""
+    listener.setblocking(False)
+    listener.listen(backlog)
+
+
+def share(listener: Duplicate) -> None:
     """Let another socket of the same user that wants to share the port be bound to it, too."""
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
 
 
-def come_first(listener: socket.socket) -> bool:
+def come_first(listener: Duplicate) -> bool:
     """Let the old socket get every connection although a new one listens; False while both are not in one group."""
     try:
         _choose(_FIRST, listener)
@@ -80,7 +95,7 @@ def come_first(listener: socket.socket) -> bool:
     return True
 
 
-def step_back(listener: socket.socket) -> None:
+def step_back(listener: Duplicate) -> None:
     """Let the new socket, which must already listen, get all further connections.
 
     A new socket of the very same family shares a group with the old one, and the kernel is told to choose it. Else, as
@@ -93,12 +108,12 @@ def step_back(listener: socket.socket) -> None:
         listener.setsockopt(socket.SOL_SOCKET, _BIND_TO_INDEX, NOWHERE)
 
 
-def _choose(place: int, listener: socket.socket) -> None:
+def _choose(place: int, listener: Duplicate) -> None:
     """Have the kernel choose one socket of a group for everything that arrives. Raises OSError where there is none."""
     program = ctypes.create_string_buffer(struct.pack("HBBI", _RETURN, 0, 0, place))
     listener.setsockopt(socket.SOL_SOCKET, _ATTACH_CBPF, struct.pack("HP", 1, ctypes.addressof(program)))
 
 
-def step_forward(listener: socket.socket) -> None:
+def step_forward(listener: Duplicate) -> None:
     """Undo :func:`step_back`, when the new socket is closed. A group that has one member chooses that."""
     listener.setsockopt(socket.SOL_SOCKET, _BIND_TO_INDEX, 0)

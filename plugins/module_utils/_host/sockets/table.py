@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.places import same_name
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets import sock_diag as _sock_diag
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets import sock_diag
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import ANY, Listener
 
 UNKNOWN_UID = -1
@@ -94,10 +94,10 @@ class _Table:
 
 
 _TABLES = (
-    _Table("tcp", "ipv4", _sock_diag.LISTEN, "stream"),
-    _Table("tcp", "ipv6", _sock_diag.LISTEN, "stream"),
-    _Table("udp", "ipv4", _sock_diag.CLOSE, "datagram"),
-    _Table("udp", "ipv6", _sock_diag.CLOSE, "datagram"),
+    _Table("tcp", "ipv4", sock_diag.LISTEN, "stream"),
+    _Table("tcp", "ipv6", sock_diag.LISTEN, "stream"),
+    _Table("udp", "ipv4", sock_diag.CLOSE, "datagram"),
+    _Table("udp", "ipv6", sock_diag.CLOSE, "datagram"),
 )
 _FAMILIES = {"ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}
 _PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP}
@@ -119,9 +119,9 @@ def unserved(inodes: Collection[int], ports: Collection[int]) -> int:
     return waiting + sum(entry.port in ports for table in _TABLES[:2] for entry in _half_open(table))
 
 
-def _half_open(table: _Table) -> list[_sock_diag.InetEntry]:
+def _half_open(table: _Table) -> list[sock_diag.InetEntry]:
     try:
-        return _sock_diag.inet_sockets(_FAMILIES[table.family], _PROTOCOLS[table.transport], _sock_diag.SYN_RECEIVED)
+        return sock_diag.inet_sockets(_FAMILIES[table.family], _PROTOCOLS[table.transport], sock_diag.SYN_RECEIVED)
     except OSError:
         return []
 
@@ -134,7 +134,7 @@ def ipv6_usable() -> bool:
 def established() -> dict[int, set[int]]:
     """The inodes of the sockets of established TCP connections that somebody has accepted, by local port."""
     found: dict[int, set[int]] = {}
-    for entry in (entry for table in _TABLES[:2] for entry in _inet(replace(table, state=_sock_diag.ESTABLISHED))):
+    for entry in (entry for table in _TABLES[:2] for entry in _inet(replace(table, state=sock_diag.ESTABLISHED))):
         if entry.inode:
             found.setdefault(entry.port, set()).add(entry.inode)
     return found
@@ -172,11 +172,11 @@ def _inet(table: _Table) -> list[Socket]:
 
 
 def _inet_diag(table: _Table) -> list[Socket]:
-    entries = _sock_diag.inet_sockets(_FAMILIES[table.family], _PROTOCOLS[table.transport], table.state)
+    entries = sock_diag.inet_sockets(_FAMILIES[table.family], _PROTOCOLS[table.transport], table.state)
     return [_inet_socket(table, entry) for entry in entries]
 
 
-def _inet_socket(table: _Table, entry: _sock_diag.InetEntry) -> Socket:
+def _inet_socket(table: _Table, entry: sock_diag.InetEntry) -> Socket:
     family, address = _literal(table.family, entry.address)
     return Socket(
         transport=table.transport,
@@ -223,13 +223,13 @@ def _inet_proc(table: _Table) -> list[Socket]:
     ]
 
 
-def _rows(path: str, state: int) -> Iterator[_sock_diag.InetEntry]:
+def _rows(path: str, state: int) -> Iterator[sock_diag.InetEntry]:
     """Every row of a text table that is in the wanted state; the columns are those of proc_pid_net(5)."""
     for line in _lines(path)[1:]:
         columns = line.split()
         if int(columns[3], 16) == state:
             address, _colon, port = columns[1].partition(":")
-            yield _sock_diag.InetEntry(
+            yield sock_diag.InetEntry(
                 address=_packed(address), port=int(port, 16), uid=int(columns[7]), inode=int(columns[9]), v6only=False
             )
 
@@ -264,10 +264,10 @@ def _unix_diag() -> list[Socket]:
             entry.type,
             entry.inode,
             UNKNOWN_UID if entry.uid is None else entry.uid,
-            entry.queue if entry.state == _sock_diag.LISTEN else None,
+            entry.queue if entry.state == sock_diag.LISTEN else None,
         )
-        for entry in _sock_diag.unix_sockets()
-        if entry.state == _sock_diag.LISTEN or entry.type == "datagram"
+        for entry in sock_diag.unix_sockets()
+        if entry.state == sock_diag.LISTEN or entry.type == "datagram"
     ]
 
 

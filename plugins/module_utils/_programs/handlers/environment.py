@@ -26,12 +26,8 @@ import stat
 import sys
 import syslog
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.paths import (
-    Folder,
-    Unsafe,
-    declared,
-    trusted,
-)
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.paths import Folder, declared
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.trust import Unsafe, trusted
 
 PATH = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

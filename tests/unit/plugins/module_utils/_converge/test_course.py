@@ -16,14 +16,14 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.bas
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.course import course_of
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.picture import Picture, Request
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import Action
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.run import Plan, _leave
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import Picture, Request
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import manifest_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Site
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.record import Record
-from ansible_collections.ondemand.superserver.plugins.module_utils._handover import hold as _hold
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover import hold
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
@@ -67,7 +67,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         found.append("asked")
         return ""
 
-    monkeypatch.setattr(_hold, "obstacle", obstacle)
+    monkeypatch.setattr(hold, "obstacle", obstacle)
     return found
 
 
@@ -125,7 +125,7 @@ def test_a_runtime_without_services_stops_if_it_was_installed_for_them(
 
 
 def test_a_runtime_that_does_not_stop_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_manifest, "PATH", str(tmp_path / "manifest.json"))
+    monkeypatch.setattr(manifest, "PATH", str(tmp_path / "manifest.json"))
     course = course_of(still({"xinetd": "active", "s6": "active"}), Request([]), HOST)
     stopped: list[str] = []
 
@@ -138,9 +138,9 @@ def test_a_runtime_that_does_not_stop_is_a_warning(tmp_path: Path, monkeypatch: 
         monkeypatch.setattr(type(backend), "retire", retire)
     record = course.recording[0].operation
     assert isinstance(record, Record)
-    _manifest.save(record.new)
+    manifest.save(record.new)
     assert _leave(course, Site(BACKENDS, PLATFORM, HOST)) == [
         "xinetd has no services any more but could not be stopped: busy"
     ]
     assert stopped == ["s6"]
-    assert _manifest.load().runtimes == {"xinetd": "active", "s6": "idle"}
+    assert manifest.load().runtimes == {"xinetd": "active", "s6": "idle"}

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.backend import Systemd
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge import sessions as _sessions
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import sessions
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 from ansible_collections.ondemand.superserver.tests.unit.declarations import service
@@ -36,7 +36,7 @@ def client() -> Iterator[tuple[Service, socket.socket, socket.socket]]:
 def drain(daemon: Service, seconds: float) -> float:
     """How long it takes to stop a daemon."""
     started = time.monotonic()
-    _sessions.drain({"systemd": Change(stop=(daemon,))}, BACKENDS, seconds, PLATFORM, HOST)
+    sessions.drain({"systemd": Change(stop=(daemon,))}, BACKENDS, seconds, PLATFORM, HOST)
     return time.monotonic() - started
 
 
@@ -74,16 +74,16 @@ def test_handlers_of_connections_go_on() -> None:
 
 def test_what_is_told() -> None:
     with client() as (daemon, mine, served):
-        before = _sessions.sessions([daemon], PLATFORM)
-        assert _sessions.told(before, before) == {"echo": {"sessions": 1, "sessions_ended": 0}}
+        before = sessions.sessions([daemon], PLATFORM)
+        assert sessions.told(before, before) == {"echo": {"sessions": 1, "sessions_ended": 0}}
         mine.close()
         served.close()
-        after = _sessions.sessions([daemon], PLATFORM)
-        assert _sessions.told(before, after) == {"echo": {"sessions": 1, "sessions_ended": 1}}
-        assert _sessions.told(after, after) == {}
+        after = sessions.sessions([daemon], PLATFORM)
+        assert sessions.told(before, after) == {"echo": {"sessions": 1, "sessions_ended": 1}}
+        assert sessions.told(after, after) == {}
 
 
 def test_services_whose_clients_count() -> None:
     old, new, gone, off = service(), service(nice=5), service(name="gone"), service(name="off", state="disabled")
     changes = {"systemd": Change(stop=(gone, off), start=(service(name="new"),), refresh=((old, new),))}
-    assert _sessions.touched(changes) == [gone, old]
+    assert sessions.touched(changes) == [gone, old]

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import Picture, Request, read
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import secrets as _secrets
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.picture import Picture, Request
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import read
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest, secrets
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import manifest_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, Process
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.layers import BASE, Layer
@@ -30,8 +30,8 @@ WRONG: tuple[Fields, ...] = (
 @pytest.fixture(autouse=True)
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A host where nothing is recorded yet."""
-    monkeypatch.setattr(_manifest, "PATH", str(tmp_path / "manifest.json"))
-    monkeypatch.setattr(_secrets, "PATH", str(tmp_path / "key"))
+    monkeypatch.setattr(manifest, "PATH", str(tmp_path / "manifest.json"))
+    monkeypatch.setattr(secrets, "PATH", str(tmp_path / "key"))
     return tmp_path
 
 
@@ -64,7 +64,7 @@ def test_what_is_held_and_not_wanted_is_obsolete(state: Path) -> None:
     files = [File(str(path), service="old", backend="xinetd") for path in (kept, gone)]
     folder = File(str(state), kind="directory", service="old", backend="xinetd")
     old = service(name="old", backend="xinetd", listen=[{"tcp": "127.0.0.1:9"}])
-    _manifest.save(manifest_of([old], [*files, folder], {}, "", None))
+    manifest.save(manifest_of([old], [*files, folder], {}))
     picture = snapshot()
     assert (set(picture.want), set(picture.have)) == (set(), {"old"})
     # Neither what is gone already nor what may have others' files in it.

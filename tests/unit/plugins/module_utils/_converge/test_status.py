@@ -12,14 +12,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge import status as _status
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight import accounts as _accounts
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight import problems as _preflight
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import Request
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import status
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.picture import Request
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import Action
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight import accounts, certificates
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import Manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._guard.loading import Findings
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.store import Seen
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File
@@ -33,18 +33,18 @@ from ansible_collections.ondemand.superserver.tests.unit.hostile import as_root,
 def found(monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., dict[str, t.Any]]:
     """Looks at a host that has rules of the guard, with a declaration and without."""
     written = Manifest(files={RULES: {"service": "", "kind": "file", "digest": "0"}})
-    monkeypatch.setattr(_manifest, "load", lambda: written)
+    monkeypatch.setattr(manifest, "load", lambda: written)
 
     def look(problem: str, declared: bool, changed: bool = False) -> dict[str, t.Any]:
         seen = SimpleNamespace(digest="1" if changed else "0")
-        monkeypatch.setattr(_files, "look", lambda path: seen)
-        monkeypatch.setattr(_status, "findings", lambda platform, processes, host: Findings(problem))
+        monkeypatch.setattr(store, "look", lambda path: seen)
+        monkeypatch.setattr(status, "findings", lambda platform, processes, host: Findings(problem))
         picture = SimpleNamespace(
             takeover=SimpleNamespace(decisions=()), warnings=["echo: about to expire"], dirty=(), missing={}
         )
-        monkeypatch.setattr(_status, "read", lambda request, host: picture)
-        monkeypatch.setattr(_status, "make_plan", lambda read: SimpleNamespace(actions=(), picture=read))
-        return _status.status(Request((), {}), declared, False, FakeHost())
+        monkeypatch.setattr(status, "read", lambda request, host: picture)
+        monkeypatch.setattr(status, "make_plan", lambda read: SimpleNamespace(actions=(), picture=read))
+        return status.status(Request((), {}), declared, False, FakeHost())
 
     return look
 
@@ -74,18 +74,34 @@ def test_a_directory_that_keeps_services_out_is_a_problem(monkeypatch: pytest.Mo
     picture = SimpleNamespace(
         takeover=SimpleNamespace(decisions=()), warnings=(), dirty=(folder, absent), seen=seen, missing={}
     )
-    monkeypatch.setattr(_status, "read", lambda request, host: picture)
-    monkeypatch.setattr(_status, "make_plan", lambda read: SimpleNamespace(actions=(), picture=read))
-    found = _status.status(Request((), {}), True, False, FakeHost())
+    monkeypatch.setattr(status, "read", lambda request, host: picture)
+    monkeypatch.setattr(status, "make_plan", lambda read: SimpleNamespace(actions=(), picture=read))
+    found = status.status(Request((), {}), True, False, FakeHost())
     assert found["problems"] == ["/etc/superserver: not as declared, of root:root with mode 0700"]
+
+
+def test_what_a_run_would_do_is_pending(monkeypatch: pytest.MonkeyPatch) -> None:
+    actions = [Action("a", "none", ""), Action("b", "change", "changed: umask", None, service(name="b"))]
+    decisions = [SimpleNamespace(name=name, action=name, reason="why") for name in ("none", "adopt")]
+    picture = SimpleNamespace(
+        takeover=SimpleNamespace(decisions=decisions), warnings=["look"], dirty=(), seen={}, missing={}
+    )
+    monkeypatch.setattr(status, "read", lambda request, host: picture)
+    monkeypatch.setattr(status, "make_plan", lambda read: SimpleNamespace(actions=actions, picture=read))
+    found = status.status(Request((), {}), True, False, FakeHost())
+    assert found["pending"] == [{"name": "b", "backend": "systemd", "action": "change", "reason": "changed: umask"}]
+    assert found["problems"] == ["b: not as declared: change, changed: umask", "adopt: not as declared: adopt, why"]
+    assert found["warnings"] == ["look"]
 
 
 def test_what_is_told_of_a_service_has_its_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     certificate = tmp_path / "mine.pem"
     held = service(tls={"certificate": str(certificate), "key": str(certificate)})
-    monkeypatch.setattr(_manifest, "load", lambda: Manifest(services={held.name: held.to_json()}))
-    monkeypatch.setattr(_preflight, "expiry", lambda path: datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc))
-    (warning,) = _status.status(Request((), {}), False, False, FakeHost())["warnings"]
+    monkeypatch.setattr(manifest, "load", lambda: Manifest(services={held.name: held.to_json()}))
+    monkeypatch.setattr(
+        certificates, "expiry", lambda path: datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc)
+    )
+    (warning,) = status.status(Request((), {}), False, False, FakeHost())["warnings"]
     assert warning.startswith(f'{held.name}.tls.certificate: "{certificate}" expired on ')
 
 
@@ -101,10 +117,10 @@ def test_an_account_that_is_to_be_made_is_told_and_not_refused(monkeypatch: pyte
     picture = SimpleNamespace(
         takeover=SimpleNamespace(decisions=()), warnings=(), dirty=(), missing={"account": "superserver"}, want=wanted
     )
-    monkeypatch.setattr(_status, "read", read)
-    monkeypatch.setattr(_status, "make_plan", lambda read: SimpleNamespace(actions=(), picture=read))
-    monkeypatch.setattr(_accounts, "_is_user", lambda name: False)
-    (problem,) = _status.status(Request((), {}), True, False, FakeHost())["problems"]
+    monkeypatch.setattr(status, "read", read)
+    monkeypatch.setattr(status, "make_plan", lambda read: SimpleNamespace(actions=(), picture=read))
+    monkeypatch.setattr(accounts, "is_user", lambda name: False)
+    (problem,) = status.status(Request((), {}), True, False, FakeHost())["problems"]
     assert 'the host has no user "superserver"' in problem
     assert [request.makes_account for request in asked] == [True]
 
@@ -115,6 +131,6 @@ def test_a_key_that_others_have_got_is_a_problem(monkeypatch: pytest.MonkeyPatch
         key = folder / "key"
         key.touch(0o644)
         held = service(tls={"certificate": str(key), "key": str(key)})
-        monkeypatch.setattr(_manifest, "load", lambda: Manifest(services={held.name: held.to_json()}))
-        problems = _status.status(Request((), {}), False, False, FakeHost())["problems"]
+        monkeypatch.setattr(manifest, "load", lambda: Manifest(services={held.name: held.to_json()}))
+        problems = status.status(Request((), {}), False, False, FakeHost())["problems"]
         assert [text for text in problems if text.startswith(f'{held.name}.tls.key: "{key}" can be read by every')]

@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.backend import S6
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.backend import Xinetd
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import progress as _progress
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import progress
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps import listeners
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Site
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.order import switching
@@ -24,10 +24,10 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host.local i
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
-from ansible_collections.ondemand.superserver.plugins.module_utils._programs import watcher as _helper_watcher
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs import watcher
 from ansible_collections.ondemand.superserver.tests.unit.declarations import service
 
-HOST = LocalHost(_helper_watcher.Commands())
+HOST = LocalHost(watcher.Commands())
 
 
 class Closing(S6):
@@ -74,7 +74,7 @@ class Hindered(Waking):
 def listener(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
     """Bound, but not yet listening."""
     monkeypatch.setattr(listeners, "PATIENCE", 0.1)
-    monkeypatch.setattr(_progress, "begin", lambda _number: None)
+    monkeypatch.setattr(progress, "begin", lambda _number: None)
     with socket.socket() as opened:
         opened.bind(("127.0.0.1", 0))
         yield opened

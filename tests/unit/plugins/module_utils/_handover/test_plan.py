@@ -14,10 +14,10 @@ import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.owners import Owner
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge import run as _run
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import run
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.picture import Request
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import Action
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import Request
-from ansible_collections.ondemand.superserver.plugins.module_utils._handover import hold as _hold
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover import hold
 from ansible_collections.ondemand.superserver.plugins.module_utils._handover.methods import Choice, Move
 from ansible_collections.ondemand.superserver.plugins.module_utils._handover.plan import (
     Passage,
@@ -25,12 +25,13 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._handover.pla
     common,
     old_sockets,
     passage_of,
+    passing_of,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import listening
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
-from ansible_collections.ondemand.superserver.plugins.module_utils._programs import watcher as _helper_watcher
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs import watcher
 from ansible_collections.ondemand.superserver.tests.unit.declarations import service
 
 SEVEN, EIGHT = Listener("tcp", "dual", "::", 7), Listener("tcp", "dual", "::", 8)
@@ -75,8 +76,8 @@ def test_what_would_be_if_nftables_were_there(installed: bool, method: str) -> N
     move = Action("echo", "move", "", old, new)
     nothing = Live({}, {})
     platform = Platform(programs={})
-    lacking = "" if installed else _hold.lacking(platform)
-    found = passage_of([move], [], "auto", False, nothing, platform, lambda _listeners: lacking)
+    lacking = "" if installed else hold.lacking(platform)
+    found = passage_of(passing_of([move], [], False, platform), "auto", nothing, platform, lambda _listeners: lacking)
     assert found.choices["echo"].method == method
 
 
@@ -93,21 +94,23 @@ LACKING: tuple[tuple[str, str, bool, str, bool], ...] = (
 def test_nftables_is_asked_for_where_it_spares_clients_a_refusal(
     before: str, after: str, installs: bool, policy: str, lacks: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_hold, "may_administer_network", lambda _host: True)
+    monkeypatch.setattr(hold, "may_administer_network", lambda _host: True)
     old, new = service(listen=[{"tcp": "7"}], backend=before), service(listen=[{"tcp": "7"}], backend=after)
     action = Action("echo", "move" if before != after else "change", "", old, new)
     platform = Platform(programs={}, policy=policy)
     picture = SimpleNamespace(platform=platform, missing={}, live=Live({}, {}))
     plan = SimpleNamespace(picture=picture, empty=False, actions=[action], changes={}, guard=None)
     request = Request([], installs_nftables=installs)
-    assert _run._lacks_hold(t.cast("_run.Plan", plan), request, LocalHost(_helper_watcher.Commands())) == lacks
+    assert run._lacks_hold(t.cast("run.Plan", plan), request, LocalHost(watcher.Commands())) == lacks
 
 
 @pytest.mark.parametrize(("ports", "grows"), [(["7"], False), (["7", "8"], True)])
 def test_service_that_gets_new_listeners(ports: list[str], grows: bool) -> None:
     new = service(listen=[{"tcp": port} for port in ports])
-    found = Passing(service(listen=[{"tcp": "7"}, {"tcp": "9"}], backend="xinetd"), new, [SEVEN])
-    assert found.move(False, Platform()) == Move("systemd", frozenset({"tcp"}), grows=grows)
+    old = service(listen=[{"tcp": "7"}, {"tcp": "9"}], backend="xinetd")
+    move = Move("systemd", frozenset({"tcp"}), grows=grows)
+    passing = passing_of([Action("echo", "move", "", old, new)], [], False, Platform())
+    assert passing == {"echo": Passing(old, new, [SEVEN], move)}
 
 
 def test_nothing_passes_to_or_from_a_disabled_service() -> None:
@@ -120,7 +123,8 @@ def test_listeners_that_a_change_closes_pass_over(again: bool, passing_over: lis
     old, new = service(listen=[{"tcp": "7"}]), service(listen=[{"tcp": "7"}], umask="077")
     change = Action("example", "change", "changed: umask", old, new)
     platform = Platform(programs={})
-    found = passage_of([change], [new] if again else [], "auto", False, Live({}, {}), platform, lambda _listeners: "")
+    passing = passing_of([change], [new] if again else [], False, platform)
+    found = passage_of(passing, "auto", Live({}, {}), platform, lambda _listeners: "")
     assert [*found.listeners] == [*found.choices] == passing_over
 
 
@@ -164,10 +168,10 @@ def test_socket_of_nobody_who_can_be_seen() -> None:
         )
 
 
-HOST = LocalHost(_helper_watcher.Commands())
+HOST = LocalHost(watcher.Commands())
 OWN = Owner("program", "python", os.getpid(), "python")
 
 
 def passing(port: int) -> Passing:
     held = service(listen=[{"tcp": f"127.0.0.1:{port}"}])
-    return Passing(held, held, held.listeners(True))
+    return Passing(held, held, held.listeners(True), Move("systemd", frozenset({"tcp"})))

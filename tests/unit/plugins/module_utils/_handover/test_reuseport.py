@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Change
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd import (
-    reuseport as _systemd_sharing,
+    reuseport,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.backend import Systemd
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.handover import (
@@ -28,7 +28,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.ste
 from ansible_collections.ondemand.superserver.plugins.module_utils._handover import reuseport as _sharing
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
-from ansible_collections.ondemand.superserver.plugins.module_utils._programs import watcher as _helper_watcher
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs import watcher
 from ansible_collections.ondemand.superserver.tests.unit.declarations import service
 
 ONE, TWO = service(name="one"), service(name="two")
@@ -36,7 +36,7 @@ ONE, TWO = service(name="one"), service(name="two")
 
 def test_every_socket_unit_shares_its_ports() -> None:
     both = service(name="both", exec=None, internal="discard", listen=[{"tcp": "7"}, {"udp": "7"}])
-    files = _systemd_sharing.sharing_files([ONE, both], Platform())
+    files = reuseport.sharing_files([ONE, both], Platform())
     assert [file.path for file in files] == [
         f"/run/systemd/system/{unit}.socket.d/superserver-handover.conf" for unit in ("one", "both", "both.udp")
     ]
@@ -58,7 +58,7 @@ def test_what_is_left_to_be_opened() -> None:
 )
 def test_drop_ins_go_and_those_of_others_stay(left: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also what is left by a run that was killed when it had made the directory, or half of the file."""
-    monkeypatch.setattr(_systemd_sharing, "UNITS", str(tmp_path))
+    monkeypatch.setattr(reuseport, "UNITS", str(tmp_path))
     for name in left:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch() if "/" in name else (tmp_path / name).mkdir()
@@ -103,7 +103,7 @@ def waiting(listener: socket.socket) -> int:
 
 
 def test_old_socket_serves_while_systemd_is_busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_systemd_sharing, "UNITS", str(tmp_path))
+    monkeypatch.setattr(reuseport, "UNITS", str(tmp_path))
     monkeypatch.setattr(_sharing, "DRAINING", 0.1)
     with socket.socket() as old:
         old.bind(("127.0.0.1", 0))
@@ -115,7 +115,7 @@ def test_old_socket_serves_while_systemd_is_busy(tmp_path: Path, monkeypatch: py
         sharing.announce(Platform())
         systemd = Busy(port, meanwhile)
         with systemd.opened:
-            sharing.take_over({"systemd": systemd}, Platform(), LocalHost(_helper_watcher.Commands()))
+            sharing.take_over({"systemd": systemd}, Platform(), LocalHost(watcher.Commands()))
             assert (waiting(old), waiting(systemd.opened)) == (40, 0)
             connect(port)
             assert (waiting(old), waiting(systemd.opened)) == (0, 20)

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Programs as they are installed: one file each, with the shared part in it, and a mask of their own."""
+"""Programs as they are installed: one file each, with the shared parts in it, and a mask of their own."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from types import ModuleType
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import paths as _paths
-from ansible_collections.ondemand.superserver.plugins.module_utils._programs.assembly import program
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs.assembly import PARTS, program
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.daemons import (
     attendant as _helper_attendant,
 )
@@ -69,14 +68,15 @@ def test_a_program_needs_nothing_beside_it(module: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("module", SHARING, ids=lambda module: module.__name__.rpartition(".")[2])
-def test_the_shared_part_is_there_once_and_whole(module: ModuleType) -> None:
+def test_the_shared_parts_are_there_once_and_whole(module: ModuleType) -> None:
     names = defined(program(module))
-    assert set(defined(inspect.getsource(_paths))) <= set(names)
+    for part in PARTS:
+        assert set(defined(inspect.getsource(part))) <= set(names)
     assert len(names) == len(set(names))
 
 
 @pytest.mark.parametrize("module", ALONE, ids=lambda module: module.__name__.rpartition(".")[2])
-def test_a_program_without_the_part_is_its_source(module: ModuleType) -> None:
+def test_a_program_without_the_parts_is_its_source(module: ModuleType) -> None:
     assert program(module) == inspect.getsource(module)
 
 

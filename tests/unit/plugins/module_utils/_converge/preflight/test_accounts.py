@@ -14,13 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight import accounts as _accounts
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import Request, read
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.picture import Request
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight import accounts
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import read
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.layers import BASE, Layer
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import InvalidDeclaration
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import OWN_ACCOUNT
-from ansible_collections.ondemand.superserver.plugins.module_utils._programs import watcher as _helper_watcher
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs import watcher
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, load, service
 from ansible_collections.ondemand.superserver.tests.unit.hostile import STRANGER, as_root, place
 
@@ -61,7 +62,7 @@ def having(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("fields", "needed"), NEEDS)
 def test_who_needs_the_account(fields: Fields, needed: bool) -> None:
-    assert _accounts.needs_own_account(service(**fields)) is needed
+    assert accounts.needs_own_account(service(**fields)) is needed
 
 
 @pytest.mark.usefixtures("lacking")
@@ -70,26 +71,26 @@ def test_one_problem_for_all_who_need_it() -> None:
     second: Fields = {"name": "b", "listen": [{"tcp": "2"}], "proxy": {"to": "127.0.0.1:9"}}
     third: Fields = {"name": "c", "listen": [{"tcp": "3"}], "internal": "echo"}
     services = load(first, second, third)
-    (problem,) = _accounts.own_account_problems(services)
+    (problem,) = accounts.own_account_problems(services)
     assert problem.path == "superserver_services[1].user"
     assert 'no user "superserver"' in problem.message
     assert "role ondemand.superserver.superserver" in problem.message
     assert "useradd --system" in problem.message
-    assert [found for each in services for found in _accounts.account_problems(each)] == []
-    assert _accounts.own_account_lacks(services)
-    assert not _accounts.own_account_lacks(services[:1])
+    assert [found for each in services for found in accounts.account_problems(each)] == []
+    assert accounts.own_account_lacks(services)
+    assert not accounts.own_account_lacks(services[:1])
 
 
 @pytest.mark.usefixtures("having")
 def test_an_account_that_is_root_is_none() -> None:
-    (problem,) = _accounts.own_account_problems([service(**FORWARDER)])
+    (problem,) = accounts.own_account_problems([service(**FORWARDER)])
     assert "has root's rights" in problem.message
-    assert not _accounts.own_account_lacks([service(**FORWARDER)])
+    assert not accounts.own_account_lacks([service(**FORWARDER)])
 
 
 def test_accounts_of_others_are_to_be_there() -> None:
     made = service(user="no-such-user", group="no-such-group", supplementary_groups=["no-such-other"])
-    assert [(problem.path, problem.message) for problem in _accounts.account_problems(made)] == [
+    assert [(problem.path, problem.message) for problem in accounts.account_problems(made)] == [
         ("superserver_services[0].user", 'the host has no user "no-such-user"; create it first'),
         ("superserver_services[0].group", 'the host has no group "no-such-group"; create it first'),
         ("superserver_services[0].supplementary_groups[0]", 'the host has no group "no-such-other"; create it first'),
@@ -105,20 +106,20 @@ def request(makes_account: bool) -> Request:
 @pytest.mark.usefixtures("lacking")
 def test_without_a_role_a_declaration_that_needs_it_is_refused() -> None:
     with pytest.raises(InvalidDeclaration) as refused:
-        read(request(makes_account=False), LocalHost(_helper_watcher.Commands()))
+        read(request(makes_account=False), LocalHost(watcher.Commands()))
     assert [problem.path for problem in refused.value.problems] == ["superserver_services[0].user"]
 
 
 @as_root
 @pytest.mark.usefixtures("lacking")
 def test_with_a_role_it_is_something_that_is_to_be_installed() -> None:
-    picture = read(request(makes_account=True), LocalHost(_helper_watcher.Commands()))
+    picture = read(request(makes_account=True), LocalHost(watcher.Commands()))
     assert picture.missing["account"] == OWN_ACCOUNT
 
 
 def forwarder(path: Path, **fields: object) -> list[str]:
     made = service(**{**FORWARDER, "proxy": {"to": str(path)}, "user": "nobody", **fields})
-    return [problem.message for problem in _accounts.reach_problems(made)]
+    return [problem.message for problem in accounts.reach_problems(made)]
 
 
 @pytest.fixture

@@ -12,15 +12,15 @@ import pytest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.interfaces import (
     interface_problems,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.network import vrf as _vrf
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.network import vrf
 from ansible_collections.ondemand.superserver.tests.unit.declarations import service
 
 
 @pytest.fixture(autouse=True)
 def _kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An interface in a VRF, one in a bridge, one in neither; TCP is kept from the VRF, UDP is not."""
-    monkeypatch.setattr(_vrf, "INTERFACES", str(tmp_path / "net"))
-    monkeypatch.setattr(_vrf, "SETTINGS", str(tmp_path / "ipv4"))
+    monkeypatch.setattr(vrf, "INTERFACES", str(tmp_path / "net"))
+    monkeypatch.setattr(vrf, "SETTINGS", str(tmp_path / "ipv4"))
     kinds = {"red": "vrf", "br0": "bridge", "eth0": "", "eth1": "", "eth2": ""}
     for name, kind in kinds.items():
         (tmp_path / "net" / name).mkdir(parents=True)

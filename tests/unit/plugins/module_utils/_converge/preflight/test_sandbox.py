@@ -11,10 +11,10 @@ import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd import (
-    handlers as _systemd_handlers,
+    handlers,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.sandbox import _HIDING
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.problems import (
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.programs import (
     environment_problems,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.sandbox import sandbox_problems
@@ -126,4 +126,4 @@ def test_forwarders_see_no_devices_where_systemd_can_hide_them() -> None:
 
 def test_what_hides_is_what_is_written() -> None:
     """The two lists are about the same directives."""
-    assert dict(_systemd_handlers.STRICT).items() >= dict.fromkeys(_HIDING, "yes").items()
+    assert dict(handlers.STRICT).items() >= dict.fromkeys(_HIDING, "yes").items()

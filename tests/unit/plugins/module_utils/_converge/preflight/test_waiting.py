@@ -12,14 +12,14 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends import live as _live
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends import live
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live, listener_problem
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight import waiting as _waiting
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.proof import prove as _prove
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight import waiting
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.proof import prove
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.proof.probing import ways
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.network import addresses as _addresses
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.network import addresses
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import Socket
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
@@ -78,8 +78,8 @@ print(json.dumps([first, until(lambda: has_address("2001:db8::7")), is_tentative
 @pytest.fixture(autouse=True)
 def host(monkeypatch: pytest.MonkeyPatch) -> LocalHost:
     """Has one of the two addresses, and commands that fail the test."""
-    monkeypatch.setattr(_live, "has_address", lambda address: address != AWAY)
-    monkeypatch.setattr(_waiting, "is_tentative", lambda address: False)
+    monkeypatch.setattr(live, "has_address", lambda address: address != AWAY)
+    monkeypatch.setattr(waiting, "is_tentative", lambda address: False)
     return machine()
 
 
@@ -89,28 +89,28 @@ def made(backend: str = "xinetd", **fields: t.Any) -> Service:
 
 
 def test_an_address_that_the_host_does_not_have_is_refused(host: LocalHost) -> None:
-    (problem,) = _waiting.address_problems([made(), replace(made(), state="disabled")], Platform(), host)
+    (problem,) = waiting.address_problems([made(), replace(made(), state="disabled")], Platform(), host)
     assert problem.path == "superserver_services[0].listen[3].tcp"
     assert problem.message == (
         '"192.0.2.7" is not an address of this host; add the address first, or, if the address comes later, let '
         "the endpoint wait for it with freebind: true"
     )
-    assert not _waiting.address_problems([made(freebind=True)], Platform(), host)
+    assert not waiting.address_problems([made(freebind=True)], Platform(), host)
 
 
 def test_one_that_is_tentative_is_waited_for(host: LocalHost, monkeypatch: pytest.MonkeyPatch) -> None:
     answers = iter([False, False, True])
-    monkeypatch.setattr(_live, "has_address", lambda address: address != AWAY or next(answers))
-    monkeypatch.setattr(_waiting, "is_tentative", lambda address: True)
-    assert not _waiting.address_problems([made()], Platform(), host)
+    monkeypatch.setattr(live, "has_address", lambda address: address != AWAY or next(answers))
+    monkeypatch.setattr(waiting, "is_tentative", lambda address: True)
+    assert not waiting.address_problems([made()], Platform(), host)
 
 
 def test_what_waits_is_told() -> None:
     declared, lost = made(freebind=True), made()
-    assert _waiting.waiting([declared, lost, replace(declared, state="disabled")], Platform()) == [
+    assert waiting.waiting([declared, lost, replace(declared, state="disabled")], Platform()) == [
         "echo: tcp:192.0.2.7:10 waits for its address, which this host does not have now"
     ]
-    assert _waiting.unreachable([declared, lost, replace(lost, state="disabled")], Platform()) == [
+    assert waiting.unreachable([declared, lost, replace(lost, state="disabled")], Platform()) == [
         "echo: tcp:192.0.2.7:10 cannot be reached: this host does not have the address, and the endpoint does not "
         "set freebind"
     ]
@@ -145,15 +145,15 @@ def test_proof_does_not_wait_for_what_waits(host: LocalHost, monkeypatch: pytest
         asked.extend(map(str, listeners))
         return {}
 
-    monkeypatch.setattr(_prove, "bound", bound)
-    monkeypatch.setattr(_prove, "look", lambda *_arguments: Live({}, {}))
-    (failure,) = _prove.prove_listeners([made(freebind=True)], BACKENDS, Platform(), host)
+    monkeypatch.setattr(prove, "bound", bound)
+    monkeypatch.setattr(prove, "look", lambda *_arguments: Live({}, {}))
+    (failure,) = prove.prove_listeners([made(freebind=True)], BACKENDS, Platform(), host)
     assert asked == ["tcp:*:7", "tcp:127.0.0.1:8", f"tcp:{HERE}:9"]
     assert AWAY not in failure.text
 
 
 def test_what_waits_is_shown_beside_its_endpoint() -> None:
-    rows = _prove.status_rows([made(freebind=True)], Live({}, {}), BACKENDS, Platform())
+    rows = prove.status_rows([made(freebind=True)], Live({}, {}), BACKENDS, Platform())
     assert [row["waits_for"] for row in rows] == ["", "", "", AWAY]
 
 
@@ -165,6 +165,6 @@ def test_what_waits_is_not_probed(freebind: bool) -> None:
 
 def test_addresses_on_their_way_are_not_the_host_s_own(monkeypatch: pytest.MonkeyPatch) -> None:
     found = [("192.0.2.1", 0x80), ("2001:db8::1", 0x40), ("2001:db8::2", 0x08)]
-    monkeypatch.setattr(_addresses, "_found", lambda: found)
-    assert _addresses.own_addresses() == ("192.0.2.1",)
-    assert [_addresses.is_tentative(address) for address, _flags in found] == [False, True, False]
+    monkeypatch.setattr(addresses, "_found", lambda: found)
+    assert addresses.own_addresses() == ("192.0.2.1",)
+    assert [addresses.is_tentative(address) for address, _flags in found] == [False, True, False]

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.proof import listener as _listener
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.proof import listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.proof.listener import Assertion, Finding
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes import table as _processes
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes import table
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import Socket
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import listener_of, parse_endpoint
 
@@ -44,7 +44,7 @@ def no_command(argv: Sequence[str]) -> tuple[int, str, str]:
 
 
 def examine(**options: object) -> Finding:
-    return _listener.examine(_listener.assertion_of({**OPTIONS, **options}), no_command)
+    return listener.examine(listener.assertion_of({**OPTIONS, **options}), no_command)
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def _echo(entry: socket.socket) -> None:
                 client.sendall(data)
 
 
-PROGRAM = _processes.program(os.getpid())
+PROGRAM = table.program(os.getpid())
 
 
 @pytest.mark.parametrize(
@@ -100,11 +100,11 @@ PROGRAM = _processes.program(os.getpid())
 )
 def test_options_that_contradict_each_other(options: dict[str, object], expected: str) -> None:
     with pytest.raises(ValueError, match=expected):
-        _listener.assertion_of({**OPTIONS, **options})
+        listener.assertion_of({**OPTIONS, **options})
 
 
 def test_a_name_becomes_a_port() -> None:
-    assert str(_listener.assertion_of({**OPTIONS, "tcp": "echo"}).endpoint) == "tcp *:7"
+    assert str(listener.assertion_of({**OPTIONS, "tcp": "echo"}).endpoint) == "tcp *:7"
 
 
 def test_a_port_of_both_families_by_one_socket_or_by_two(stack: ExitStack) -> None:
@@ -138,7 +138,7 @@ def test_a_port_on_hosts_with_and_without_ipv6(address: str, ipv6: bool, expecte
     assertion = Assertion(endpoint, listener_of(endpoint, ipv6), free=False, owner=None, client=None)
     family = "ipv6" if address == "::" else "ipv4"
     entry = Socket("tcp", family, address, 7, address == "::", "stream", 1, 0, 9, "")
-    assert bool(_listener._bound(assertion, [entry])) == expected
+    assert bool(listener._bound(assertion, [entry])) == expected
 
 
 def test_interfaces(stack: ExitStack) -> None:
@@ -238,16 +238,16 @@ def test_retries_until_it_is_true(stack: ExitStack) -> None:
     stack.pop_all().close()
     timer = threading.Timer(0.3, listen, (stack, "127.0.0.1", port))
     timer.start()
-    assertion = _listener.assertion_of({**OPTIONS, "tcp": f"127.0.0.1:{port}"})
-    finding, attempts = _listener.examine_until(assertion, no_command, 100, 0.1)
+    assertion = listener.assertion_of({**OPTIONS, "tcp": f"127.0.0.1:{port}"})
+    finding, attempts = listener.examine_until(assertion, no_command, 100, 0.1)
     timer.join()
     assert finding.problem == ""
     assert 2 <= attempts <= 50
 
 
 def test_retries_end() -> None:
-    assertion = _listener.assertion_of({**OPTIONS, "unix": "/no/such/socket"})
-    finding, attempts = _listener.examine_until(assertion, no_command, 2, 0.01)
+    assertion = listener.assertion_of({**OPTIONS, "unix": "/no/such/socket"})
+    finding, attempts = listener.examine_until(assertion, no_command, 2, 0.01)
     assert (bool(finding.problem), attempts) == (True, 3)
 
 
@@ -259,7 +259,7 @@ def test_inventory(stack: ExitStack, tmp_path: Path) -> None:
     datagram.bind(f"{path}2")
 
     def found(transports: Sequence[str], kinds: Sequence[str]) -> set[object]:
-        rows = _listener.inventory(lambda _argv: (1, "", ""), transports, kinds)
+        rows = listener.inventory(lambda _argv: (1, "", ""), transports, kinds)
         return {row["port"] or row["address"] for row in rows if row["pid"] == os.getpid()}
 
     assert {port, f"{path}2"} <= found([], [])
@@ -271,7 +271,7 @@ def test_inventory(stack: ExitStack, tmp_path: Path) -> None:
 
 def test_inventory_says_what_cannot_be_taken_over(stack: ExitStack) -> None:
     port = listen(stack)
-    rows = _listener.inventory(no_command, ["tcp"], [], lambda owners: dict.fromkeys(owners, "no"))
+    rows = listener.inventory(no_command, ["tcp"], [], lambda owners: dict.fromkeys(owners, "no"))
     assert [row["owner"]["objection"] for row in rows if row["port"] == port] == ["no"]
-    rows = _listener.inventory(no_command, ["tcp"], [])
+    rows = listener.inventory(no_command, ["tcp"], [])
     assert [row["owner"]["objection"] for row in rows if row["port"] == port] == [""]

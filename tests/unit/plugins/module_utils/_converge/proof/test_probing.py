@@ -15,8 +15,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.proof import probing as _probing
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.proof import prove as _prove
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.proof import probing, prove
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.proof.probing import (
     Moment,
     lasting_problems,
@@ -59,15 +58,15 @@ def test_ways(access: Fields, listen: Fields, expected: list[tuple[str, str | No
 
 
 def test_where_everybody_is_let_in_addresses_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_probing, "own_addresses", lambda: pytest.fail("nobody needs them"))
-    assert list(_probing.ways_now(service(listen=[{"tcp": "7"}], **PROBE), Platform()).values()) == [
+    monkeypatch.setattr(probing, "own_addresses", lambda: pytest.fail("nobody needs them"))
+    assert list(probing.ways_now(service(listen=[{"tcp": "7"}], **PROBE), Platform()).values()) == [
         [("127.0.0.1", None), ("::1", None)]
     ]
 
 
 @pytest.fixture
 def own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_probing, "own_addresses", lambda: OWN)
+    monkeypatch.setattr(probing, "own_addresses", lambda: OWN)
 
 
 def told(declared: Service) -> list[tuple[str, str]]:
@@ -180,17 +179,17 @@ def choosy() -> Iterator[int]:
 def test_a_probe_comes_from_where_it_is_let_in(choosy: int, allow: list[str], problem: str) -> None:
     listen = [{"tcp": f"127.0.0.1:{choosy}"}]
     declared = service(listen=listen, access={"allow": allow}, probe={"expect": "served"})
-    (row,) = _prove.probe_service(declared, Platform())
+    (row,) = prove.probe_service(declared, Platform())
     assert problem in row["problem"]
     assert bool(row["problem"]) == bool(problem)
 
 
 def test_what_lets_nobody_in_is_not_probed(choosy: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_prove, "this_moment", lambda: MONDAY)
+    monkeypatch.setattr(prove, "this_moment", lambda: MONDAY)
     listen = [{"tcp": f"127.0.0.1:{choosy}"}]
     declared = service(listen=listen, access={"hours": ["22:00-06:00"]}, probe={"expect": "served"})
-    assert _prove.probe_service(declared, Platform()) == []
-    assert _prove.prove_answers([declared], Platform()) == []
+    assert prove.probe_service(declared, Platform()) == []
+    assert prove.prove_answers([declared], Platform()) == []
 
 
 ADDRESSES = """

@@ -17,21 +17,19 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import boot as _boot
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import watch as _watch
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import boot, watch
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery.boot import Means
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import Manifest
-from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.change import Others
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
-from ansible_collections.ondemand.superserver.plugins.module_utils._programs import watcher as _helper_watcher
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs import watcher
 
 
-class Commands(_helper_watcher.Commands):
+class Commands(watcher.Commands):
     """Keeps what is to be run, and runs nothing."""
 
     def __init__(self) -> None:
@@ -48,15 +46,15 @@ class Commands(_helper_watcher.Commands):
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A state directory of its own, and an init system whose files are in another one."""
     monkeypatch.setattr(_journal, "PATH", str(tmp_path / "journal.json"))
-    monkeypatch.setattr(_manifest, "PATH", str(tmp_path / "manifest.json"))
-    monkeypatch.setattr(_helper_watcher, "LOCK", str(tmp_path / "run/lock"))
+    monkeypatch.setattr(manifest, "PATH", str(tmp_path / "manifest.json"))
+    monkeypatch.setattr(watcher, "LOCK", str(tmp_path / "run/lock"))
     script, link = tmp_path / "init/script", tmp_path / "init/on/script"
     init = Means(
-        (File(str(script), f"{_boot.NOTE}\n", 0o755), File(str(link), str(script), kind="link")),
+        (File(str(script), f"{boot.NOTE}\n", 0o755), File(str(link), str(script), kind="link")),
         (("enable", "it"),),
         (("disable", "it"),),
     )
-    monkeypatch.setattr(_boot, "EVERY", [(lambda _platform: True, init)])
+    monkeypatch.setattr(boot, "EVERY", [(lambda _platform: True, init)])
     return tmp_path
 
 
@@ -64,22 +62,22 @@ def interrupted(state: Path) -> None:
     """A run has changed one file and made another when the power failed."""
     (state / "changed").write_text("old")
     paths = dict.fromkeys((str(state / "changed"), str(state / "made")), "xinetd")
-    journal = _journal.journal_of(paths, {}, Manifest(), False, "auto", "", None, Others())
+    journal = _journal.Journal({path: store.look(path) for path in paths}, paths, {}, Manifest(), False)
     _journal.write(replace(journal, confirmation=replace(_journal.confirmation(60, "", {}), boot="the one before")))
     (state / "changed").write_text("new")
     (state / "made").write_text("new")
-    _manifest.save(Manifest(runtimes={"xinetd": "active"}))
+    manifest.save(Manifest(runtimes={"xinetd": "active"}))
 
 
 def test_files_are_put_back_and_the_watcher_goes_on(state: Path) -> None:
     interrupted(state)
     commands = Commands()
-    _watch.boot(commands)
+    watch.boot(commands)
     assert (state / "changed").read_text() == "old"
     assert not (state / "made").exists()
     assert not (state / "manifest.json").exists()
     assert (state / "journal.json").exists()
-    assert commands.run[-1].endswith(f"{sys.executable} -I {_watch.PATH}")
+    assert commands.run[-1].endswith(f"{sys.executable} -I {watch.PATH}")
 
 
 def test_what_still_may_be_confirmed_is_left_alone(state: Path) -> None:
@@ -88,7 +86,7 @@ def test_what_still_may_be_confirmed_is_left_alone(state: Path) -> None:
     assert journal is not None
     _journal.write(replace(journal, confirmation=_journal.confirmation(60, "", {})))
     commands = Commands()
-    _watch.boot(commands)
+    watch.boot(commands)
     assert (state / "changed").read_text() == "new"
     assert commands.run == []
 
@@ -98,17 +96,17 @@ def test_a_host_without_a_journal_that_is_understood_just_boots(state: Path, con
     if content is not None:
         (state / "journal.json").write_text(content)
     commands = Commands()
-    _watch.boot(commands)
+    watch.boot(commands)
     assert commands.run == []
 
 
 def test_while_a_run_is_at_work_nothing_is_put_back(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
-    monkeypatch.setattr(_helper_watcher, "complain", said.append)
+    monkeypatch.setattr(watcher, "complain", said.append)
     interrupted(state)
-    with _helper_watcher.opened(_helper_watcher.LOCK) as lock:
+    with watcher.opened(watcher.LOCK) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        _helper_watcher.boot()
+        watcher.boot()
     assert (state / "changed").read_text() == "new"
     assert "BlockingIOError" in said[0]
 
@@ -116,20 +114,20 @@ def test_while_a_run_is_at_work_nothing_is_put_back(state: Path, monkeypatch: py
 def test_what_acts_at_boot_is_there_for_as_long_as_the_journal(state: Path) -> None:
     commands = Commands()
     host = LocalHost(commands)
-    _boot.prepare(Platform(init="none"), host)
+    boot.prepare(Platform(init="none"), host)
     assert (state / "init/on/script").resolve() == state / "init/script"
     (state / "journal.json").write_text("{}")
-    _boot.conclude(host)
+    boot.conclude(host)
     assert not [path for path in state.rglob("*") if not path.is_dir()]
     assert commands.run == ["enable it", "disable it"]
-    _boot.conclude(host)
+    boot.conclude(host)
     assert commands.run == ["enable it", "disable it"]
 
 
 def test_somebody_elses_file_of_that_name_stays(state: Path) -> None:
     (state / "init").mkdir()
     (state / "init/script").write_text("#!/bin/sh\n")
-    _boot.conclude(LocalHost(Commands()))
+    boot.conclude(LocalHost(Commands()))
     assert (state / "init/script").exists()
 
 
@@ -142,23 +140,23 @@ def test_somebody_elses_file_of_that_name_stays(state: Path) -> None:
     ],
 )
 def test_what_a_host_cannot_do_is_told(platform: Platform, gap: str) -> None:
-    told = _boot.gaps(platform)
+    told = boot.gaps(platform)
     assert len(told) == bool(gap)
     assert gap in " ".join(told)
 
 
-@pytest.mark.parametrize("text", [_boot.LSB_TEXT, _boot.RUN_TEXT, _boot.FINISH_TEXT], ids=["lsb", "run", "finish"])
+@pytest.mark.parametrize("text", [boot.LSB_TEXT, boot.RUN_TEXT, boot.FINISH_TEXT], ids=["lsb", "run", "finish"])
 def test_scripts_do_nothing_without_a_journal(text: str, tmp_path: Path) -> None:
     path = tmp_path / "script"
-    path.write_text(text.replace(_helper_watcher.JOURNAL, str(tmp_path / "journal.json")))
-    assert subprocess.call(["/bin/sh", str(path), "start"]) == (125 if text == _boot.FINISH_TEXT else 0)
+    path.write_text(text.replace(watcher.JOURNAL, str(tmp_path / "journal.json")))
+    assert subprocess.call(["/bin/sh", str(path), "start"]) == (125 if text == boot.FINISH_TEXT else 0)
 
 
 def test_errors_of_the_watcher_go_to_syslog(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     monkeypatch.setattr(syslog, "syslog", lambda _priority, line: said.append(line))
-    monkeypatch.setattr(_helper_watcher, "JOURNAL", str(state / "journal.json"))
-    monkeypatch.setattr(_helper_watcher, "wait", lambda _seconds: None)
+    monkeypatch.setattr(watcher, "JOURNAL", str(state / "journal.json"))
+    monkeypatch.setattr(watcher, "wait", lambda _seconds: None)
     (state / "journal.json").write_text("{}")
     outcomes: list[t.Any] = [ZeroDivisionError("of the watcher"), 0.0]
 
@@ -168,9 +166,9 @@ def test_errors_of_the_watcher_go_to_syslog(state: Path, monkeypatch: pytest.Mon
             raise outcome
         return float(outcome)
 
-    monkeypatch.setattr(_watch, "undo", undo)
-    monkeypatch.setattr(importlib, "import_module", lambda _name: _watch)
-    _helper_watcher.watch()
+    monkeypatch.setattr(watch, "undo", undo)
+    monkeypatch.setattr(importlib, "import_module", lambda _name: watch)
+    watcher.watch()
     assert said[-1] == "ZeroDivisionError: of the watcher"
     assert outcomes == []  # it went on
 
@@ -182,6 +180,6 @@ def test_what_could_not_be_put_back_goes_to_syslog(state: Path, monkeypatch: pyt
     interrupted(state)
     (state / "changed").unlink()
     (state / "changed").mkdir()
-    assert _watch.undo(_helper_watcher.Commands()) == _watch.PAUSE
+    assert watch.undo(watcher.Commands()) == watch.PAUSE
     assert any(str(state / "changed") in line for line in said)
-    assert _files.look(str(state / "changed")) is not None
+    assert store.look(str(state / "changed")) is not None

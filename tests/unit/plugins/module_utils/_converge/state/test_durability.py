@@ -18,28 +18,25 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge import report as _report
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import report
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import run as _run
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.picture import Picture, Request
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import confirm as _confirm
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery.rollback import recover
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.run import Plan, converge
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import Picture, Request
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import generations as _generations
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import generations, lock, progress
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import lock as _lock
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import progress as _progress
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import Manifest, manifest_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Site
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.files import writes
-from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.change import Others
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
-from ansible_collections.ondemand.superserver.plugins.module_utils._programs import watcher as _helper_watcher
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs import watcher
 
-HOST = LocalHost(_helper_watcher.Commands())
+HOST = LocalHost(watcher.Commands())
 
 
 class Disk:
@@ -110,11 +107,11 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (_journal, "PATH", "state/journal.json"),
         (_journal, "TOLD", "state/watcher.json"),
         (_manifest, "PATH", "state/manifest.json"),
-        (_generations, "DIRECTORY", "state/generations"),
+        (generations, "DIRECTORY", "state/generations"),
     ):
         monkeypatch.setattr(module, name, str(tmp_path / file))
-    monkeypatch.setattr(_progress, "PATH", str(tmp_path.parent / f"{tmp_path.name}-lock" / "step"))
-    monkeypatch.setattr(_lock, "LOCK", str(tmp_path.parent / f"{tmp_path.name}-lock" / "lock"))
+    monkeypatch.setattr(progress, "PATH", str(tmp_path.parent / f"{tmp_path.name}-lock" / "step"))
+    monkeypatch.setattr(lock, "LOCK", str(tmp_path.parent / f"{tmp_path.name}-lock" / "lock"))
     monkeypatch.setattr(_run, "arm", lambda _platform, _host: None)
     (tmp_path / "services").mkdir()
     (tmp_path / "services/changed").write_text("old")
@@ -160,7 +157,7 @@ def run(root: Path, monkeypatch: pytest.MonkeyPatch, confirm: str = "never") -> 
     picture = Picture({}, {}, Platform(init="none"), manifest, files, seen, Live({}, {}), {}, {}, [])
     plan = Plan(picture, [], {}, files, [obsolete], None)
     monkeypatch.setattr(_run, "_prepare", lambda _request, _host: plan)
-    monkeypatch.setattr(_report, "_diff", lambda _plan: [])
+    monkeypatch.setattr(report, "_diff", lambda _plan: [])
     converge(Request([], confirm=confirm, confirm_timeout=60), HOST)
 
 
@@ -190,7 +187,7 @@ def test_the_journal_goes_when_everything_else_is_on_the_disk(
 
 def test_what_was_undone_is_on_the_disk_before_the_journal_goes(root: Path, disk: Disk) -> None:
     paths = {str(root / "services" / name): "xinetd" for name in ("changed", "made", "obsolete")}
-    journal = _journal.journal_of(paths, {}, Manifest(), False, "auto", "", None, Others())
+    journal = _journal.Journal({path: store.look(path) for path in paths}, paths, {}, Manifest(), False)
     _journal.write(journal)
     (root / "services/changed").write_text("new")
     (root / "services/made").write_text("new")
@@ -218,7 +215,7 @@ def test_what_services_share_is_written_before_what_makes_them_use_it(
 ) -> None:
     """Clients come while files are written."""
     written: list[str] = []
-    monkeypatch.setattr(_files, "install", lambda file: written.append(file.path))
+    monkeypatch.setattr(store, "install", lambda file: written.append(file.path))
     files = [File("/service/run", service="a"), File("/library/program"), File("/service/handler", service="a")]
     for operation in writes(files):
         operation.run(Site({}, Platform(init="none"), HOST))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import generations as _generations
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import generations
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import (
     Manifest,
     from_json,
@@ -25,7 +25,7 @@ from ansible_collections.ondemand.superserver.tests.unit.samples import COMMON
 
 @pytest.fixture(autouse=True)
 def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(_generations, "DIRECTORY", str(tmp_path / "generations"))
+    monkeypatch.setattr(generations, "DIRECTORY", str(tmp_path / "generations"))
     return tmp_path / "generations"
 
 
@@ -35,29 +35,29 @@ def state(port: int) -> Manifest:
 
 def kept() -> dict[int, str]:
     """The port that each generation listened on."""
-    return {entry["number"]: entry["services"][0]["listen"][0]["tcp"] for entry in _generations.listed()}
+    return {entry["number"]: entry["services"][0]["listen"][0]["tcp"] for entry in generations.listed()}
 
 
 def test_a_new_host_has_none() -> None:
-    _generations.keep(Manifest(), state(1), 5)
-    assert _generations.listed() == []
+    generations.keep(Manifest(), state(1), 5)
+    assert generations.listed() == []
 
 
 def test_only_other_services_make_one() -> None:
-    _generations.keep(state(1), replace(state(1), runtimes={"xinetd": "idle"}), 5)
+    generations.keep(state(1), replace(state(1), runtimes={"xinetd": "idle"}), 5)
     assert kept() == {}
-    _generations.keep(state(1), state(2), 5)
-    _generations.keep(state(1), state(3), 5)  # after a change that did not stand
+    generations.keep(state(1), state(2), 5)
+    generations.keep(state(1), state(3), 5)  # after a change that did not stand
     assert kept() == {1: "1"}
 
 
 def test_the_last_ones_are_kept(directory: Path) -> None:
     for port in range(1, 8):
-        _generations.keep(state(port), state(port + 1), 3)
+        generations.keep(state(port), state(port + 1), 3)
         assert len(kept()) == min(port, 3)
     assert kept() == {5: "5", 6: "6", 7: "7"}
     assert [path.stat().st_mode & 0o777 for path in (directory, *directory.iterdir())] == [0o700, 0o600, 0o600, 0o600]
-    _generations.keep(state(8), state(9), 0)
+    generations.keep(state(8), state(9), 0)
     assert kept() == {}
 
 
@@ -68,15 +68,15 @@ def test_an_account_that_was_not_named_makes_no_other_service() -> None:
     stored["services"] = {"echo": {name: value for name, value in today.services["echo"].items() if name != "user"}}
     before = from_json(stored)
     assert before == today
-    _generations.keep(before, today, 5)
-    assert _generations.listed() == []
+    generations.keep(before, today, 5)
+    assert generations.listed() == []
 
 
 def test_an_account_that_was_not_named_is_named_when_one_goes_back(directory: Path) -> None:
     directory.mkdir()
     fields = {name: value for name, value in service(user="root").to_json().items() if name != "user"}
     (directory / "1.json").write_text(json.dumps({"number": 1, "services": [fields]}), encoding="utf-8")
-    (entry,) = _generations.listed()
+    (entry,) = generations.listed()
     assert load_services([Layer(BASE, entry["services"])], None, "systemd") == [service(user="root")]
 
 
@@ -85,6 +85,6 @@ def test_an_account_that_was_not_named_is_named_when_one_goes_back(directory: Pa
 def test_what_is_kept_can_be_declared_again(name: str, backend: str) -> None:
     """Without the defaults and the backend that it was declared with."""
     was = service(name=name, backend=backend, **COMMON[name])
-    _generations.keep(manifest_of([was], [], {}), Manifest(), 5)
-    (entry,) = _generations.listed()
+    generations.keep(manifest_of([was], [], {}), Manifest(), 5)
+    (entry,) = generations.listed()
     assert load(*entry["services"], backend="systemd") == [was]

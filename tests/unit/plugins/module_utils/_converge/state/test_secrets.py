@@ -13,13 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends import delivery as _delivery
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends import delivery
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.delivery import secret_files
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight import problems as _preflight
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.programs import (
+    environment_problems,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.report import _shown
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import secrets as _secrets
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import secrets
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import manifest_of
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.store import Seen
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.layers import BASE, Layer
@@ -37,8 +39,8 @@ def host(monkeypatch: pytest.MonkeyPatch) -> t.Iterator[Path]:
     """Directories that nobody else can write, up to the root."""
     home = os.path.realpath(os.path.expanduser("~"))
     with tempfile.TemporaryDirectory(prefix=".superserver-", dir=home) as path:
-        monkeypatch.setattr(_secrets, "PATH", f"{path}/key")
-        monkeypatch.setattr(_delivery, "SECRETS", f"{path}/secrets")
+        monkeypatch.setattr(secrets, "PATH", f"{path}/key")
+        monkeypatch.setattr(delivery, "SECRETS", f"{path}/secrets")
         yield Path(path)
 
 
@@ -51,32 +53,32 @@ def declared(key: bytes, *values: str) -> list[Service]:
 
 
 def test_the_key_is_made_once_and_only_where_it_is_needed(host: Path) -> None:
-    key = _secrets.load_key()
-    _secrets.keep_key(key, [service()])
+    key = secrets.load_key()
+    secrets.keep_key(key, [service()])
     assert not (host / "key").exists()
-    assert _secrets.load_key() != key
-    _secrets.keep_key(key, declared(key, "x"))
-    assert _secrets.load_key() == key
+    assert secrets.load_key() != key
+    secrets.keep_key(key, declared(key, "x"))
+    assert secrets.load_key() == key
     assert (host / "key").stat().st_mode & 0o777 == 0o600
 
 
 def installed(services: list[Service]) -> None:
     for file in secret_files(services):
-        _files.install(file)
+        store.install(file)
 
 
 def test_a_digest_stands_for_the_value_that_the_host_has(host: Path) -> None:
     known = declared(b"k", f"{WORD}\n\\ ", "other")
     installed(known)
     told = [redeclared(each.to_json()) for each in known]
-    assert [each.secrets[0][1].value for each in _secrets.recalled(told, b"k")] == [f"{WORD}\n\\ ", "other"]
-    assert _secrets.recalled(known, b"other key") == known
+    assert [each.secrets[0][1].value for each in secrets.recalled(told, b"k")] == [f"{WORD}\n\\ ", "other"]
+    assert secrets.recalled(known, b"other key") == known
 
 
 def test_a_value_that_is_gone_cannot_be_had(host: Path) -> None:
     installed(declared(b"k", "today", "other"))
     told = [redeclared(each.to_json()) for each in declared(b"k", "yesterday", "other")]
-    (problem,) = (problem for each in _secrets.recalled(told, b"k") for problem in _secrets.problems_of(each))
+    (problem,) = (problem for each in secrets.recalled(told, b"k") for problem in secrets.problems_of(each))
     assert problem.path == "manifest[0].secrets.A"
     assert "declare the value" in problem.message
 
@@ -94,26 +96,24 @@ def test_a_diff_shows_no_values() -> None:
 
 
 def test_the_directory_is_roots_also_where_a_file_comes_first(host: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_files, "PRIVATE_DIRECTORIES", (f"{host}/secrets",))
-    _files.install(File(f"{host}/secrets/a", mode=0o600))
+    monkeypatch.setattr(store, "PRIVATE_DIRECTORIES", (f"{host}/secrets",))
+    store.install(File(f"{host}/secrets/a", mode=0o600))
     assert (host / "secrets").stat().st_mode & 0o777 == 0o700
 
 
 def test_a_file_of_variables_is_looked_at_before_anything_is_touched(host: Path) -> None:
     path = host / "variables"
     made = service(environment_file=str(path))
-    assert [problem.path for problem in _preflight.environment_problems(made)] == [
-        "superserver_services[0].environment_file"
-    ]
+    assert [problem.path for problem in environment_problems(made)] == ["superserver_services[0].environment_file"]
     path.write_text("A=b\n")
     path.chmod(0o600)
-    assert _preflight.environment_problems(made) == []
+    assert environment_problems(made) == []
     path.write_text("A=b\nexport B=c\n")
-    (problem,) = _preflight.environment_problems(made)
+    (problem,) = environment_problems(made)
     assert "line 2" in problem.message
-    assert _preflight.environment_problems(service()) == []
+    assert environment_problems(service()) == []
 
 
 def test_a_hidden_file_of_variables_is_refused() -> None:
-    (problem,) = _preflight.environment_problems(service(environment_file="/root/a", sandbox="strict"))
+    (problem,) = environment_problems(service(environment_file="/root/a", sandbox="strict"))
     assert "hidden by sandbox: strict" in problem.message

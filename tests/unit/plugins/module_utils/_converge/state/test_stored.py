@@ -12,21 +12,23 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.errors import RunFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.picture import Request
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.run import converge
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import Request
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import generations as _generations
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import lock as _lock
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import progress as _progress
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import (
+    generations,
+    journal,
+    lock,
+    manifest,
+    progress,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import manifest_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.status import status
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.layers import BASE, Layer
-from ansible_collections.ondemand.superserver.plugins.module_utils._programs import watcher as _helper_watcher
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs import watcher
 from ansible_collections.ondemand.superserver.tests.unit.declarations import service
 
-HOST = LocalHost(_helper_watcher.Commands())
+HOST = LocalHost(watcher.Commands())
 NOTHING = [Layer(BASE, [])]
 
 JOURNAL: dict[str, t.Any] = {
@@ -51,12 +53,12 @@ JOURNAL: dict[str, t.Any] = {
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A state directory of its own."""
     for module, name, file in (
-        (_journal, "PATH", "journal.json"),
-        (_journal, "TOLD", "watcher.json"),
-        (_manifest, "PATH", "manifest.json"),
-        (_generations, "DIRECTORY", "generations"),
-        (_lock, "LOCK", "run/lock"),
-        (_progress, "PATH", "run/step"),
+        (journal, "PATH", "journal.json"),
+        (journal, "TOLD", "watcher.json"),
+        (manifest, "PATH", "manifest.json"),
+        (generations, "DIRECTORY", "generations"),
+        (lock, "LOCK", "run/lock"),
+        (progress, "PATH", "run/step"),
     ):
         monkeypatch.setattr(module, name, str(tmp_path / file))
     (tmp_path / "generations").mkdir()

@@ -16,12 +16,13 @@ import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Change
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.foreign.units import MASK
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import changes_of, plan_actions
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import rollback as _rollback
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import generations as _generations
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import rollback
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import (
+    generations,
+    manifest,
+    progress,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import progress as _progress
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.journal import Journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import manifest_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps import (
@@ -30,24 +31,17 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.ste
     listeners,
     stock,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Site, Step, lines_of
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.files import writes
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.order import recording, switching
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.record import Record
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.transition import Transition
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.switch import carry_out, undo_all
-from ansible_collections.ondemand.superserver.plugins.module_utils._foreign import change as _others
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Site
+from ansible_collections.ondemand.superserver.plugins.module_utils._foreign import change
 from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.change import Others
-from ansible_collections.ondemand.superserver.plugins.module_utils._handover import hold as _hold
-from ansible_collections.ondemand.superserver.plugins.module_utils._handover import reuseport as _sharing
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover import hold, reuseport
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 from ansible_collections.ondemand.superserver.tests.unit.declarations import service
-from ansible_collections.ondemand.superserver.tests.unit.played_host import GUARDED, DiedError, Machine
+from ansible_collections.ondemand.superserver.tests.unit.played_host import GUARDED, Machine
+from ansible_collections.ondemand.superserver.tests.unit.played_runs import PLATFORM, Run, back_from_disk, undo
 
-PLATFORM = Platform(ipv6=True, programs={"nft": "/usr/sbin/nft"})
 UNIT = "old.socket"
 
 
@@ -86,89 +80,20 @@ RUNS: dict[str, tuple[list[Service], list[Service]]] = {
 }
 
 
-class Run:
-    """One run on a host that is played: what it does, and how it is undone."""
-
-    def __init__(self, machine: Machine, old: Sequence[Service], new: Sequence[Service], others: Others) -> None:
-        self.machine = machine
-        self.site = Site(machine.backends, PLATFORM, LocalHost(machine))
-        have, want = ({each.name: each for each in services} for services in (old, new))
-        actions = plan_actions(want, have, {}, machine.backends, PLATFORM)
-        changes = changes_of(actions, want)
-        wanted, there = ({file.path: file for file in machine.files(each)} for each in (new, old))
-        install = [file for path, file in wanted.items() if path not in there or there[path].content != file.content]
-        gone = [file for path, file in there.items() if path not in wanted]
-        manifest = manifest_of(old, there.values(), {})
-        paths = {file.path: file.backend for file in (*install, *gone)}
-        paths.update(dict.fromkeys(others.masks, "systemd"))
-        guarded = machine.guard in there
-        journal = _journal.journal_of(paths, changes, manifest, guarded, "auto", "", None, others)
-        rules = any(path == machine.guard for path in paths)
-        obsolete: dict[str, list[str]] = {}
-        for file in gone:
-            obsolete.setdefault(file.backend, []).append(file.path)
-        way = Transition(
-            changes,
-            writes(install),
-            written=frozenset(file.backend for file in install),
-            obsolete=obsolete,
-            guard=machine.guard in wanted if rules else None,
-            others=others,
-            held=[listener for each in new for listener in each.listeners(True) if have.get(each.name)],
-            record=Record(manifest, manifest_of(new, wanted.values(), {}), 0, list(paths)),
-        )
-        back = _rollback.way_back(journal, have, PLATFORM)
-        self.steps = switching(way, back, machine.backends, PLATFORM)
-        self.steps += recording(way, back, have, machine.backends)
-        self.journal = replace(journal, steps=tuple(lines_of(self.steps)))
-        self.site.closing = listeners.sockets_of(old, PLATFORM)
-        self.site.staying = others.sockets(machine.look())
-        _journal.write(self.journal)
-
-    def go(self, last: int | None = None) -> bool:
-        """Whether it comes to its end; else it dies in front of this change."""
-        self.machine.done, self.machine.last = [], last
-        try:
-            carry_out(self.steps, self.site)
-        except DiedError:
-            return False
-        finally:
-            self.machine.last = None
-        return True
-
-
-def back_from_disk(machine: Machine) -> list[Step]:
-    """As whoever finds the journal undoes it, who knows nothing else."""
-    journal = _journal.read()
-    assert journal
-    return _rollback.steps_back(journal, journal.manifest.built(), PLATFORM)
-
-
-def undo(machine: Machine, steps: Sequence[Step], last: int | None = None) -> bool:
-    machine.done, machine.last = [], last
-    try:
-        undo_all(steps, Site(machine.backends, PLATFORM, LocalHost(machine)))
-    except DiedError:
-        return False
-    finally:
-        machine.last = None
-    return True
-
-
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t.Callable[[], Machine]:
     """Makes one host after the other, of which the last one is there."""
     current: list[Machine] = []
-    played = ((listeners, "bound"), (_others, "bound"), (handover, "bound"), (stock, "look"), (guard, "apply_guard"))
+    played = ((listeners, "bound"), (change, "bound"), (handover, "bound"), (stock, "look"), (guard, "apply_guard"))
     for module, name in played:
         monkeypatch.setattr(module, name, lambda *arguments, name=name: getattr(current[-1], name)(*arguments))
     for name in ("OPENING", "PATIENCE"):
         monkeypatch.setattr(listeners, name, 0.0)
-    monkeypatch.setattr(_others, "PATIENCE", 0.0)
+    monkeypatch.setattr(change, "PATIENCE", 0.0)
     monkeypatch.setattr(handover, "unserved", lambda *_arguments: [])
-    monkeypatch.setattr(_sharing, "step_forward", lambda _host: None)
+    monkeypatch.setattr(reuseport, "step_forward", lambda _host: None)
     for name in ("install", "remove", "restore"):
-        monkeypatch.setattr(_files, name, _counted(getattr(_files, name), name, current))
+        monkeypatch.setattr(store, name, _counted(getattr(store, name), name, current))
     # What is on the disk when the power fails is told by others, and takes its time.
     monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
     numbers = iter(range(10000))
@@ -180,15 +105,15 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t.Callable[[], Mac
             (machine.tree / folder).mkdir(parents=True)
         (root / "state").mkdir()
         current.append(machine)
-        monkeypatch.setattr(_rollback, "BACKENDS", machine.backends)
-        monkeypatch.setattr(_rollback, "RULES", machine.guard)
+        monkeypatch.setattr(rollback, "BACKENDS", machine.backends)
+        monkeypatch.setattr(rollback, "RULES", machine.guard)
         for module, name, file in (
             (_journal, "PATH", "state/journal.json"),
-            (_manifest, "PATH", "state/manifest.json"),
-            (_generations, "DIRECTORY", "state/generations"),
-            (_progress, "PATH", "state/step"),
-            (_hold, "RULES", "state/hold.nft"),
-            (_hold, "DRAFT", "state/hold-draft.nft"),
+            (manifest, "PATH", "state/manifest.json"),
+            (generations, "DIRECTORY", "state/generations"),
+            (progress, "PATH", "state/step"),
+            (hold, "RULES", "state/hold.nft"),
+            (hold, "DRAFT", "state/hold-draft.nft"),
         ):
             monkeypatch.setattr(module, name, str(root / file))
         return machine
@@ -211,7 +136,7 @@ def begun(machine: Machine, old: Sequence[Service], new: Sequence[Service], othe
     if Path(machine.guard).exists():
         machine.apply_guard(True)
     site = Site(machine.backends, PLATFORM, LocalHost(machine))
-    _manifest.save(manifest_of(old, machine.files(old), {}))
+    manifest.save(manifest_of(old, machine.files(old), {}))
     for name, backend in machine.backends.items():
         backend.reload(PLATFORM, site.host)
         started = tuple(each for each in old if each.backend == name)
@@ -234,13 +159,13 @@ def test_a_run_comes_to_its_end_and_can_be_undone(place: t.Callable[[], Machine]
     before = machine.state()
     assert run.go()
     served(machine, new)
-    assert _progress.begun() == len(run.journal.steps)
+    assert progress.begun() == len(run.journal.steps)
     assert machine.state()["files"] == {
         str(Path(file.path).relative_to(machine.tree)): file.content for file in machine.files(new)
     }
     assert undo(machine, run.steps)
     assert machine.state() == before
-    assert _manifest.load() == run.journal.manifest
+    assert manifest.load() == run.journal.manifest
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -255,7 +180,7 @@ def test_a_run_that_dies_anywhere_is_undone(place: t.Callable[[], Machine], name
         over = run.go(deaths)
         assert undo(machine, back_from_disk(machine)), machine.done
         assert machine.state() == before, f"died {deaths}"
-        assert _manifest.load() == run.journal.manifest
+        assert manifest.load() == run.journal.manifest
         deaths += 1
         # Not in front of each step alone.
         assert not over or deaths > len(run.journal.steps)
@@ -299,7 +224,7 @@ def test_what_was_taken_over_is_given_back_wherever_a_run_dies(place: t.Callable
         over = run.go(deaths)
         if over:
             served(machine, [echo("systemd")])
-            assert _files.look(others.masks[0]) == MASK
+            assert store.look(others.masks[0]) == MASK
         assert undo(machine, back_from_disk(machine))
         assert machine.state() == before, f"died {deaths}"
         deaths += 1
@@ -328,10 +253,10 @@ def test_a_journal_without_steps_is_undone(place: t.Callable[[], Machine]) -> No
 def test_how_far_a_run_had_come_is_told_where_that_is_known(
     number: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_progress, "PATH", str(tmp_path / "step"))
-    journal = replace(Journal({}, {}, {}, _manifest.Manifest(), False), steps=("first", "second"))
-    assert _rollback._reached(journal) == ""
+    monkeypatch.setattr(progress, "PATH", str(tmp_path / "step"))
+    journal = replace(Journal({}, {}, {}, manifest.Manifest(), False), steps=("first", "second"))
+    assert rollback._reached(journal) == ""
     (tmp_path / "step").write_text(number)
-    assert _rollback._reached(journal) == told
-    _progress.end()
-    assert _rollback._reached(journal) == ""
+    assert rollback._reached(journal) == told
+    progress.end()
+    assert rollback._reached(journal) == ""

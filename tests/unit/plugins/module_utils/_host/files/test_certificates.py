@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.problems import (
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.certificates import (
     certificate_problems,
     expiry_warnings,
     exposure_problems,

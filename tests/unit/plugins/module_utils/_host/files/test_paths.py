@@ -17,16 +17,15 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import paths as _paths
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import paths, store
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.objections import objection
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.paths import (
     Folder,
-    Unsafe,
     append,
-    objection,
     private,
     put_aside,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.trust import Unsafe
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.daemons.binder import bind_unix
 from ansible_collections.ondemand.superserver.tests.unit.hostile import (
     LINKER,
@@ -272,12 +271,12 @@ def test_a_socket_that_nobody_serves_goes_and_others_stay(top: Path) -> None:
 def test_files_of_the_system_may_be_in_a_directory_of_a_group(top: Path) -> None:
     folder = directory(top / "etc", 0o775)
     os.chown(folder, 0, STRANGER)
-    seen = _files.Seen("file", b"x", 0o644, "root", "root")
-    _files.restore(str(folder / "a/b"), seen)
-    assert _files.look(str(folder / "a/b")) == seen
+    seen = store.Seen("file", b"x", 0o644, "root", "root")
+    store.restore(str(folder / "a/b"), seen)
+    assert store.look(str(folder / "a/b")) == seen
     os.chown(folder, STRANGER, STRANGER)
     with pytest.raises(Unsafe):
-        _files.restore(str(folder / "a/b"), seen)
+        store.restore(str(folder / "a/b"), seen)
 
 
 @as_root
@@ -288,7 +287,7 @@ def test_logs_of_the_collections_own_may_be_below_a_directory_of_a_group(
     folder = directory(top / "log", 0o775)
     os.chown(folder, 0, STRANGER)
     own = directory(folder / "superserver", 0o755)
-    monkeypatch.setattr(_paths, "_LOGS", f"{own}/")
+    monkeypatch.setattr(paths, "_LOGS", f"{own}/")
     log(own / "x")
     assert objection(str(own / "x")) == ""
     for path in (folder / "x", folder / "superserver-other" / "x"):

@@ -16,10 +16,13 @@ import pytest
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import live as _live
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.foreign import (
-    units as _foreign_units,
+    units,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.paths import path_problems
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.problems import holder_problems
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.problems import (
+    Possession,
+    holder_problems,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.proof.listener import assertion_of, examine
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.places import resolved, same_name
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import listening, realising
@@ -144,7 +147,7 @@ def test_a_socket_is_found_by_each_of_its_names(top: Path, bound: str, asked: st
         declared = service(listen=[{"unix": str(top / asked)}])
         host = machine()
         live = _live.look([declared], [], Platform(), host)
-        (problem,) = holder_problems([declared], {}, live, BACKENDS, Platform())
+        (problem,) = holder_problems([declared], Possession({}, live, BACKENDS, Platform()))
         assert "cannot be bound" in problem.message
         options: Fields = {"tcp": None, "udp": None, "unix": str(top / asked), "family": "any", "interface": None}
         options.update(state="held", owner=None, connect=False, send=None, expect=None, refuse=False, source=None)
@@ -154,7 +157,7 @@ def test_a_socket_is_found_by_each_of_its_names(top: Path, bound: str, asked: st
 
 @as_root
 def test_what_socket_units_of_others_listen_on_has_the_same_name(top: Path) -> None:
-    claims = _foreign_units._claims({"Listen": [f"{top}/link/a (Stream)"]})
+    claims = units._claims({"Listen": [f"{top}/link/a (Stream)"]})
     assert [claim.path for claim in claims] == [f"{top}/real/a"]
 
 

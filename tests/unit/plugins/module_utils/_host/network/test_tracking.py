@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.counting import counting_problems
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.network import tracking as _tracking
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.network import tracking
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Result
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, service
@@ -76,7 +76,7 @@ def test_whose_connections_are_not_counted(rule: str, whose: str) -> None:
     ],
 )
 def test_rules_of_the_older_kind_are_seen(rule: str, told: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_tracking, "LEGACY", (("/names", "iptables-legacy-save"),))
+    monkeypatch.setattr(tracking, "LEGACY", (("/names", "iptables-legacy-save"),))
     host = Ruleset("", f"*raw\n{rule}\n")
     host.files["/names"] = "raw\nfilter\n"
     _problems, warnings = counting_problems([service(**LIMITED)], HOST, host)

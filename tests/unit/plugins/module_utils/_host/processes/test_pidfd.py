@@ -18,27 +18,26 @@ import pytest
 
 import ansible_collections.ondemand.superserver
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes import pidfd as _pidfd
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes import table as _processes
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes import pidfd, table
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Process
-from ansible_collections.ondemand.superserver.plugins.module_utils._programs import watcher as _helper_watcher
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs import watcher
 
-HOST = LocalHost(_helper_watcher.Commands())
+HOST = LocalHost(watcher.Commands())
 # The directory that has ansible_collections.
 ABOVE = Path(next(iter(ansible_collections.ondemand.superserver.__path__))).parents[2]
 
 # In a namespace of its own, where it is the first process: two processes of one id, one after the other.
 REUSE = """
 import os, subprocess, sys, time
-from ansible_collections.ondemand.superserver.plugins.module_utils._programs import watcher as _helper_watcher
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes import pidfd as _pidfd
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes import table as _processes
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs import watcher
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes import pidfd
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes import table
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 if sys.argv[1] == "old kernel":
-    _pidfd._OPEN = 9999
-host = LocalHost(_helper_watcher.Commands())
+    pidfd._OPEN = 9999
+host = LocalHost(watcher.Commands())
 first = subprocess.Popen(["sleep", "60"])
-seen = _processes.process(first.pid)
+seen = table.process(first.pid)
 host.signal(seen, 15)
 assert first.wait(10) == -15, "the signal has not arrived"
 time.sleep(0.05)
@@ -65,12 +64,12 @@ def sleeper() -> t.Iterator[subprocess.Popen[bytes]]:
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """By a descriptor, or, where there are none, by the id."""
     if request.param == "id":
-        monkeypatch.setattr(_pidfd, "_OPEN", 9999)
+        monkeypatch.setattr(pidfd, "_OPEN", 9999)
     return str(request.param)
 
 
 def seen(process: subprocess.Popen[bytes]) -> Process:
-    found = _processes.process(process.pid)
+    found = table.process(process.pid)
     assert found
     return found
 
@@ -83,7 +82,7 @@ def test_a_signal_arrives(sleeper: subprocess.Popen[bytes], way: str) -> None:
 def test_what_was_started_at_another_time_is_another_process(sleeper: subprocess.Popen[bytes], way: str) -> None:
     now = seen(sleeper)
     HOST.signal(replace(now, started=now.started - 1), signal.SIGKILL)
-    assert not _pidfd.lives(replace(now, started=now.started - 1))
+    assert not pidfd.lives(replace(now, started=now.started - 1))
     with pytest.raises(subprocess.TimeoutExpired):
         sleeper.wait(0.2)
 
@@ -93,14 +92,14 @@ def test_who_has_ended_is_no_error(sleeper: subprocess.Popen[bytes], way: str) -
     sleeper.kill()
     sleeper.wait()
     HOST.signal(before, signal.SIGTERM)
-    assert not _pidfd.lives(before)
+    assert not pidfd.lives(before)
 
 
 def test_a_refusal_is_told(sleeper: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_arguments: object) -> int:
         raise OSError(errno.EMFILE, "no descriptors left")
 
-    monkeypatch.setattr(_pidfd, "_call", refuse)
+    monkeypatch.setattr(pidfd, "_call", refuse)
     with pytest.raises(OSError, match="no descriptors left"):
         HOST.signal(seen(sleeper), signal.SIGTERM)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes import table as _processes
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes import table
 
 SLEEP = "import sys; print('up', flush=True); sys.stdin.read()"
 
@@ -45,7 +45,7 @@ def script(path: Path) -> str:
 
 
 def test_this_process_holds_its_socket(listening: socket.socket) -> None:
-    (holder,) = _processes.holders([inode(listening)])[inode(listening)]
+    (holder,) = table.holders([inode(listening)])[inode(listening)]
     assert holder.pid == os.getpid()
     assert holder.user == pwd.getpwuid(os.geteuid()).pw_name
     assert holder.command.split() == Path("/proc/self/cmdline").read_text().replace("\0", " ").split()
@@ -53,7 +53,7 @@ def test_this_process_holds_its_socket(listening: socket.socket) -> None:
 
 def test_every_holder_is_named_in_order(listening: socket.socket) -> None:
     with start(sys.executable, "-c", SLEEP, pass_fds=[listening.fileno()]) as child:
-        found = _processes.holders([inode(listening)])[inode(listening)]
+        found = table.holders([inode(listening)])[inode(listening)]
         child.communicate()
     assert [holder.pid for holder in found] == sorted([os.getpid(), child.pid])
 
@@ -62,11 +62,11 @@ def test_every_holder_is_named_in_order(listening: socket.socket) -> None:
 WITHOUT_PTRACE = """
 import os, sys
 sys.path[:0] = sys.argv[2:]
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes import table as _processes
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes import table
 effective = next(line for line in open("/proc/self/status") if line.startswith("CapEff")).split()[1]
 assert not int(effective, 16) & 1 << 19
 inode = int(sys.argv[1])
-print([holder.pid for holder in _processes.holders([inode])[inode]], os.geteuid(), os.getegid())
+print([holder.pid for holder in table.holders([inode])[inode]], os.geteuid(), os.getegid())
 """
 
 
@@ -87,38 +87,38 @@ def test_holders_of_another_user_without_the_capability_to_look(listening: socke
 
 
 def test_what_nobody_holds() -> None:
-    assert _processes.holders([]) == {}
-    assert _processes.holders([1]) == {1: []}
+    assert table.holders([]) == {}
+    assert table.holders([1]) == {1: []}
 
 
 @pytest.mark.parametrize("name", ["short", "exactly-15-byte", "a-name-longer-than-the-kernel-keeps", "odd ) 3 (name"])
 def test_program_names_are_whole(tmp_path: Path, name: str) -> None:
     with start(script(tmp_path / name)) as process:
-        assert _processes.program(process.pid) == name
-        assert next(iter(_processes.ancestors(process.pid))) == os.getpid()
+        assert table.program(process.pid) == name
+        assert next(iter(table.ancestors(process.pid))) == os.getpid()
         process.communicate()
 
 
 def test_ancestors_end_at_the_first_process() -> None:
-    line = list(_processes.ancestors(os.getpid()))
+    line = list(table.ancestors(os.getpid()))
     assert line[0] == os.getppid()
     assert len(line) == len(set(line))
-    assert list(_processes.ancestors(line[-1])) == []
+    assert list(table.ancestors(line[-1])) == []
 
 
 def test_an_ended_process_tells_nothing() -> None:
     with start(sys.executable, "-c", SLEEP) as process:
         process.communicate()
-    assert list(_processes.ancestors(process.pid)) == []
-    assert _processes.cgroups(process.pid) == {}
+    assert list(table.ancestors(process.pid)) == []
+    assert table.cgroups(process.pid) == {}
     with pytest.raises(OSError, match="No such file"):
-        _processes.program(process.pid)
+        table.program(process.pid)
 
 
 def test_cgroups_are_those_that_the_kernel_names() -> None:
     lines = Path("/proc/self/cgroup").read_text().splitlines()
     assert [line.split(":", 1)[1] for line in lines] == [
-        f"{name}:{path}" for name, path in _processes.cgroups(os.getpid()).items()
+        f"{name}:{path}" for name, path in table.cgroups(os.getpid()).items()
     ]
 
 
@@ -127,6 +127,6 @@ def test_the_connection_of_a_process_is_that_of_its_parents() -> None:
     shell = f"env -u SSH_CONNECTION {sys.executable} -c {shlex.quote(SLEEP)}; :"
     told = "192.0.2.7 50022 192.0.2.1 22"
     with start("/bin/sh", "-c", shell, env={**os.environ, "SSH_CONNECTION": told}) as parent:
-        (child,) = [pid for pid in _processes._pids() if parent.pid in [*_processes.ancestors(pid)][:1]]
-        assert _processes.connection_of(child) == told
+        (child,) = [pid for pid in table._pids() if parent.pid in [*table.ancestors(pid)][:1]]
+        assert table.connection_of(child) == told
         parent.communicate()

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets import duplication as _takeover
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets import duplication
 
 # Of each socket the family, the address and, for IPv6, whether it is for that alone.
 Sockets = t.Tuple[t.Tuple[int, str, t.Optional[int]], ...]
@@ -78,16 +78,16 @@ def port() -> Iterator[Port]:
 def test_old_socket_steps_back_and_forward(port: Port, before: Sockets, after: Sockets) -> None:
     old = port.listen(before, sharing=False)
     for listener in old:
-        _takeover.share(listener)
+        duplication.share(listener)
     new = port.listen(after, sharing=True)
     for listener in old:
-        _takeover.step_back(listener)
+        duplication.step_back(listener)
     port.connect()
     assert (accepted(old), accepted(new)) == (0, 2 * CLIENTS)
     for listener in new:
         listener.close()
     for listener in old:
-        _takeover.step_forward(listener)
+        duplication.step_forward(listener)
     port.connect()
     assert accepted(old) == 2 * CLIENTS
 
@@ -96,14 +96,14 @@ def test_old_socket_steps_back_and_forward(port: Port, before: Sockets, after: S
 def test_old_socket_comes_first_until_it_steps_back(port: Port, sockets: Sockets) -> None:
     old = port.listen(sockets, sharing=False)
     for listener in old:
-        _takeover.share(listener)
-    assert not any(_takeover.come_first(listener) for listener in old)
+        duplication.share(listener)
+    assert not any(duplication.come_first(listener) for listener in old)
     new = port.listen(sockets, sharing=True)
-    assert all(_takeover.come_first(listener) for listener in old)
+    assert all(duplication.come_first(listener) for listener in old)
     port.connect()
     assert (accepted(old), accepted(new)) == (2 * CLIENTS, 0)
     for listener in old:
-        _takeover.step_back(listener)
+        duplication.step_back(listener)
     port.connect()
     assert (accepted(old), accepted(new)) == (0, 2 * CLIENTS)
 
@@ -112,17 +112,17 @@ def test_old_socket_comes_first_until_it_steps_back(port: Port, sockets: Sockets
 def test_sockets_of_other_families_are_no_group(port: Port, before: Sockets, after: Sockets) -> None:
     old = port.listen(before, sharing=False)
     for listener in old:
-        _takeover.share(listener)
+        duplication.share(listener)
     port.listen(after, sharing=True)
-    assert not any(_takeover.come_first(listener) for listener in old)
+    assert not any(duplication.come_first(listener) for listener in old)
 
 
 def test_old_socket_that_is_left_alone_again(port: Port) -> None:
     """As when a run dies while its socket comes first."""
     old = port.listen(DUAL, sharing=False)
-    _takeover.share(old[0])
+    duplication.share(old[0])
     (new,) = port.listen(DUAL, sharing=True)
-    assert _takeover.come_first(old[0])
+    assert duplication.come_first(old[0])
     new.close()
     port.connect()
     assert accepted(old) == 2 * CLIENTS
@@ -131,16 +131,16 @@ def test_old_socket_that_is_left_alone_again(port: Port) -> None:
 def test_what_waits_in_the_old_socket_is_not_lost(port: Port) -> None:
     old = port.listen(DUAL, sharing=False)
     port.connect()
-    _takeover.share(old[0])
+    duplication.share(old[0])
     port.listen(DUAL, sharing=True)
-    _takeover.step_back(old[0])
+    duplication.step_back(old[0])
     assert accepted(old) == 2 * CLIENTS
 
 
 def test_duplicate_of_a_process_s_socket(port: Port) -> None:
     (listener,) = port.listen(DUAL, sharing=False)
     inode = os.fstat(listener.fileno()).st_ino
-    (found,) = _takeover.duplicates(os.getpid(), [inode])
+    (found,) = duplication.duplicates(os.getpid(), [inode])
     with found as copy:
         assert copy.fileno() != listener.fileno()
         assert os.fstat(copy.fileno()).st_ino == inode
@@ -149,4 +149,20 @@ def test_duplicate_of_a_process_s_socket(port: Port) -> None:
 
 def test_socket_that_is_gone() -> None:
     with pytest.raises(OSError, match="no socket 1 any more"):
-        _takeover.duplicates(os.getpid(), [1])
+        duplication.duplicates(os.getpid(), [1])
+
+
+def test_a_duplicate_is_the_same_socket(port: Port) -> None:
+    (listener,) = port.listen(DUAL, sharing=False)
+    with listener.dup() as copy:
+        assert duplication.inode_of(copy) == duplication.inode_of(listener) == os.fstat(listener.fileno()).st_ino
+
+
+def test_who_accepts_beside_another_process_does_not_wait_for_a_connection(port: Port) -> None:
+    (listener,) = port.listen(DUAL, sharing=False)
+    listener.setblocking(True)
+    with listener.dup() as copy:
+        duplication.accept_beside(copy, 2 * CLIENTS)
+        port.connect()
+        assert accepted([listener, copy]) == 2 * CLIENTS
+        assert (listener.gettimeout(), copy.gettimeout()) == (None, 0.0)

@@ -17,14 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets import sock_diag as _sock_diag
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets import sock_diag
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets import table as _sockets
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import Socket
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import (
-    Listener,
-    listener_of,
-    parse_endpoint,
-)
 
 V4, V6, UNIX = socket.AF_INET, socket.AF_INET6, socket.AF_UNIX
 STREAM, DATAGRAM, PACKETS = socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_SEQPACKET
@@ -215,7 +210,7 @@ def test_a_host_that_refuses_diagnostics(open_socket: Open) -> None:
 
 def test_diagnostics_say_when_a_protocol_is_unknown() -> None:
     with pytest.raises(OSError, match="No such file"):
-        _sock_diag.inet_sockets(V4, 254, _sock_diag.LISTEN)
+        sock_diag.inet_sockets(V4, 254, sock_diag.LISTEN)
 
 
 def test_more_sockets_than_one_message_holds(open_socket: Open) -> None:
@@ -232,81 +227,6 @@ def test_ipv6_of_this_host() -> None:
     except OSError:
         usable = False
     assert _sockets.ipv6_usable() == usable
-
-
-def row(text: str, **changes: object) -> Socket:
-    """A socket as ``ADDRESS`` (``dual`` for :: with IPv4), TCP port 7."""
-    address = "::" if text == "dual" else text
-    family = "ipv6" if ":" in address else "ipv4"
-    plain = Socket("tcp", family, address, 7, text == "dual", "stream", 1, 0, 9, "")
-    return replace(plain, **changes)  # type: ignore[arg-type]
-
-
-def wanted(text: str, family: str = "any", ipv6: bool = True, interface: str | None = None) -> Listener:
-    endpoint = parse_endpoint("tcp", text)
-    return listener_of(
-        replace(endpoint, family=family if family != "any" else endpoint.family, interface=interface), ipv6
-    )
-
-
-@pytest.mark.parametrize(
-    ("listener", "sockets"),
-    [
-        (wanted("7"), [row("dual")]),
-        (wanted("7"), [row("0.0.0.0"), row("::")]),
-        (wanted("7"), [row("dual"), row("dual", inode=2)]),
-        (wanted("7", ipv6=False), [row("0.0.0.0")]),
-        (wanted("7", "ipv4"), [row("0.0.0.0")]),
-        (wanted("7", "ipv6"), [row("::")]),
-        (wanted("127.0.0.1:7"), [row("127.0.0.1")]),
-        (wanted("[::1]:7"), [row("::1")]),
-        (wanted("7", interface="eth0"), [row("dual", interface="eth0")]),
-        (wanted("7", interface="eth0"), [row("dual", interface=None)]),
-        (wanted("7"), [row("dual", interface=None)]),
-    ],
-)
-def test_realised(listener: Listener, sockets: list[Socket]) -> None:
-    others = [row("192.0.2.1"), row("dual", port=8), row("dual", transport="udp", type="datagram")]
-    assert _sockets.realising(listener, [*others, *sockets]) == sockets
-
-
-@pytest.mark.parametrize(
-    ("listener", "entry"),
-    [
-        (wanted("7"), row("0.0.0.0")),
-        (wanted("7"), row("::")),
-        (wanted("7"), row("127.0.0.1")),
-        (wanted("7"), row("dual", interface="eth0")),
-        (wanted("7"), row("dual", transport="udp")),
-        (wanted("7"), row("dual", port=70)),
-        (wanted("7", ipv6=False), row("dual")),
-        (wanted("7", "ipv4"), row("dual")),
-        (wanted("7", "ipv4"), row("::")),
-        (wanted("7", "ipv6"), row("dual")),
-        (wanted("127.0.0.1:7"), row("0.0.0.0")),
-        (wanted("[::1]:7"), row("dual")),
-        (wanted("[::1]:7"), row("::1", interface="lo")),
-        (wanted("7", interface="eth0"), row("dual")),
-        (wanted("7", interface="eth0"), row("dual", interface="eth1")),
-    ],
-)
-def test_not_realised(listener: Listener, entry: Socket) -> None:
-    assert _sockets.realising(listener, [entry]) == []
-
-
-def test_unix_is_realised_by_its_path() -> None:
-    listener = listener_of(parse_endpoint("unix", "/run/a"), ipv6=True)
-    entry = Socket("unix", "unix", "/run/a", 0, False, "seqpacket", 1, 0, None, "")
-    other = replace(entry, address="/run/b")
-    assert _sockets.realising(listener, [entry, other]) == [entry]
-
-
-@pytest.mark.parametrize("text", ["7", "127.0.0.1:7", "[::1]:7", "[::]:7", "0.0.0.0:7"])
-def test_a_listener_is_realised_by_the_socket_it_describes(text: str) -> None:
-    listener = wanted(text)
-    address = "dual" if listener.family == "dual" else listener.address
-    assert row(address).listener == listener
-    assert _sockets.realising(listener, [row(address)])
 
 
 @pytest.mark.parametrize(("family", "address"), [(V4, "127.0.0.1"), (V6, "::1")])
