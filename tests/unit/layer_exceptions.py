@@ -8,22 +8,11 @@ from __future__ import annotations
 
 UTILS = "module_utils/"
 
-FOREIGN = "xinetd and systemd are the two kinds of service that can be taken over; there is no table of such kinds"
 BOOT = "starts a program at boot by each init system's own means, which the backends have for their runtimes"
 
 # Which file reads which other one although the arrow points up, or into a backend's own package.
 _ARROWS = {
     ("_handover/plan.py", "_converge/plan.py"): "what happens to a service is a type of the plan of a run",
-    ("_foreign/adoptable.py", "_backends/systemd/foreign/units.py"): FOREIGN,
-    ("_foreign/adoptable.py", "_backends/xinetd/foreign.py"): FOREIGN,
-    ("_foreign/change.py", "_backends/systemd/foreign/units.py"): FOREIGN,
-    ("_foreign/change.py", "_backends/xinetd/daemon.py"): FOREIGN,
-    ("_foreign/change.py", "_backends/xinetd/foreign.py"): FOREIGN,
-    ("_foreign/change.py", "_backends/xinetd/reader/config.py"): FOREIGN,
-    ("_foreign/plan.py", "_backends/systemd/foreign/units.py"): FOREIGN,
-    ("_foreign/plan.py", "_backends/xinetd/foreign.py"): FOREIGN,
-    ("_foreign/record.py", "_backends/xinetd/reader/config.py"): FOREIGN,
-    ("_converge/preflight/problems.py", "_backends/systemd/foreign/units.py"): FOREIGN,
     ("_converge/recovery/boot.py", "_backends/s6/servers.py"): BOOT,
     ("_converge/recovery/boot.py", "_backends/xinetd/boot.py"): BOOT,
 }
@@ -46,7 +35,6 @@ _HANDOVER = {
     "_handover/reuseport.py": "open os.fstat os.path.isdir os.unlink socket.socket",
 }
 _CHECKS = {
-    "_foreign/plan.py": "os.path.realpath",
     "_converge/preflight/accounts.py": "grp.getgrgid grp.getgrnam pwd.getpwnam pwd.getpwuid",
     "_converge/preflight/paths.py": "os.lstat os.path.isdir os.path.isfile os.path.lexists",
     "_converge/preflight/problems.py": "os.path.isdir os.path.isfile os.path.lexists os.path.realpath os.statvfs",

@@ -39,7 +39,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.pro
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import secrets as _secrets
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import Manifest
-from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.plan import plan_takeover
+from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.plan import Demand, plan_takeover
 from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.record import Takeover
 from ansible_collections.ondemand.superserver.plugins.module_utils._guard.loading import Findings, findings
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
@@ -183,7 +183,7 @@ def read(request: Request, host: LocalHost) -> Picture:
         {name: reason for name, reason in missing.items() if reason},
         warnings,
         Findings(),
-        plan_takeover(request.adopt, manifest.adopted, paths, listeners, live, platform.init, host, services),
+        plan_takeover(Demand(request.adopt, manifest.adopted, listeners, services), paths, live, platform.init, host),
         unknown,
         collisions,
     )

@@ -13,7 +13,6 @@ from dataclasses import replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change, Inquiry
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.delivery import secret_files
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import ADOPTS_UNITS
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.ownership import Run, Tracing
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.collector import collector
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.description.columns import COLUMNS
@@ -23,6 +22,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.sys
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.directives import directed
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.dropins import disturbances
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.foreign.services import Units
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.foreign.states import states_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.native import (
     refuse_native,
@@ -73,7 +73,8 @@ class Systemd(Backend):
     owned = "systemd unit"
     owner_rank = 2
     columns = COLUMNS
-    adopts = ADOPTS_UNITS
+    foreign = Units()
+    manages_units = True
     ends_daemons = True
     binds_ahead = True
 

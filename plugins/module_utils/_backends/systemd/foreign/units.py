@@ -38,13 +38,12 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.sys
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.places import placed
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.store import Seen
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Host
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
 
 UNITS = "/etc/systemd/system"
 # Where links are that an administrator, a package's scripts or a running program made.
 FOLDERS = (UNITS, "/run/systemd/system")
-MASK = Seen("link", os.fsencode(os.devnull), 0o777, "root", "root")
 
 _NAME = re.compile(r"[A-Za-z0-9:_.\\@-]+\.(socket|service|path|timer)")
 _PULLS = (".wants", ".requires", ".upholds")
@@ -61,7 +60,7 @@ def is_unit(name: str) -> bool:
     return name.endswith(NAMEABLE)
 
 
-def look_at_units(names: Sequence[str], own: Container[str], host: LocalHost) -> dict[str, Foreign]:
+def look_at_units(names: Sequence[str], own: Container[str], host: Host) -> dict[str, Foreign]:
     """Each of the units, with those that go with it: two commands for any number of them, and one more for each
     further unit that one leads to over the others."""
     found = {name: _name_problem(name) for name in names}
@@ -88,7 +87,7 @@ def _name_problem(name: str) -> str:
     return "is a template; name the instance of it that listens" if "@." in name else ""
 
 
-def show(names: Sequence[str], host: LocalHost) -> dict[str, State]:
+def show(names: Sequence[str], host: Host) -> dict[str, State]:
     """The properties of each unit, by the name asked for: systemd answers in the order of the question."""
     listing = host.run(["systemctl", "show", f"--property={PROPERTIES}", "--", *names], check=False)
     return dict(zip(names, states_of(listing.out)))
@@ -134,7 +133,7 @@ def _transport(address: str, kind: str) -> str:
     return "unix" if address.startswith(("/", "@")) else _TRANSPORTS.get(kind, "tcp")
 
 
-def rivals(own: Container[str], host: LocalHost) -> dict[str, tuple[Listener, ...]]:
+def rivals(own: Container[str], host: Host) -> dict[str, tuple[Listener, ...]]:
     """What socket units of others listen on that systemd starts at boot, by unit; one command."""
     listing = host.run(["systemctl", "show", f"--property={_SHOWN}", "--", "*.socket"], check=False)
     return {
