@@ -8,13 +8,9 @@ from __future__ import annotations
 
 UTILS = "module_utils/"
 
-BOOT = "starts a program at boot by each init system's own means, which the backends have for their runtimes"
-
 # Which file reads which other one although the arrow points up, or into a backend's own package.
 _ARROWS = {
     ("_handover/plan.py", "_converge/plan.py"): "what happens to a service is a type of the plan of a run",
-    ("_converge/recovery/boot.py", "_backends/s6/servers.py"): BOOT,
-    ("_converge/recovery/boot.py", "_backends/xinetd/boot.py"): BOOT,
 }
 ARROWS = {(UTILS + source, UTILS + target): reason for (source, target), reason in _ARROWS.items()}
 

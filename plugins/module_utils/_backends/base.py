@@ -14,6 +14,7 @@ import typing as t
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.boot import EarlyProgram, Means
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import ForeignServices
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.ownership import Run, Tracing
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.columns import Column
@@ -160,6 +161,10 @@ class Backend(abc.ABC):
     def is_first(self, platform: Platform) -> bool:
         """Whether its runtime is PID 1, so that it keeps the guard running. Pure."""
         return False
+
+    def early(self, program: EarlyProgram) -> Means | None:
+        """What has a program run when a host boots whose PID 1 is the runtime; None where it never is. Pure."""
+        return None
 
     def start_guard(self, platform: Platform, host: Host) -> None:
         """Have the guard's keeper run, where the runtime is PID 1."""

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.boot import Means
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import boot as _boot
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import watch as _watch
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery.boot import Means
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import Manifest
@@ -52,11 +52,12 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(_helper_watcher, "LOCK", str(tmp_path / "run/lock"))
     script, link = tmp_path / "init/script", tmp_path / "init/on/script"
     init = Means(
+        lambda _platform: True,
         (File(str(script), f"{_boot.NOTE}\n", 0o755), File(str(link), str(script), kind="link")),
         (("enable", "it"),),
         (("disable", "it"),),
     )
-    monkeypatch.setattr(_boot, "EVERY", [(lambda _platform: True, init)])
+    monkeypatch.setattr(_boot, "every", lambda: [init])
     return tmp_path
 
 
@@ -147,11 +148,15 @@ def test_what_a_host_cannot_do_is_told(platform: Platform, gap: str) -> None:
     assert gap in " ".join(told)
 
 
-@pytest.mark.parametrize("text", [_boot.LSB_TEXT, _boot.RUN_TEXT, _boot.FINISH_TEXT], ids=["lsb", "run", "finish"])
-def test_scripts_do_nothing_without_a_journal(text: str, tmp_path: Path) -> None:
-    path = tmp_path / "script"
-    path.write_text(text.replace(_helper_watcher.JOURNAL, str(tmp_path / "journal.json")))
-    assert subprocess.call(["/bin/sh", str(path), "start"]) == (125 if text == _boot.FINISH_TEXT else 0)
+FILES = [(file.path, file.content) for means in _boot.every() for file in means.files]
+SCRIPTS = [(path, text) for path, text in FILES if text.startswith("#!/bin/sh\n")]
+
+
+@pytest.mark.parametrize(("path", "text"), SCRIPTS, ids=["finish", "run", "lsb"])
+def test_scripts_do_nothing_without_a_journal(path: str, text: str, tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_text(text.replace(_helper_watcher.JOURNAL, str(tmp_path / "journal.json")))
+    assert subprocess.call(["/bin/sh", str(script), "start"]) == (125 if path.endswith("/finish") else 0)
 
 
 def test_errors_of_the_watcher_go_to_syslog(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
