@@ -15,15 +15,6 @@ _ARROWS = {
 ARROWS = {(UTILS + source, UTILS + target): reason for (source, target), reason in _ARROWS.items()}
 
 # Which file outside of the host's layer uses what of the operating system, and why it still does.
-_READERS = {
-    "_backends/s6/description/tracing.py": "os.path.realpath os.readlink",
-    "_backends/systemd/foreign/groups.py": "os.path.lexists",
-    "_backends/systemd/foreign/units.py": "os.listdir os.path.islink",
-    "_backends/systemd/sockets.py": "os.path.exists os.path.isdir os.scandir",
-    "_backends/xinetd/foreign.py": "os.path.realpath",
-    "_backends/xinetd/reader/config.py": "open os.listdir os.stat",
-    "_backends/xinetd/reader/values.py": ("grp.getgrnam os.access pwd.getpwnam socket.getaddrinfo"),
-}
 _HANDOVER = {
     "_handover/fdholder.py": "os.fstat socket.socket",
     "_handover/hold.py": "os.path.exists os.unlink",
@@ -49,7 +40,6 @@ _PROCESS = {
     "_converge/recovery/watch.py": "os.path.isdir",
 }
 REASONS = (
-    (_READERS, "reads the configuration of a super-server; nothing hands a host to these functions yet"),
     (_HANDOVER, "has descriptors of sockets in its hands, or sysctls"),
     (_CHECKS, "asks for names and paths that a declaration has, one by one"),
     (_STATE, "files of the collection's own that are replaced by other rules than a host's"),

@@ -10,6 +10,7 @@ import time
 import typing as t
 from collections.abc import Callable, Mapping, Sequence
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import disk as _disk
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes import pidfd as _pidfd
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes import table as _processes
@@ -69,14 +70,14 @@ class LocalHost:
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ProcessLookupError):
             return None
 
+    def text(self, path: str) -> str | None:
+        return _disk.text(path)
+
     def exists(self, path: str) -> bool:
         return os.path.lexists(path)
 
     def names(self, path: str) -> list[str]:
-        try:
-            return sorted(os.listdir(path))
-        except OSError:
-            return []
+        return _disk.names(path)
 
     def executable(self, path: str) -> bool:
         """Whether there is a program at ``path``."""

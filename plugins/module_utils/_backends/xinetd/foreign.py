@@ -9,7 +9,6 @@ the file is what it was, byte for byte.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import (
@@ -32,6 +31,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xin
     wanted,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.restrictions import restrictions
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import disk as _disk
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.store import Seen
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import Socket
@@ -48,8 +48,8 @@ _DISABLED = "\tdisable = yes"
 def foreign_entries(own: Collection[str], config: str = CONFIG) -> tuple[list[Entry], Entry]:
     """Every entry of a file that is not one of ``own``, by whatever path, and the defaults."""
     entries, defaults = read_entries(config)
-    ours = set(map(os.path.realpath, own))
-    return [entry for entry in entries if os.path.realpath(entry.path) not in ours], defaults
+    ours = set(map(_disk.real, own))
+    return [entry for entry in entries if _disk.real(entry.path) not in ours], defaults
 
 
 def foreign_services(own: Collection[str], config: str = CONFIG) -> list[XinetdService]:
@@ -133,21 +133,21 @@ def switched_on(text: str, name: str) -> str:
 
 def off(seen: Seen, name: str) -> Seen:
     """The same for what was seen at a path."""
-    return _edited(seen, switched_off(os.fsdecode(seen.content), name))
+    return _edited(seen, switched_off(_disk.decoded(seen.content), name))
 
 
 def on(seen: Seen, name: str) -> Seen:
     """The same for what was seen at a path."""
-    return _edited(seen, switched_on(os.fsdecode(seen.content), name))
+    return _edited(seen, switched_on(_disk.decoded(seen.content), name))
 
 
 def _edited(seen: Seen, text: str) -> Seen:
-    return Seen(seen.kind, os.fsencode(text), seen.mode, seen.owner, seen.group)
+    return Seen(seen.kind, _disk.encoded(text), seen.mode, seen.owner, seen.group)
 
 
 def _behind(path: str, link: Seen) -> Seen | None:
     """What a link that is or was at a path leads to."""
-    return _files.look(os.path.realpath(os.path.join(os.path.dirname(path), os.fsdecode(link.content))))
+    return _files.look(_disk.target(path, link.content))
 
 
 class EntryStrangers(Strangers):

@@ -9,9 +9,9 @@ there can be put back exactly as it was.
 
 from __future__ import annotations
 
-import os
+import posixpath
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import Foreign, claim
@@ -35,6 +35,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.sys
     states_of,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.sockets import listens_of
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import disk as _disk
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.places import placed
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.store import Seen
@@ -168,25 +169,18 @@ def _links(aliases: Mapping[str, str]) -> dict[str, dict[str, Seen]]:
             seen = _files.look(path)
             if seen is None or seen.kind != "link":
                 continue
-            name, target = os.path.basename(path), os.path.basename(os.fsdecode(seen.content))
+            name, target = posixpath.basename(path), posixpath.basename(_disk.decoded(seen.content))
             units = {aliases[each] for each in (name, target) if each in aliases}
             # The unit's own file may be a link as well.
-            for unit in units if os.path.dirname(path) != folder else units - {name}:
+            for unit in units if posixpath.dirname(path) != folder else units - {name}:
                 found.setdefault(unit, {})[path] = seen
     return found
 
 
 def _every_link(folder: str) -> Iterator[str]:
-    for name in _names(folder):
+    for name in _disk.names(folder):
         path = f"{folder}/{name}"
         if name.endswith(_PULLS):
-            yield from (f"{path}/{link}" for link in _names(path))
-        elif os.path.islink(path):
+            yield from (f"{path}/{link}" for link in _disk.names(path))
+        elif _disk.is_link(path):
             yield path
-
-
-def _names(folder: str) -> Iterable[str]:
-    try:
-        return sorted(os.listdir(folder))
-    except (FileNotFoundError, NotADirectoryError):
-        return ()
