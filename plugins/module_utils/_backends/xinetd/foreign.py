@@ -18,6 +18,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.for
     Strangers,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd import daemon
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.check import CONFIG
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.daemon import INETD_CONFIG
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.config import (
     Entry,
     XinetdService,
@@ -38,9 +40,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Host, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
-
-CONFIG = "/etc/xinetd.conf"
-INETD_CONFIG = "/etc/inetd.conf"
 
 _DISABLED = "\tdisable = yes"
 
@@ -79,13 +78,13 @@ def _look(name: str, chosen: list[Entry], defaults: Entry) -> Foreign:
         "xinetd",
         exists=True,
         owners=frozenset(("xinetd", entry.id) for entry in chosen),
-        claims=tuple(claim_of(service) for _entry, service in services),
+        claims=tuple(service.listener for _entry, service in services),
         entries=tuple(dict.fromkeys(entry.path for entry in active)),
         restrictions=tuple(
             restriction
             for entry, service in services
             if wanted(entry, defaults)
-            for restriction in restrictions(entry, defaults, (claim_of(service),))
+            for restriction in restrictions(entry, defaults, (service.listener,))
         ),
     )
 
@@ -97,11 +96,6 @@ def _absent(name: str) -> str:
         f"is neither a service of xinetd on this host ({CONFIG} and the files that it includes) nor a unit: names "
         'of units end in ".socket" or ".service"'
     )
-
-
-def claim_of(service: XinetdService) -> Listener:
-    """What a service listens on, as far as its entry tells."""
-    return service.listener
 
 
 def marks(name: str) -> tuple[str, str]:
@@ -157,7 +151,7 @@ class EntryStrangers(Strangers):
         self._services = services
 
     def claims(self) -> Mapping[str, Sequence[Listener]]:
-        return {service.id: (claim_of(service),) for service in self._services}
+        return {service.id: (service.listener,) for service in self._services}
 
     def owner(self, socket: Socket) -> str:
         return service_of(socket, self._services)
