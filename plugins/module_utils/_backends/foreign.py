@@ -16,10 +16,10 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host.types i
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import ANY, Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 
-# What keeps from being started what nothing but a link at its own path would.
+# A link in the place of a file that keeps a manager from starting what the file is for.
 MASK = Seen("link", b"/dev/null", 0o777, "root", "root")
 
-# What is at a path of a file of others, with what was decided about it before.
+# What is at a path, with what was decided about it before.
 At = t.Callable[[str], t.Optional[Seen]]
 
 
@@ -107,8 +107,8 @@ class Strangers:
 
 
 class ForeignServices(abc.ABC):
-    """Services of one backend's kind that others made, and that can be taken over. The kind that has no parts of some
-    sort leaves what is about these as it is here."""
+    """Services of one backend's kind that others made, and that can be taken over. A kind leaves as it is here what is
+    about parts that its services do not have."""
 
     # What its restrictions of clients are called.
     restrictions: t.ClassVar[tuple[str, ...]] = ()
@@ -117,7 +117,7 @@ class ForeignServices(abc.ABC):
 
     @abc.abstractmethod
     def nameable(self, name: str) -> bool:
-        """Whether a name may be one of them. Of several kinds the first one counts."""
+        """Whether a name may be that of one. Of several kinds the first one counts."""
 
     def absence(self, init: str) -> str:
         """Why a host with such a PID 1 has none of them, in words; empty where it may have some."""
@@ -137,19 +137,19 @@ class ForeignServices(abc.ABC):
 
     @abc.abstractmethod
     def switched_off(self, foreign: Foreign, at: At) -> dict[str, Seen | None]:
-        """What has to be at paths that one may not be in force any more."""
+        """What has to be at which paths, so that one is not in force any more."""
 
     @abc.abstractmethod
     def switched_on(self, name: str, before: Mapping[str, Seen | None], at: At) -> dict[str, Seen | None]:
-        """What has to be at paths that one is in force again. ``before`` has what was there and is no file that tells
-        by itself."""
+        """The same, so that one is in force again. ``before`` has what was at paths and cannot be made out of what is
+        there now."""
 
     def started_here(self, name: str) -> bool:
         """Whether what runs under such a name is started and stopped by :meth:`start` and :meth:`stop`."""
         return False
 
     def stop(self, names: Sequence[str], failed: Sequence[str], host: Host) -> None:
-        """Stop these, and have the failure of the others forgotten."""
+        """Stop these, and have it forgotten that some have ``failed``."""
 
     def start(self, names: Sequence[str], host: Host) -> None:
         """Start these."""

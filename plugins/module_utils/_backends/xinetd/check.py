@@ -66,7 +66,7 @@ _STARTED = re.compile(r"Started working: (?P<number>\d+) available service")
 _UNBOUND = re.compile(r"Service \S+ failed to start and is deactivated")
 _HARMLESS = ("NOTICE", "INFO", "DEBUG")
 
-# What names of the collection's own files begin with.
+# What the names of the collection's own files begin with.
 _OWN = "superserver-"
 
 
@@ -144,7 +144,9 @@ def defaults_elsewhere(host: Host) -> str:
     """The same for ``defaults`` entries beside that of CONFIG: xinetd applies each to all services that it reads later,
     and a wrong value in any of them ends it."""
     found = _of_others(host)
-    files = sorted({part.path for part in found.parts if posixpath.dirname(part.path) in found.directories})
+    # An entry that is not complete counts as far as it goes.
+    parts = {part.path for part in (*found.parts, *found.defaults.given)}
+    files = sorted(path for path in parts if posixpath.dirname(path) in found.directories)
     if not files:
         return ""
     return (

@@ -107,6 +107,8 @@ def _opened(taken: Iterable[_Checked]) -> Iterator[tuple[Entry, XinetdService]]:
 
 def _clash(one: XinetdService, other: XinetdService) -> bool:
     """Whether the kernel refuses both addresses at once. What address a name stands for is not known here."""
+    if (one.transport, one.port) != (other.transport, other.port):
+        return False
     known = _is_everywhere(one) or _is_everywhere(other) or not (_is_named(one) or _is_named(other))
     return known and collide(one.listener, other.listener)
 

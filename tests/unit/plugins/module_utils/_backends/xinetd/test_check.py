@@ -149,8 +149,9 @@ DEFAULTS = "defaults\n{\n}\n"
             [],
         ),
         ({"/etc/xinetd.d/zz": "service a\n{\n}\n# defaults\n"}, []),
+        ({"/etc/xinetd.d/zz": "defaults\n{\ncps = 1 1\n"}, ["/etc/xinetd.d/zz"]),
     ],
-    ids=["found0-named0", "found1-named1", "found2-named2", "found3-named3"],
+    ids=["none", "two", "not_read", "comment", "incomplete"],
 )
 def test_defaults_beside_the_main_ones(found: dict[str, str], named: list[str]) -> None:
     """Pitfall 6: a defaults entry holds for whatever is read after it, also from another file."""
