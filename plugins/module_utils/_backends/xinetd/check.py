@@ -145,8 +145,8 @@ def defaults_elsewhere(host: Host) -> str:
     and a wrong value in any of them ends it."""
     found = _of_others(host)
     # An entry that is not complete counts as far as it goes.
-    parts = {part.path for part in (*found.parts, *found.defaults.given)}
-    files = sorted(path for path in parts if posixpath.dirname(path) in found.directories)
+    paths = {*(part.path for part in found.parts), *(given.path for given in found.defaults.given)}
+    files = sorted(path for path in paths if posixpath.dirname(path) in found.directories)
     if not files:
         return ""
     return (
