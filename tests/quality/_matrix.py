@@ -18,6 +18,10 @@ MATRIX = Path(__file__).resolve().parents[1] / "matrix.yml"
 # Names of systems, with commas between, whose hosts are wanted instead of the usual ones.
 SYSTEMS = "SUPERSERVER_TEST_SYSTEMS"
 
+# A directory where s6-networking and s6-rc are built. Their hosts are asked for like those of a system of the matrix.
+PREFIX = "SUPERSERVER_TEST_S6_PREFIX"
+BUILT = {"s6-networking": "s6net", "s6-rc": "s6rc"}
+
 Hosts = dict[str, dict[str, Any]]
 
 # If this is set, no host has a sample of the conformance cases only.
@@ -80,7 +84,7 @@ def hosts_of(declared: dict[str, Any], systems: list[str]) -> dict[str, Hosts]:
 
     Raises ValueError for a system that there is not.
     """
-    unknown = set(systems) - set(declared["systems"])
+    unknown = set(systems) - set(declared["systems"]) - set(BUILT)
     if unknown:
         raise ValueError(f"tests/matrix.yml has no system {', '.join(sorted(unknown))}")
     groups: dict[str, Hosts] = {}
@@ -92,10 +96,21 @@ def hosts_of(declared: dict[str, Any], systems: list[str]) -> dict[str, Hosts]:
     return groups
 
 
-def chosen() -> dict[str, Hosts]:
-    """The hosts that the environment asks for."""
+def asked() -> list[str]:
+    """The systems that the environment names."""
     names = os.environ.get(SYSTEMS, "")
-    return hosts_of(matrix(), names.split(",") if names else [])
+    return names.split(",") if names else []
+
+
+def chosen() -> dict[str, Hosts]:
+    """The hosts that the environment asks for, less those that programs have to be built for."""
+    return hosts_of(matrix(), asked())
+
+
+def built() -> dict[str, str]:
+    """The conformance suite's hosts for which s6's programs have to be built, by system, where they are built."""
+    names = asked() or list(BUILT)
+    return {name: host for name, host in BUILT.items() if name in names} if os.environ.get(PREFIX) else {}
 
 
 def sampled() -> list[str]:
@@ -106,7 +121,8 @@ def sampled() -> list[str]:
 def systems_of(group: str) -> list[str]:
     """The systems of the hosts of a group that the environment asks for."""
     wanted = chosen().get(group, {})
-    return [name for name, groups in matrix()["systems"].items() if set(groups.get(group, {})) & set(wanted)]
+    found = [name for name, groups in matrix()["systems"].items() if set(groups.get(group, {})) & set(wanted)]
+    return found + (list(built()) if group == "s6" else [])
 
 
 def newest_controller() -> Path | None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 from _images import RECIPES
-from _matrix import EVERY_CASE, SYSTEMS, hosts_of, matrix, problems, sampled, systems_of
+from _matrix import EVERY_CASE, PREFIX, SYSTEMS, built, hosts_of, matrix, problems, sampled, systems_of
 
 Change = Callable[[dict[str, t.Any]], t.Any]
 
@@ -71,8 +71,28 @@ def test_the_systems_of_a_group_are_those_that_are_asked_for(
     chosen: str, systems: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(SYSTEMS, chosen)
+    monkeypatch.delenv(PREFIX, raising=False)
     assert systems_of("systemd") == systems
     assert systems_of("of nobody") == []
+
+
+@pytest.mark.parametrize(
+    ("chosen", "systems", "hosts"),
+    [
+        ("", ["debian12", "debian13", "s6-networking", "s6-rc"], {"s6-networking": "s6net", "s6-rc": "s6rc"}),
+        ("s6-rc", ["s6-rc"], {"s6-rc": "s6rc"}),
+        ("debian12", ["debian12"], {}),
+    ],
+)
+def test_programs_that_were_built_are_systems_of_s6(
+    chosen: str, systems: list[str], hosts: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(SYSTEMS, chosen)
+    monkeypatch.setenv(PREFIX, "/usr")
+    assert systems_of("s6") == systems
+    assert built() == hosts
+    monkeypatch.delenv(PREFIX)
+    assert built() == {}
 
 
 def test_every_group_that_is_sampled_has_a_host_with_every_case() -> None:

@@ -63,6 +63,8 @@ def start_holder(platform: Platform, host: Host) -> None:
     if platform.s6_rc:
         _s6_rc.change("-u", [NAME], platform.s6_rc, PATIENCE, platform, host)
     directory = supervised_at(NAME, platform)
+    # Somebody may have stopped it by itself, which s6-rc does not know of.
+    control.tell(directory, control.UP, host)
     if not host.wait(lambda: control.status(directory, host).ready, PATIENCE):
         raise SwitchFailed(f"the holder of sockets at {directory} does not start")
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import guard, handover
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import rc as _s6_rc
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.backend import S6
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.files import render_services
@@ -29,7 +30,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.
     servers,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, Result
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, Host, Result
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform, Rc
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs import watcher as _helper_watcher
@@ -338,6 +339,22 @@ def test_a_server_that_ends_at_once_is_not_up(place: Place) -> None:
         place.change("-u", "a.tcp4-7", "a.tcp6-7")
         assert "superserver-a.tcp6-7" in place.up()
         assert "superserver-a.tcp4-7" not in place.up()
+
+
+@with_s6_rc
+@pytest.mark.parametrize(("name", "start"), [("_guard", guard.start), ("_fdholder", handover.start_holder)])
+def test_what_was_stopped_without_s6_rc_is_started(
+    place: Place, name: str, start: Callable[[Platform, Host], None]
+) -> None:
+    with place.running():
+        place.install(made("a"))
+        place.define(f"own/s6-rc/sources/superserver-{name}", place.stand_in("run").partition("\n")[2])
+        place.write(f"own/s6-rc/sources/superserver-{name}/notification-fd", "3\n")
+        place.update()
+        start(place.platform, place)
+        place.tool("s6-svc", "-wD", "-d", f"{place.rc.live}/servicedirs/superserver-{name}")
+        start(place.platform, place)
+        eventually(lambda: place.pid(f"superserver-{name}") != "-1")
 
 
 @with_s6_rc
