@@ -26,9 +26,9 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoi
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import SYSTEMD
 
 # All that a unit can be (systemd.unit(5)).
-_TYPES = (
-    *("service", "socket", "device", "mount", "automount", "swap", "target", "path", "timer", "slice", "scope"),
-)  # fmt: skip
+_TYPES = frozenset({
+    *("automount", "device", "mount", "path", "scope", "service", "slice", "socket", "swap", "target", "timer")
+})  # fmt: skip
 
 
 class UnitStrangers(Strangers):
