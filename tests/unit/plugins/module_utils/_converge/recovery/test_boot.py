@@ -17,7 +17,12 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.boot import Means
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.boot import (
+    INITTAB,
+    OPENRC_RUNS,
+    UPDATE_RC,
+    Means,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import boot as _boot
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import watch as _watch
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
@@ -146,6 +151,27 @@ def test_what_a_host_cannot_do_is_told(platform: Platform, gap: str) -> None:
     told = _boot.gaps(platform)
     assert len(told) == bool(gap)
     assert gap in " ".join(told)
+
+
+@pytest.mark.parametrize(
+    ("there", "command"),
+    [
+        ((UPDATE_RC, INITTAB), UPDATE_RC),
+        ((UPDATE_RC, OPENRC_RUNS), UPDATE_RC),
+        ((OPENRC_RUNS,), "rc-update"),
+        ((OPENRC_RUNS, INITTAB), "rc-update"),
+        ((UPDATE_RC,), ""),
+        ((INITTAB,), ""),
+    ],
+)
+def test_scripts_are_registered_by_what_the_host_has(
+    monkeypatch: pytest.MonkeyPatch, there: tuple[str, ...], command: str
+) -> None:
+    monkeypatch.setattr("os.path.exists", lambda path: path in there)
+    means = _boot.means_of(Platform(init="other"))
+    assert [words[0] for words in (*means.enable, *means.disable)] == [command, command][: 2 * bool(command)]
+    assert bool(means.files) == bool(command)
+    assert bool(means.gap) != bool(command)
 
 
 FILES = [(file.path, file.content) for means in _boot.every() for file in means.files]
