@@ -55,13 +55,13 @@ def every() -> list[Means]:
     return [*filter(None, of_backends), *by_scripts(RESTORE), NONE]
 
 
-def _fits(means: Means, platform: Platform) -> bool:
-    return means.fits(platform) and all(any(map(os.path.exists, paths)) for paths in means.there)
+def _is_there(means: Means) -> bool:
+    return all(any(map(os.path.exists, paths)) for paths in means.there)
 
 
 def means_of(platform: Platform) -> Means:
     """What this host has."""
-    return next(means for means in every() if _fits(means, platform))
+    return next(means for means in every() if means.fits(platform) and _is_there(means))
 
 
 def gaps(platform: Platform) -> list[str]:
@@ -84,7 +84,8 @@ def conclude(host: LocalHost) -> None:
     """A switch is over, one way or the other: first the journal goes, then what would act on it at boot."""
     _journal.clear()
     _progress.end()
-    for means in every():
+    # Two init systems have the same script, and not the same programs to register it with.
+    for means in filter(_is_there, every()):
         present = [file for file in means.files if file.kind == "link" or _is_ours(file.path)]
         _withdraw(means, [file.path for file in present if os.path.lexists(file.path)], host)
 

@@ -132,6 +132,17 @@ def test_what_acts_at_boot_is_there_for_as_long_as_the_journal(state: Path) -> N
     assert commands.run == ["enable it", "disable it"]
 
 
+def test_what_registered_a_script_also_removes_it(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (mine,) = _boot.every()
+    absent = replace(mine, disable=(("other", "it"),), there=((str(state / "nonexistent"),),))
+    monkeypatch.setattr(_boot, "every", lambda: [absent, mine])
+    commands = Commands()
+    _boot.prepare(Platform(init="none"), LocalHost(commands))
+    _boot.conclude(LocalHost(commands))
+    assert commands.run == ["enable it", "disable it"]
+    assert not [path for path in state.rglob("*") if not path.is_dir()]
+
+
 def test_somebody_elses_file_of_that_name_stays(state: Path) -> None:
     (state / "init").mkdir()
     (state / "init/script").write_text("#!/bin/sh\n")
