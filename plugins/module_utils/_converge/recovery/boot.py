@@ -84,8 +84,8 @@ def conclude(host: LocalHost) -> None:
     """A switch is over, one way or the other: first the journal goes, then what would act on it at boot."""
     _journal.clear()
     _progress.end()
-    # Two init systems have the same script, and not the same programs to register it with.
-    for means in filter(_is_there, every()):
+    # Two init systems have the script at one path: it is registered with that which is there.
+    for means in sorted(every(), key=_is_there, reverse=True):
         present = [file for file in means.files if file.kind == "link" or _is_ours(file.path)]
         _withdraw(means, [file.path for file in present if os.path.lexists(file.path)], host)
 
@@ -100,7 +100,7 @@ def _withdraw(means: Means, paths: Sequence[str], host: LocalHost) -> None:
         _files.remove(path, means.folders)
     if paths:
         _files.sync_folders_of(paths)
-        for command in means.disable:
+        for command in means.disable if _is_there(means) else ():
             host.run(command, check=False)
 
 

@@ -140,6 +140,10 @@ def test_what_registered_a_script_also_removes_it(state: Path, monkeypatch: pyte
     _boot.prepare(Platform(init="none"), LocalHost(commands))
     _boot.conclude(LocalHost(commands))
     assert commands.run == ["enable it", "disable it"]
+    _boot.prepare(Platform(init="none"), LocalHost(commands))
+    monkeypatch.setattr(_boot, "every", lambda: [absent])
+    _boot.conclude(LocalHost(commands))
+    assert commands.run[2:] == ["enable it"]
     assert not [path for path in state.rglob("*") if not path.is_dir()]
 
 
