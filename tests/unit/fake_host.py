@@ -80,6 +80,9 @@ class FakeHost(LocalHost):
     def read(self, path: str) -> str | None:
         return self.files.get(path)
 
+    def text(self, path: str) -> str | None:
+        return self.files.get(path)
+
     def exists(self, path: str) -> bool:
         return path in self.files or bool(self.names(path))
 

@@ -21,7 +21,6 @@ OWN = tuple(f"module_utils/_backends/{name}/" for name in BACKENDS)
 
 # How often, and why. There are no more such places than these.
 NAMED = {
-    "module_utils/_foreign/change.py": (1, "a key of what journals of every version have stored"),
     "module_utils/_model/names.py": (7, "the one list of names that declarations may have"),
     "module_utils/_model/platform.py": (2, "what PID 1 is, which is no backend's name although it reads like one"),
     "module_utils/_programs/daemons/attendant.py": (2, "a program alone on its host, which is told what PID 1 is"),

@@ -25,6 +25,7 @@ from _cases import Host, load_cases, plan, sample
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.offline import render_all
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.process import STDERR
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import boot as _boot
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.handlers.stderr import PROGRAM as PART
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -245,8 +246,9 @@ def complaints(scripts: list[Script], folder: Path, excluded: tuple[str, ...] = 
 
 
 def test_scripts_that_are_constants(tmp_path: Path) -> None:
-    found = once(constants())
-    assert len(found) >= 10
+    at_boot = (script(file.path, file.content) for means in _boot.every() for file in means.files)
+    found = once(iter([*constants(), *filter(None, at_boot)]))
+    assert len(found) >= 12
     assert complaints(found, tmp_path) == []
 
 

@@ -35,8 +35,6 @@ LONG_FILES = frozenset({
     "plugins/module_utils/_backends/process.py",
     "plugins/module_utils/_backends/s6/backend.py",
     "plugins/module_utils/_backends/s6/files.py",
-    "plugins/module_utils/_backends/xinetd/reader/grammar.py",
-    "plugins/module_utils/_foreign/plan.py",
     "plugins/module_utils/_model/checks/rules.py",
     "plugins/module_utils/_model/schema/parts.py",
     "plugins/module_utils/_model/schema/types.py",
@@ -53,10 +51,7 @@ LONG_FILES = frozenset({
     "tests/unit/plugins/module_utils/_backends/s6/test_control.py",
     "tests/unit/plugins/module_utils/_backends/s6/test_rc.py",
     "tests/unit/plugins/module_utils/_backends/systemd/test_units.py",
-    "tests/unit/plugins/module_utils/_backends/xinetd/test_backend.py",
-    "tests/unit/plugins/module_utils/_backends/xinetd/test_files.py",
     "tests/unit/plugins/module_utils/_capabilities/test_answers.py",
-    "tests/unit/plugins/module_utils/_foreign/test_plan.py",
     "tests/unit/plugins/module_utils/_programs/daemons/test_binder.py",
     "tests/unit/plugins/module_utils/_programs/daemons/test_proxy.py",
     "tests/unit/plugins/module_utils/_programs/daemons/test_waiter.py",
@@ -69,8 +64,6 @@ LONG_FUNCTIONS = frozenset({
 })  # fmt: skip
 MANY_ARGUMENTS = frozenset({
     "plugins/module_utils/_backends/s6/rc.py change",
-    "plugins/module_utils/_backends/systemd/foreign/groups.py __init__",
-    "plugins/module_utils/_foreign/plan.py plan_takeover",
     "plugins/module_utils/_programs/daemons/binder.py bind_network",
     "plugins/module_utils/_programs/daemons/binder.py bind_unix",
 })  # fmt: skip

@@ -15,6 +15,7 @@ import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Change
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.offline import honourable, render_all
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.early import early
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import boot as _boot
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import watch as _watch
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
@@ -183,5 +184,6 @@ def test_a_host_that_boots_has_its_secrets_and_rules_back(
 
 
 def test_files_are_put_back_before_rules_are_read() -> None:
-    assert re.search(rf"^Before=.*\b{re.escape(GUARD_UNIT)}$", _boot.UNIT_TEXT, re.MULTILINE)
-    assert f"ConditionPathExists=!{_helper_watcher.LOCK}" in _boot.UNIT_TEXT
+    (text,) = (file.content for file in early(_boot.RESTORE).files if file.kind == "file")
+    assert re.search(rf"^Before=.*\b{re.escape(GUARD_UNIT)}$", text, re.MULTILINE)
+    assert f"ConditionPathExists=!{_helper_watcher.LOCK}" in text

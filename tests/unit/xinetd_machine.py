@@ -22,8 +22,14 @@ MAIN = Process(100, 1, "xinetd", ("/usr/sbin/xinetd", "-stayalive"), 5)
 CONFIG = "defaults\n{\n}\nincludedir /etc/xinetd.d\n"
 
 
+NOT_ENABLED = {"systemctl is-enabled xinetd.service": Result(1, "disabled\n", "")}
+
+
 def made(name: str = "echo", **fields: t.Any) -> Service:
     return replace(service(name=name, user="nobody", **fields), backend="xinetd")
+
+
+DAEMON = made("daemon", accept=False, exec=["/srv/run.py", "a b", ""])
 
 
 def status(
@@ -84,3 +90,11 @@ class Machine(FakeHost):
         }
         self.effects = {names[name]: effect for name, effect in effects.items()}
         return self
+
+
+class Shared(Machine):
+    """With a service of somebody else's in xinetd's configuration."""
+
+    def __init__(self, *processes: Process, enabled: bool) -> None:
+        super().__init__(*processes)
+        self.files["/etc/xinetd.d/other"] = f"service other\n{{\ndisable = {'no' if enabled else 'yes'}\n}}\n"

@@ -14,6 +14,8 @@ import typing as t
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.boot import EarlyProgram, Means
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import ForeignServices
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.ownership import Run, Tracing
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.columns import Column
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, Host, Process
@@ -89,8 +91,10 @@ class Backend(abc.ABC):
     columns: t.ClassVar[tuple[Column, ...]]
     # Programs of its own that rendered files may name.
     programs: t.ClassVar[tuple[str, ...]] = ()
-    # What of its kind that others made can be taken over: ADOPTS_UNITS, ADOPTS_ENTRIES or nothing.
-    adopts: t.ClassVar[str] = ""
+    # What of its kind others make that can be taken over, if it can.
+    foreign: t.ClassVar[ForeignServices | None] = None
+    # Whether it is the manager of the host's units, which reads anew what others than itself have as units, too.
+    manages_units: t.ClassVar[bool] = False
     # Whether s6-rc may manage its services.
     by_rc: t.ClassVar[bool] = False
     # Whether it ends by itself what it started when it goes, so that nobody else has to.
@@ -157,6 +161,10 @@ class Backend(abc.ABC):
     def is_first(self, platform: Platform) -> bool:
         """Whether its runtime is PID 1, so that it keeps the guard running. Pure."""
         return False
+
+    def early(self, program: EarlyProgram) -> Means | None:
+        """What has a program run when a host boots whose PID 1 is the runtime; None where it never is. Pure."""
+        return None
 
     def start_guard(self, platform: Platform, host: Host) -> None:
         """Have the guard's keeper run, where the runtime is PID 1."""

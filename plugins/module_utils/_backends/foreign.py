@@ -1,20 +1,26 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Foreign services: their parts that are switched off and on again."""
+"""Foreign services: their parts that are switched off and on again, and what a backend knows of those of its kind."""
 
 from __future__ import annotations
 
+import abc
 import typing as t
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.store import Seen
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import Socket
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Host
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import ANY, Listener
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 
-# What foreign services consist of that can be taken over: units of the host's manager, and entries in the files that a
-# super-server reads again.
-ADOPTS_UNITS, ADOPTS_ENTRIES = "units", "entries"
+# A link in the place of a file that keeps a manager from starting what the file is for.
+MASK = Seen("link", b"/dev/null", 0o777, "root", "root")
+
+# What is at a path, with what was decided about it before.
+At = t.Callable[[str], t.Optional[Seen]]
 
 
 @dataclass(frozen=True)
@@ -34,14 +40,14 @@ class Restriction:
 
 @dataclass(frozen=True)
 class Foreign:
-    """An xinetd service or a systemd unit by its name, as it is on the host.
+    """A service of others by its name, as it is on the host. ``kind`` is the backend whose kind it is of.
 
     ``members`` are the units that go with a unit: what it starts, and what starts it; ``companions`` other names that
     were asked for and that belong to it. ``owners`` is what its sockets show as their owner; ``claims`` what it listens
     on by its configuration. ``problem`` says why it cannot be switched off, or not so that it could be switched on
     again; ``obstacles`` what else has to be named, or changed, before it is. ``mains`` are the main processes of
-    services. ``restrictions`` keep clients out. The other fields are what keeps it in force: ``entries``, files with
-    entries of xinetd; ``links`` that start a unit, at boot or for another unit; ``masks``, where a link would keep a
+    services. ``restrictions`` keep clients out. The other fields are what keeps it in force: ``entries``, files that
+    have it in entries; ``links`` that start a unit, at boot or for another unit; ``masks``, where a link would keep a
     unit from being started by what is not a link; ``running`` and ``failed`` units.
     """
 
@@ -79,3 +85,78 @@ def claim(transport: str, family: str, address: str, port: int, kind: str) -> Li
     if address == ANY["ipv6"] and family != "ipv6":
         wanted = "dual"
     return Listener(transport, wanted, address or everywhere, port, "", kind)
+
+
+def same(one: Seen | None, other: Seen | None) -> bool:
+    """Whether one is as good as the other: the mode of a link means nothing."""
+    if one is None or other is None or one.kind != "link":
+        return one == other
+    return (one.kind, one.content) == (other.kind, other.content)
+
+
+class Strangers:
+    """Services of one kind that others have now, named or not. By default there are none."""
+
+    def claims(self) -> Mapping[str, Sequence[Listener]]:
+        """What each listens on once it is started."""
+        return {}
+
+    def owner(self, socket: Socket) -> str:
+        """The name of the one whose a socket is; empty where it is nobody's, or not certain."""
+        return ""
+
+
+class ForeignServices(abc.ABC):
+    """Services of one backend's kind that others made, and that can be taken over. A kind leaves as it is here what is
+    about parts that its services do not have."""
+
+    # What its restrictions of clients are called.
+    restrictions: t.ClassVar[tuple[str, ...]] = ()
+    # Whether one process holds the sockets of all, so that only the files that it reads again tell whose each is.
+    entries: t.ClassVar[bool] = False
+
+    @abc.abstractmethod
+    def nameable(self, name: str) -> bool:
+        """Whether a name may be that of one. Of several kinds the first one counts."""
+
+    def absence(self, init: str) -> str:
+        """Why a host with such a PID 1 has none of them, in words; empty where it may have some."""
+        return ""
+
+    @abc.abstractmethod
+    def look(self, names: Sequence[str], own: Collection[str], host: Host) -> dict[str, Foreign]:
+        """Each of these by its name. ``own`` are files of this collection."""
+
+    def objection(self, found: Foreign) -> str:
+        """Why one that holds a port cannot be named, in words; empty where it can."""
+        return found.problem
+
+    def strangers(self, own: Collection[str], init: str, host: Host) -> Strangers:
+        """All of them that this collection has not made."""
+        return Strangers()
+
+    @abc.abstractmethod
+    def switched_off(self, foreign: Foreign, at: At) -> dict[str, Seen | None]:
+        """What has to be at which paths, so that one is not in force any more."""
+
+    @abc.abstractmethod
+    def switched_on(self, name: str, before: Mapping[str, Seen | None], at: At) -> dict[str, Seen | None]:
+        """The same, so that one is in force again. ``before`` has what was at paths and cannot be made out of what is
+        there now."""
+
+    def started_here(self, name: str) -> bool:
+        """Whether what runs under such a name is started and stopped by :meth:`start` and :meth:`stop`."""
+        return False
+
+    def stop(self, names: Sequence[str], failed: Sequence[str], host: Host) -> None:
+        """Stop these, and have it forgotten that some have ``failed``."""
+
+    def start(self, names: Sequence[str], host: Host) -> None:
+        """Start these."""
+
+    def read_again(self, opening: Sequence[Listener], platform: Platform, host: Host) -> None:
+        """Have files with entries read again; these listeners are to be opened. Raises SwitchFailed."""
+
+    def opened(self, opening: Sequence[Listener]) -> list[Listener]:
+        """Those listeners that are opened when files with entries are read as they are."""
+        return []

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import ForeignServices
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.ownership import WORDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.backend import S6
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.backend import Systemd
@@ -28,12 +29,17 @@ def register(backend: Backend) -> None:
     register_columns(backend.columns)
 
 
-def adopter(adopts: str) -> str:
-    """The name of the backend whose foreign services are units, or entries."""
-    return next(name for name, backend in BACKENDS.items() if backend.adopts == adopts)
+def foreign_services() -> dict[str, ForeignServices]:
+    """What is known of services of others, by the name of the backend whose kind they are of."""
+    return {name: backend.foreign for name, backend in BACKENDS.items() if backend.foreign}
+
+
+def manager() -> str:
+    """The name of the backend that is the manager of the host's units."""
+    return next(name for name, backend in BACKENDS.items() if backend.manages_units)
 
 
 for _backend in (Systemd(), Xinetd(), S6()):
     register(_backend)
 
-__all__ = ("BACKENDS", "COLUMNS", "adopter", "register")
+__all__ = ("BACKENDS", "COLUMNS", "foreign_services", "manager", "register")

@@ -9,8 +9,7 @@ import typing as t
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import ADOPTS_UNITS
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS, adopter
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS, manager
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.errors import RunFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.picture import Picture, Request
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import reopened
@@ -135,7 +134,7 @@ def _written(plan: Plan) -> frozenset[str]:
     """The backends that have new files to read."""
     written = {file.backend for file in plan.install}
     if any(file.path.startswith("/etc/systemd/") for file in plan.install) or plan.picture.takeover.others.start:
-        written.add(adopter(ADOPTS_UNITS))
+        written.add(manager())
     return frozenset(written | {name for name, change in plan.changes.items() if change.start or change.refresh})
 
 
@@ -144,8 +143,8 @@ def _obsolete(plan: Plan) -> dict[str, list[str]]:
     obsolete: dict[str, list[str]] = {}
     for path in plan.remove:
         obsolete.setdefault(plan.picture.manifest.files[path]["backend"], []).append(path)
-    if plan.picture.takeover.obsolete:
-        obsolete.setdefault(adopter(ADOPTS_UNITS), []).extend(plan.picture.takeover.obsolete)
+    for path in plan.picture.takeover.obsolete:
+        obsolete.setdefault(plan.picture.takeover.kinds[path], []).append(path)
     return obsolete
 
 

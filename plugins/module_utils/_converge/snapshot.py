@@ -21,7 +21,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.pre
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.checks import check
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import secrets
-from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.plan import plan_takeover
+from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.plan import Demand, plan_takeover
 from ansible_collections.ondemand.superserver.plugins.module_utils._guard.loading import Findings, findings
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.accounts import group_name, user_name
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
@@ -72,7 +72,7 @@ def read(request: Request, host: LocalHost) -> Picture:
         _missing(services, files, request, platform, host),
         warnings,
         Findings(),
-        plan_takeover(request.adopt, manifest.adopted, paths, listeners, live, platform.init, host, services),
+        plan_takeover(Demand(request.adopt, manifest.adopted, listeners, services), paths, live, platform.init, host),
         unknown,
         collisions,
     )

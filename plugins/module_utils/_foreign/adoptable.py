@@ -7,22 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import (
-    ADOPTS_ENTRIES,
-    ADOPTS_UNITS,
-    Foreign,
-)
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import Foreign, ForeignServices
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.owners import Holder, Owner
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS, adopter
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.foreign.units import (
-    is_unit,
-    look_at_units,
-)
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.foreign import (
-    CONFIG,
-    INETD_CONFIG,
-    look_at_services,
-)
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS, foreign_services
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes.origin import (
     not_its_own,
@@ -31,17 +18,28 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host.process
     serves,
 )
 
+INETD_CONFIG = "/etc/inetd.conf"
 _INETD = ("inetd", "inetutils-inetd", "openbsd-inetd", "rlinetd")
 _GENERAL = "stop and disable it"
+
+
+def nameable(owner: Owner) -> bool:
+    """Whether an owner of sockets is of a kind that can be taken over."""
+    kind = foreign_services().get(owner.kind)
+    return kind is not None and bool(owner.name) and kind.nameable(owner.name)
 
 
 def objections(held_by: Mapping[Owner, Sequence[Holder]], own: Collection[str], host: LocalHost) -> dict[Owner, str]:
     """Why owners of sockets cannot be named, and what can be done instead; empty where one can. As many commands as for
     a single one, whatever their number."""
-    units = [owner.name for owner in held_by if owner.kind == adopter(ADOPTS_UNITS) and is_unit(owner.name)]
-    services = [owner.name for owner in held_by if owner.kind == adopter(ADOPTS_ENTRIES) and owner.name]
-    found = {**look_at_units(units, own, host), **look_at_services(services, own)} if units or services else {}
-    return {owner: _objection(owner, holders, found.get(owner.name)) for owner, holders in held_by.items()}
+    found: dict[tuple[str, str], Foreign] = {}
+    for kind, services in foreign_services().items():
+        names = [owner.name for owner in held_by if owner.kind == kind and nameable(owner)]
+        looked = services.look(names, own, host) if names else {}
+        found.update({(kind, name): each for name, each in looked.items()})
+    return {
+        owner: _objection(owner, holders, found.get((owner.kind, owner.name))) for owner, holders in held_by.items()
+    }
 
 
 def _objection(owner: Owner, held_by: Sequence[Holder], found: Foreign | None) -> str:
@@ -54,22 +52,13 @@ def _objection(owner: Owner, held_by: Sequence[Holder], found: Foreign | None) -
         return f"{_GENERAL} by hand ({by_hand})"
     if found is None:
         return _of_program(owner)
-    if owner.kind == adopter(ADOPTS_ENTRIES):
-        return _of_entry(found)
-    return _of_unit(owner, held_by, found)
+    return _of_service(owner, held_by, found, foreign_services()[owner.kind])
 
 
-def _of_entry(found: Foreign) -> str:
-    """xinetd may have other files, and lines of inetd."""
-    if found.exists or not found.problem:
-        return ""
-    elsewhere = f"is neither in {CONFIG} nor in a file that this includes; disable it where it is defined"
-    return f'"{found.name}" {found.problem if INETD_CONFIG in found.problem else elsewhere}'
-
-
-def _of_unit(owner: Owner, held_by: Sequence[Holder], found: Foreign) -> str:
-    if found.problem:
-        return f'"{owner.name}" {found.problem}'
+def _of_service(owner: Owner, held_by: Sequence[Holder], found: Foreign, services: ForeignServices) -> str:
+    text = services.objection(found)
+    if text:
+        return f'"{owner.name}" {text}'
     holder = next((each for each in held_by if each.pid == owner.pid), Holder(owner.pid, owner.program, "", ""))
     pids = [owner.pid, *(each.pid for each in held_by)]
     if owner.name in found.mains and not serves(found.mains[owner.name], pids):
@@ -78,6 +67,6 @@ def _of_unit(owner: Owner, held_by: Sequence[Holder], found: Foreign) -> str:
 
 
 def _of_program(owner: Owner) -> str:
-    """Remedy for a program that neither a unit nor xinetd started."""
+    """Remedy for a program that no service started."""
     words = str(origin(owner.pid)) if owner.pid else ""
     return f"{_GENERAL}: it is {words}, so {remedy(owner.pid)}" if words else _GENERAL

@@ -6,16 +6,12 @@
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import ADOPTS_ENTRIES
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import MASK, ForeignServices
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live, bound
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import adopter
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.foreign.units import MASK
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd import daemon as _xinetd_daemon
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.foreign import CONFIG
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.config import read_services
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS, foreign_services
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import Socket
@@ -30,15 +26,15 @@ PATIENCE = 10.0
 
 @dataclass(frozen=True)
 class Others:
-    """``stop`` and ``start`` are units; ``failed`` those that systemd is to forget the failure of. ``xinetd``: whether
-    entries of it change. ``masks``: paths of links that keep units from being started. ``owners`` are kind and name of
-    what is stopped or started, as its sockets show them. ``closing`` and ``opening`` are listeners that are open
-    before, and afterwards."""
+    """``stop`` and ``start`` are what runs, by name; ``failed`` that whose failure is to be forgotten. ``reread``: the
+    backends whose files change with entries of others. ``masks``: paths of links that keep something from being
+    started. ``owners`` are kind and name of what is stopped or started, as its sockets show them. ``closing`` and
+    ``opening`` are listeners that are open before, and afterwards."""
 
     stop: tuple[str, ...] = ()
     start: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
-    xinetd: bool = False
+    reread: frozenset[str] = frozenset()
     masks: tuple[str, ...] = ()
     owners: frozenset[tuple[str, str]] = frozenset()
     closing: tuple[Listener, ...] = ()
@@ -51,8 +47,8 @@ class Others:
         )
 
     def sockets(self, live: Live) -> frozenset[int]:
-        """Inodes of the sockets that they hold, or may hold: whose a socket of xinetd is, only its files tell, and they
-        may be newer than what it runs."""
+        """Inodes of the sockets that they hold, or may hold: files that alone tell whose a socket is may be newer than
+        what runs."""
         return frozenset(
             socket.inode for sockets in live.sockets.values() for socket in sockets if self._may_hold(socket, live)
         )
@@ -60,19 +56,20 @@ class Others:
     def _may_hold(self, socket: Socket, live: Live) -> bool:
         owner = live.owner(socket)
         opens = any(collide(socket.listener, listener) for listener in self.opening)
-        return owner in self.owners or (owner[0] == adopter(ADOPTS_ENTRIES) and opens)
+        kind = foreign_services().get(owner[0])
+        return owner in self.owners or (kind is not None and kind.entries and opens)
 
     def to_json(self) -> dict[str, t.Any]:
         """As it is stored."""
-        return {**asdict(self), "owners": sorted(self.owners)}
+        return {**asdict(self), "owners": sorted(self.owners), "reread": sorted(self.reread)}
 
 
 def others_from_json(value: Mapping[str, t.Any]) -> Others:
-    """Read what :meth:`Others.to_json` gave."""
+    """Read what :meth:`Others.to_json` gave. In version 1.0 there was a key that is called as the backend is."""
     units = {name: tuple(value.get(name, ())) for name in ("stop", "start", "failed", "masks")}
     return Others(
         **units,
-        xinetd=bool(value.get("xinetd", False)),
+        reread=frozenset(value.get("reread", ())) | {name for name in BACKENDS if value.get(name)},
         owners=frozenset((kind, name) for kind, name in value.get("owners", ())),
         closing=listeners_from_json(value.get("closing", ())),
         opening=listeners_from_json(value.get("opening", ())),
@@ -84,46 +81,46 @@ def listeners_from_json(values: t.Iterable[Mapping[str, t.Any]]) -> tuple[Listen
     return tuple(Listener(**known(Listener, each)) for each in values)
 
 
+def _started_here(names: Sequence[str]) -> Iterator[tuple[ForeignServices, list[str]]]:
+    """What runs, by who starts and stops it."""
+    for kind in foreign_services().values():
+        mine = [name for name in names if kind.started_here(name)]
+        if mine:
+            yield kind, mine
+
+
 def give_way(others: Others, host: LocalHost) -> None:
-    """Stop units that hold what is about to be opened."""
-    if others.stop:
-        host.run(["systemctl", "stop", *others.stop])
-    if others.failed:
-        host.run(["systemctl", "reset-failed", *others.failed], check=False)
+    """Stop what holds what is about to be opened."""
+    stopped = set(others.stop)
+    for kind, names in _started_here(list(dict.fromkeys((*others.stop, *others.failed)))):
+        kind.stop([name for name in names if name in stopped], [name for name in others.failed if name in names], host)
 
 
 def read_entries_again(others: Others, platform: Platform, host: LocalHost) -> None:
-    """Have xinetd read its files. It may end when nothing is left for it to serve."""
-    if not others.xinetd:
-        return
-    process = _xinetd_daemon.find(host)
-    if process is None:
-        if opened_by_xinetd(others):
-            _xinetd_daemon.start(platform, host)
-        return
-    try:
-        _xinetd_daemon.reload(process, host)
-    except SwitchFailed:
-        if read_services(CONFIG):
-            raise
+    """Have files with entries of others read. Raises SwitchFailed."""
+    for kind in _reread(others):
+        kind.read_again(others.opening, platform, host)
 
 
-def opened_by_xinetd(others: Others) -> list[Listener]:
-    """Listeners of others that xinetd opens when it reads its files as they are."""
-    served = {(service.transport, service.port) for service in read_services(CONFIG)} if others.xinetd else set()
-    return [listener for listener in others.opening if (listener.transport, listener.port) in served]
+def opened_with_entries(others: Others) -> list[Listener]:
+    """Listeners of others that are opened when files are read as they are."""
+    return [listener for kind in _reread(others) for listener in kind.opened(others.opening)]
+
+
+def _reread(others: Others) -> list[ForeignServices]:
+    return [kind for name, kind in foreign_services().items() if name in others.reread]
 
 
 def put_masks(others: Others) -> None:
-    """After the units were stopped: systemd forgets how to stop a unit that it finds masked."""
+    """After they were stopped: a manager forgets how to stop what it finds masked."""
     for path in others.masks:
         _files.restore(path, MASK)
 
 
 def come_back(others: Others, host: LocalHost) -> None:
-    """Start units, and wait for the listeners. Raises SwitchFailed."""
-    if others.start:
-        host.run(["systemctl", "start", *others.start])
+    """Start what is given back, and wait for the listeners. Raises SwitchFailed."""
+    for kind, names in _started_here(others.start):
+        kind.start(names, host)
     if not host.wait(lambda: all(bound(others.opening).values()), PATIENCE):
         closed = ", ".join(str(listener) for listener, sockets in bound(others.opening).items() if not sockets)
         raise SwitchFailed(f"listeners of services that were given back did not open again: {closed}")

@@ -10,12 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import ADOPTS_ENTRIES, ADOPTS_UNITS
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import adopter
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.config import (
-    XinetdService,
-    service_of,
-)
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import Strangers
 from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.change import Others, listeners_from_json
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.seen import seen_from_json, seen_to_json
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.store import Seen
@@ -79,7 +74,8 @@ class Decision:
 class Takeover:
     """All of them: one decision each; ``files``, what is at each path and what shall be; ``records``, what the manifest
     keeps; ``problems``, what speaks against it. ``adopted`` are owners that let go of their sockets, ``refused`` those
-    that were named and that a problem tells of, ``strangers`` what xinetd serves for others."""
+    that were named and that a problem tells of. By kind, ``strangers`` are all that others have; ``kinds`` says of
+    which the files are."""
 
     decisions: Sequence[Decision] = ()
     files: Mapping[str, tuple[Seen | None, Seen | None]] = field(default_factory=dict)
@@ -89,19 +85,21 @@ class Takeover:
     warnings: Sequence[str] = ()
     adopted: frozenset[tuple[str, str]] = frozenset()
     refused: frozenset[tuple[str, str]] = frozenset()
-    strangers: Sequence[XinetdService] = ()
+    strangers: Mapping[str, Strangers] = field(default_factory=dict)
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
     def standing(self, socket: Socket, owner: tuple[str, str]) -> bool | None:
         """Whether somebody else's socket is let go of, or would be but for a problem; None where that is not known to
-        be somebody else's. An entry of xinetd may have the same id as one of this collection."""
+        be somebody else's. An entry of others may have the same id as one of this collection."""
         if owner in self.adopted or owner in self.refused:
             return True
-        stranger = owner[0] == adopter(ADOPTS_ENTRIES) and owner[1] and service_of(socket, self.strangers) == owner[1]
-        return False if stranger else None
+        kind, name = owner
+        strangers = self.strangers.get(kind)
+        return False if name and strangers and strangers.owner(socket) == name else None
 
     def read_again(self, backend: Backend) -> bool:
         """Whether entries change that a backend reads together with its own."""
-        return backend.adopts == ADOPTS_ENTRIES and self.others.xinetd
+        return backend.name in self.others.reread
 
     @property
     def empty(self) -> bool:
@@ -115,7 +113,7 @@ class Takeover:
 
     def paths(self) -> dict[str, str]:
         """Every path that changes, with the super-server whose it is."""
-        return {path: adopter(ADOPTS_UNITS if path.startswith(UNIT_FOLDERS) else ADOPTS_ENTRIES) for path in self.files}
+        return {path: self.kinds[path] for path in self.files}
 
     @property
     def edited(self) -> dict[str, Seen]:
@@ -141,9 +139,6 @@ class Takeover:
             }
             for path, (now, then) in self.files.items()
         ]
-
-
-UNIT_FOLDERS = ("/etc/systemd/", "/run/systemd/")
 
 
 def _shown(seen: Seen | None) -> str:

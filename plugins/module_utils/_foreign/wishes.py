@@ -9,15 +9,12 @@ import typing as t
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import Problem
 
 VARIABLE = "superserver_adopt"
-# What restrictions are called: by xinetd, by systemd, and where both say it by what they listen on.
-RESTRICTIONS = (
-    *("only_from", "no_access", "access_times", "instances", "per_source", "cps", "max_load", "libwrap"),
-    *("IPAddressDeny", "MaxConnections", "MaxConnectionsPerSource", "BindToDevice", "SocketMode"),
-    *("address", "family", "interface"),
-)
+# What restrictions are called that are in where a service listens.
+_PLACES = ("address", "family", "interface")
 _EXAMPLE = "{name: check_mk, without: [only_from]}"
 
 
@@ -68,7 +65,14 @@ def _wrong(path: str, entry: t.Any) -> t.Iterator[Problem]:
     if not isinstance(without, (list, tuple)):
         yield Problem(f"{path}.without", f"must be a list, as in {_EXAMPLE}")
         return
+    known = restrictions()
     for index, word in enumerate(without):
-        if word not in RESTRICTIONS:
-            known = ", ".join(RESTRICTIONS)
-            yield Problem(f"{path}.without[{index}]", f'"{word}" is not a known restriction; known are {known}')
+        if word not in known:
+            names = ", ".join(known)
+            yield Problem(f"{path}.without[{index}]", f'"{word}" is not a known restriction; known are {names}')
+
+
+def restrictions() -> tuple[str, ...]:
+    """What restrictions are called: by each kind, and where all say it by what they listen on."""
+    backends = sorted(BACKENDS.values(), key=lambda backend: backend.owner_rank)
+    return (*(word for backend in backends if backend.foreign for word in backend.foreign.restrictions), *_PLACES)

@@ -10,7 +10,7 @@ import time
 import typing as t
 from collections.abc import Callable, Mapping, Sequence
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import disk, store
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes import pidfd, table
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Process, Result, SwitchFailed
 
@@ -68,14 +68,14 @@ class LocalHost:
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ProcessLookupError):
             return None
 
+    def text(self, path: str) -> str | None:
+        return disk.text(path)
+
     def exists(self, path: str) -> bool:
         return os.path.lexists(path)
 
     def names(self, path: str) -> list[str]:
-        try:
-            return sorted(os.listdir(path))
-        except OSError:
-            return []
+        return disk.names(path)
 
     def executable(self, path: str) -> bool:
         """Whether there is a program at ``path``."""

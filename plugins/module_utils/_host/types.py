@@ -76,6 +76,16 @@ class SwitchFailed(Exception):
     """A step of a switch failed; the caller rolls back."""
 
 
+class Texts(t.Protocol):
+    """Files that are only read, wherever they are."""
+
+    def text(self, path: str) -> str | None:
+        """What a regular file has, None where there is none."""
+
+    def names(self, path: str) -> list[str]:
+        """What is in a directory; nothing where there is none."""
+
+
 class Host(t.Protocol):
     """The host, as far as backends need it."""
 
@@ -91,6 +101,9 @@ class Host(t.Protocol):
 
     def read(self, path: str) -> str | None:
         """Text of a file, None where there is none."""
+
+    def text(self, path: str) -> str | None:
+        """What a regular file has, to the last byte; None for anything else, which may keep a reader waiting."""
 
     def exists(self, path: str) -> bool:
         """Whether anything is at ``path``."""

@@ -135,6 +135,7 @@ def test_what_a_backend_leaves_out_does_nothing() -> None:
     assert [least.refuse(echo, PLATFORM), least.claims(echo, PLATFORM), least.reopens(change, PLATFORM)] == [[], [], []]
     assert (least.hides(echo, PLATFORM), least.health([echo], PLATFORM, host)) == ({}, {})
     assert least.disturbed([echo], [], PLATFORM, host) == ([], [])
+    assert least.foreign is None
     assert (least.check("/", [], PLATFORM, host), least.log([echo], PLATFORM, host)) == ([], "")
     for hook in (least.prepare, least.release, least.settle):
         hook(change, PLATFORM, host)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import boot as _systemd_boot
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change, Inquiry
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.boot import EarlyProgram, Means
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.delivery import secret_files
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.ownership import Run, Tracing
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import (
@@ -98,6 +99,9 @@ class S6(Backend):
     def fitness(self, processes: Sequence[Process]) -> int:
         """Where a scan directory is running."""
         return 2 if any(process.program == "s6-svscan" for process in processes) else -1
+
+    def early(self, program: EarlyProgram) -> Means | None:
+        return opening.early(program)
 
     def facts(self, inquiry: Inquiry) -> Mapping[str, t.Any]:
         return facts(inquiry)

@@ -1,19 +1,22 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Start of s6 servers: supervise them, start them, and wait until they listen."""
+"""Start of s6 servers: supervise them, start them, and wait until they listen; and of a program when the host boots."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.boot import EarlyProgram, Means
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import control
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.servers import (
+    RUN_IMAGE,
     Server,
     logger_of,
     supervised_at,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Host
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, Host
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 
 # How long to look at one of several servers that are awaited, in seconds.
@@ -21,6 +24,12 @@ LOOK = 1.0
 # How many servers get ready at a time, and how long that is kept up, in seconds.
 ABREAST = 4
 PACED = 0.3
+# Where s6-svscan is PID 1, the scan directory that becomes of the image.
+_BOOTED = "/run/service"
+_AT_ONCE = (
+    "s6-svscan starts everything at once: after a power failure during a change, or before its confirmation, this "
+    "host restores its previous state only after the boot, and listeners of the new state may be open until then"
+)
 
 
 def down_file(name: str, platform: Platform) -> str:
@@ -78,3 +87,17 @@ def late(servers: Sequence[Server], before: Mapping[str, int], seconds: float, h
 def _ready(server: Server, before: int, host: Host) -> bool:
     now = control.status(server.directory, host)
     return now.ready and now.pid != before
+
+
+def early(program: EarlyProgram) -> Means:
+    """A service that s6-svscan starts together with all others. A code of 125 means that it is not to be started
+    again."""
+    directory = f"{RUN_IMAGE}/service/{program.name}"
+    run = f"#!/bin/sh\n{program.note}\n[ ! -e {program.wanted} ] || {shlex.join(program.argv)}\n"
+    finish = f"#!/bin/sh\n{program.note}\nexit 125\n"
+    return Means(
+        lambda platform: platform.supervised and platform.scan_directory == _BOOTED,
+        (File(f"{directory}/finish", finish, 0o755), File(f"{directory}/run", run, 0o755)),
+        folders=(directory,),
+        gap=_AT_ONCE,
+    )

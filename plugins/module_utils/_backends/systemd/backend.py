@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change, Inquiry
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.boot import EarlyProgram, Means
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.delivery import secret_files
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import ADOPTS_UNITS
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.ownership import Run, Tracing
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.collector import collector
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.description.columns import COLUMNS
@@ -23,6 +23,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.sys
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.directives import directed
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.dropins import disturbances
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.early import early
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.foreign.services import Units
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.foreign.states import states_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.native import (
     refuse_native,
@@ -73,13 +75,17 @@ class Systemd(Backend):
     owned = "systemd unit"
     owner_rank = 2
     columns = COLUMNS
-    adopts = ADOPTS_UNITS
+    foreign = Units()
+    manages_units = True
     ends_daemons = True
     binds_ahead = True
 
     def fitness(self, processes: Sequence[Process]) -> int:
         """Where it is PID 1."""
         return 3 if any(process.pid == 1 and process.program == "systemd" for process in processes) else -1
+
+    def early(self, program: EarlyProgram) -> Means | None:
+        return early(program)
 
     def facts(self, inquiry: Inquiry) -> Mapping[str, t.Any]:
         return facts(inquiry)

@@ -13,7 +13,6 @@ tells nothing and exactly one active unit has it.
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,6 +20,7 @@ from dataclasses import dataclass
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.ownership import Run
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.foreign.states import states_of
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import disk as _disk
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes import table as _processes
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import Socket
 
@@ -53,7 +53,7 @@ class SocketUnit:
 
 def is_manager() -> bool:
     """Whether systemd is the first process, as sd_booted(3) tests it."""
-    return os.path.isdir("/run/systemd/system") and _processes.program(MANAGER) == "systemd"
+    return _disk.is_directory("/run/systemd/system") and _processes.program(MANAGER) == "systemd"
 
 
 def socket_units(run: Run) -> list[SocketUnit]:
@@ -119,21 +119,17 @@ def _interfaces(names: Sequence[str], run: Run) -> dict[str, str]:
 def _cgroups() -> dict[str, int]:
     """By the name of each socket unit that has a cgroup, its id: the inode of the directory in version 2."""
     _hierarchy, root = _manager_hierarchy()
-    tops = [top + root for top in _CGROUP_ROOTS if os.path.exists(f"{top}/cgroup.controllers")]
+    tops = [top + root for top in _CGROUP_ROOTS if _disk.exists(f"{top}/cgroup.controllers")]
     return {name: inode for top in tops for name, inode in _below(top)}
 
 
 def _below(slice_: str) -> Iterator[tuple[str, int]]:
     """Units have their cgroups in those of slices, and slices in each other's."""
-    try:
-        entries = list(os.scandir(slice_))
-    except OSError:
-        return
-    for entry in entries:
-        if entry.name.endswith(".socket"):
-            yield _unit_name(entry.name), entry.inode()
-        elif entry.name.endswith(".slice"):
-            yield from _below(entry.path)
+    for name, inode in _disk.inodes(slice_).items():
+        if name.endswith(".socket"):
+            yield _unit_name(name), inode
+        elif name.endswith(".slice"):
+            yield from _below(f"{slice_}/{name}")
 
 
 def _unit_name(part: str) -> str:
@@ -163,4 +159,4 @@ def _address(text: str) -> tuple[str, int]:
 
 def _unescaped(path: str) -> str:
     """systemd shows paths with C escapes, in octal for all bytes that are not ASCII."""
-    return os.fsdecode(os.fsencode(path).decode("unicode_escape").encode("latin-1"))
+    return _disk.decoded(_disk.encoded(path).decode("unicode_escape").encode("latin-1"))

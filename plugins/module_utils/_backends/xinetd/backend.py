@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change, Inquiry
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.delivery import secret_files
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import ADOPTS_ENTRIES
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.ownership import Run, Tracing
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.tls import behind, in_front, joined
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd import boot, daemon, waiting
@@ -34,6 +33,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xin
     log_file,
     render_services,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.foreign import Entries
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, Host, Process, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
@@ -51,7 +51,7 @@ class Xinetd(Backend):
     name = "xinetd"
     owned = "xinetd service"
     columns = COLUMNS
-    adopts = ADOPTS_ENTRIES
+    foreign = Entries()
     offline: t.ClassVar[Mapping[str, t.Any]] = {"xinetd": "2.3.15.4"}
     programs = ("xinetd",)
     atomic = True

@@ -15,15 +15,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import boot as _systemd_boot
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.boot import INITTAB, OPENRC_RUNS, UPDATE_RC
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Host, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 
 UNIT = "xinetd.service"
 
-INITTAB = "/etc/inittab"
-# Debian's program for the links of init scripts; it keeps OpenRC's in step, too.
-UPDATE_RC = "/usr/sbin/update-rc.d"
-OPENRC_RUNS = "/run/openrc/softlevel"
 OPENRC_LINKS = tuple(f"/etc/runlevels/{level}/xinetd" for level in ("sysinit", "boot", "default"))
 
 # Whether a runlevel has a link that starts xinetd, and that leads somewhere.

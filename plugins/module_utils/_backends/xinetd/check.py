@@ -11,15 +11,9 @@ import re
 from collections.abc import Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.files import ENTRIES
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.grammar import (
-    Entry,
-    Include,
-    fold,
-    items,
-    parse,
-    plain,
-    take_all,
-)
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.config import Configuration
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.grammar import take_all
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.lines import fold
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, Host
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 
@@ -72,20 +66,8 @@ _STARTED = re.compile(r"Started working: (?P<number>\d+) available service")
 _UNBOUND = re.compile(r"Service \S+ failed to start and is deactivated")
 _HARMLESS = ("NOTICE", "INFO", "DEBUG")
 
-# What others have in directories. Names with a dot or with a tilde at their end are not read by xinetd.
-_OTHERS = """
-for folder in "$@"; do
-    for file in "$folder"/*; do
-        case ${file##*/} in
-        *.* | *~ | superserver-*) ;;
-        *) [ ! -f "$file" ] || awk 1 "$file" ;;
-        esac
-    done
-done
-"""
-# Files below directories that may have a ``defaults`` entry.
-_FILE = re.compile(r".*/[^/.]*[^/.~]", re.DOTALL)
-_FIND_DEFAULTS = ("grep", "-Rlsiw", "^[[:space:]]*defaults")
+# What the names of the collection's own files begin with.
+_OWN = "superserver-"
 
 
 def check_entries(root: str, files: Sequence[File], platform: Platform, host: Host) -> list[str]:
@@ -120,65 +102,51 @@ def judge(log: str, wanted: int, error: str = "") -> list[str]:
     return problems
 
 
+def _main(host: Host) -> Configuration:
+    """CONFIG and the files that it includes by their names."""
+    return Configuration(CONFIG, host, take_all, only_main=True)
+
+
+def _of_others(host: Host) -> Configuration:
+    """The same, and what others have in directories."""
+    return Configuration(CONFIG, host, take_all, left_out=_is_own)
+
+
+def _is_own(path: str) -> bool:
+    return posixpath.basename(path).startswith(_OWN)
+
+
 def _defaults(host: Host) -> str:
     """The host's own defaults: where they are wrong, xinetd ends as soon as it reads them."""
-    lines = [
-        f"\t{given.name} {given.operator} {' '.join(given.values)}\n"
-        for _path, text in _own_files(host)
-        for given in _read(text)[0].given
-    ]
+    lines = [f"\t{given.name} {given.operator} {' '.join(given.values)}\n" for given in _main(host).defaults.given]
     return "".join(["defaults\n{\n", *lines, "}\n"]) if lines else ""
 
 
 def config_problem(host: Host) -> str:
     """What keeps the collection's entries from being served as they are written; empty when nothing does."""
-    files = _own_files(host)
-    if not files:
+    found = _main(host)
+    if not found.files:
         return f"{CONFIG} does not exist"
-    if ENTRIES not in _directories(files):
+    if ENTRIES not in found.directories:
         return f'{CONFIG} has no line "includedir {ENTRIES}", so that entries there are not read'
-    for path, text in files:
-        found = INTRUSIVE & _read(text)[0].attributes.keys()
-        if found:
+    origins = found.defaults.origins.items()
+    for path in found.files:
+        names = [name for name, lines in origins if name in INTRUSIVE and any(line.path == path for line in lines)]
+        if names:
             return (
-                f"the defaults entry of {path} sets {', '.join(sorted(found))}, which would change the "
+                f"the defaults entry of {path} sets {', '.join(sorted(names))}, which would change the "
                 "collection's services too; set it in those entries that need it"
             )
     return ""
 
 
-def _own_files(host: Host) -> list[tuple[str, str]]:
-    """CONFIG and the files that it includes by their names, with what they have."""
-    found: dict[str, str] = {}
-    waiting = [CONFIG]
-    while waiting:
-        path = waiting.pop()
-        text = host.read(path) if path not in found else None
-        if text is not None:
-            found[path] = text
-            waiting += [plain(each.target) for each in _read(text)[1] if each.keyword == "include"]
-    return list(found.items())
-
-
-def _directories(files: Sequence[tuple[str, str]]) -> list[str]:
-    lines = [each for _path, text in files for each in _read(text)[1] if each.keyword == "includedir"]
-    return list(dict.fromkeys(plain(each.target) for each in lines))
-
-
-def _read(text: str) -> tuple[Entry, list[Include]]:
-    """The defaults of a file, and what it includes."""
-    defaults = Entry("")
-    found = list(items(text, defaults, take_all))
-    return defaults, [each for each in found if isinstance(each, Include)]
-
-
 def defaults_elsewhere(host: Host) -> str:
     """The same for ``defaults`` entries beside that of CONFIG: xinetd applies each to all services that it reads later,
     and a wrong value in any of them ends it."""
-    directories = _directories(_own_files(host))
-    found = host.run([*_FIND_DEFAULTS, *directories], check=False).out.split("\n") if directories else []
-    # Other files are not read.
-    files = sorted(path for path in found if _FILE.fullmatch(path) and posixpath.dirname(path) in directories)
+    found = _of_others(host)
+    # An entry that is not complete counts as far as it goes.
+    paths = {*(part.path for part in found.parts), *(given.path for given in found.defaults.given)}
+    files = sorted(path for path in paths if posixpath.dirname(path) in found.directories)
     if not files:
         return ""
     return (
@@ -187,12 +155,5 @@ def defaults_elsewhere(host: Host) -> str:
 
 
 def other_services(host: Host) -> list[str]:
-    """The services that xinetd has and that are not the collection's."""
-    files = _own_files(host)
-    included = host.run(["/bin/sh", "-c", _OTHERS, "sh", *_directories(files)], check=False).out
-    return [name for text in (*(text for _path, text in files), included) for name in enabled_services(text)]
-
-
-def enabled_services(text: str) -> list[str]:
-    """The names of the services that the text of configuration files enables."""
-    return [fold(entry.name) for entry in parse(text) if isinstance(entry, Entry) and entry.name and not entry.dropped]
+    """The names of the services that xinetd has and that are not the collection's."""
+    return [fold(entry.name) for entry in _of_others(host).entries if not entry.dropped]

@@ -9,26 +9,37 @@ the file is what it was, byte for byte.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import Foreign
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import (
+    At,
+    Foreign,
+    ForeignServices,
+    Strangers,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd import daemon
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.check import CONFIG
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.daemon import INETD_CONFIG
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.config import (
     Entry,
     XinetdService,
     parse,
     read_entries,
     read_inetd_services,
+    read_services,
     service_from,
+    service_of,
     started,
     wanted,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.restrictions import restrictions
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import disk as _disk
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.store import Seen
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import Socket
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Host, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
-
-CONFIG = "/etc/xinetd.conf"
-INETD_CONFIG = "/etc/inetd.conf"
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 
 _DISABLED = "\tdisable = yes"
 
@@ -36,8 +47,8 @@ _DISABLED = "\tdisable = yes"
 def foreign_entries(own: Collection[str], config: str = CONFIG) -> tuple[list[Entry], Entry]:
     """Every entry of a file that is not one of ``own``, by whatever path, and the defaults."""
     entries, defaults = read_entries(config)
-    ours = set(map(os.path.realpath, own))
-    return [entry for entry in entries if os.path.realpath(entry.path) not in ours], defaults
+    ours = set(map(_disk.real, own))
+    return [entry for entry in entries if _disk.real(entry.path) not in ours], defaults
 
 
 def foreign_services(own: Collection[str], config: str = CONFIG) -> list[XinetdService]:
@@ -67,13 +78,13 @@ def _look(name: str, chosen: list[Entry], defaults: Entry) -> Foreign:
         "xinetd",
         exists=True,
         owners=frozenset(("xinetd", entry.id) for entry in chosen),
-        claims=tuple(claim_of(service) for _entry, service in services),
+        claims=tuple(service.listener for _entry, service in services),
         entries=tuple(dict.fromkeys(entry.path for entry in active)),
         restrictions=tuple(
             restriction
             for entry, service in services
             if wanted(entry, defaults)
-            for restriction in restrictions(entry, defaults, (claim_of(service),))
+            for restriction in restrictions(entry, defaults, (service.listener,))
         ),
     )
 
@@ -85,11 +96,6 @@ def _absent(name: str) -> str:
         f"is neither a service of xinetd on this host ({CONFIG} and the files that it includes) nor a unit: names "
         'of units end in ".socket" or ".service"'
     )
-
-
-def claim_of(service: XinetdService) -> Listener:
-    """What a service listens on, as far as its entry tells."""
-    return service.listener
 
 
 def marks(name: str) -> tuple[str, str]:
@@ -121,13 +127,93 @@ def switched_on(text: str, name: str) -> str:
 
 def off(seen: Seen, name: str) -> Seen:
     """The same for what was seen at a path."""
-    return _edited(seen, switched_off(os.fsdecode(seen.content), name))
+    return _edited(seen, switched_off(_disk.decoded(seen.content), name))
 
 
 def on(seen: Seen, name: str) -> Seen:
     """The same for what was seen at a path."""
-    return _edited(seen, switched_on(os.fsdecode(seen.content), name))
+    return _edited(seen, switched_on(_disk.decoded(seen.content), name))
 
 
 def _edited(seen: Seen, text: str) -> Seen:
-    return Seen(seen.kind, os.fsencode(text), seen.mode, seen.owner, seen.group)
+    return Seen(seen.kind, _disk.encoded(text), seen.mode, seen.owner, seen.group)
+
+
+def _behind(path: str, link: Seen) -> Seen | None:
+    """What a link that is or was at a path leads to."""
+    return _files.look(_disk.target(path, link.content))
+
+
+class EntryStrangers(Strangers):
+    """What xinetd serves for others."""
+
+    def __init__(self, services: Sequence[XinetdService]) -> None:
+        self._services = services
+
+    def claims(self) -> Mapping[str, Sequence[Listener]]:
+        return {service.id: (service.listener,) for service in self._services}
+
+    def owner(self, socket: Socket) -> str:
+        return service_of(socket, self._services)
+
+
+class Entries(ForeignServices):
+    """Services of xinetd; see :class:`foreign.ForeignServices` for what each method must do."""
+
+    restrictions = ("only_from", "no_access", "access_times", "instances", "per_source", "cps", "max_load", "libwrap")
+    entries = True
+
+    def nameable(self, name: str) -> bool:
+        """An id may be any word."""
+        return bool(name)
+
+    def look(self, names: Sequence[str], own: Collection[str], host: Host) -> dict[str, Foreign]:
+        return look_at_services(names, own)
+
+    def objection(self, found: Foreign) -> str:
+        """xinetd may have other files, and lines of inetd."""
+        if found.exists or not found.problem or INETD_CONFIG in found.problem:
+            return found.problem
+        return f"is neither in {CONFIG} nor in a file that this includes; disable it where it is defined"
+
+    def strangers(self, own: Collection[str], init: str, host: Host) -> Strangers:
+        return EntryStrangers(foreign_services(own))
+
+    def switched_off(self, foreign: Foreign, at: At) -> dict[str, Seen | None]:
+        files: dict[str, Seen | None] = {}
+        for path in foreign.entries:
+            seen = at(path)
+            if seen is not None and seen.kind == "link":
+                seen = _behind(path, seen)
+            if seen is not None:
+                files[path] = off(seen, foreign.name)
+        return files
+
+    def switched_on(self, name: str, before: Mapping[str, Seen | None], at: At) -> dict[str, Seen | None]:
+        """An entry may be in another file by now."""
+        files: dict[str, Seen | None] = {}
+        for path in dict.fromkeys(entry.path for entry in foreign_entries(())[0]):
+            seen = at(path)
+            if seen is None or seen.kind != "file":
+                continue
+            cleared, link = on(seen, name), before.get(path)
+            target = _behind(path, link) if link else None
+            files[path] = link if target and target.content == cleared.content else cleared
+        return files
+
+    def read_again(self, opening: Sequence[Listener], platform: Platform, host: Host) -> None:
+        """xinetd may end when nothing is left for it to serve."""
+        process = daemon.find(host)
+        if process is None:
+            if self.opened(opening):
+                daemon.start(platform, host)
+            return
+        try:
+            daemon.reload(process, host)
+        except SwitchFailed:
+            if read_services(CONFIG):
+                raise
+
+    def opened(self, opening: Sequence[Listener]) -> list[Listener]:
+        served = {(service.transport, service.port) for service in read_services(CONFIG)}
+        return [listener for listener in opening if (listener.transport, listener.port) in served]

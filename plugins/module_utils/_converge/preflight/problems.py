@@ -12,13 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import ADOPTS_ENTRIES, ADOPTS_UNITS
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.owners import Owner, holders
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import adopter
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.foreign.units import (
-    is_unit as may_listen,
-)
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import Manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._foreign import adoptable
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.store import Seen
@@ -153,16 +148,10 @@ class Possession:
         return any(collide(listener, socket.listener) for listener in service.listeners(self.platform.ipv6))
 
 
-def _nameable(owner: Owner) -> bool:
-    """Whether it is of a kind that can be taken over."""
-    kinds = {adopter(ADOPTS_ENTRIES): True, adopter(ADOPTS_UNITS): may_listen(owner.name)}
-    return kinds.get(owner.kind, False)
-
-
 def _way_out(owner: Owner | None, objected: Mapping[Owner, str]) -> str:
     """What can be done about the owner of a socket."""
     objection = objected.get(owner, "") if owner else ""
-    if owner and owner.name and _nameable(owner) and not objection:
+    if owner and adoptable.nameable(owner) and not objection:
         return f'name "{owner.name}" in superserver_adopt to take it over, or choose another port'
     return f"{objection or 'stop and disable it'}, or choose another port"
 

@@ -22,7 +22,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.ste
     named,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.files import remove
-from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.change import Others, opened_by_xinetd
+from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.change import Others, opened_with_entries
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.paths import Folder
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.places import same_name
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.trust import Unsafe
@@ -105,7 +105,7 @@ class Exchange(Operation):
         that goes from one entry to another in one reload may still be taken then, and xinetd gives it up."""
         backend = site.backends[self.backend]
         wanted = [listener for service in self.change.start for listener in to_be_open(service, backend, site.platform)]
-        wanted += opened_by_xinetd(self.others)
+        wanted += opened_with_entries(self.others)
         for _again in range(AGAIN):
             if site.host.wait(lambda: all(bound(wanted).values()), OPENING):
                 return

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import ADOPTS_UNITS
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import NOTHING, Operation, Step
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.files import Discard, Remove
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.foreign import (
@@ -222,7 +221,7 @@ def _exchange(transition: Transition, backend: Backend) -> Operation:
 
 
 def _read_entries(transition: Transition, atomic: Iterable[Backend]) -> Operation:
-    alone = transition.others.xinetd and all(transition.change(backend).empty for backend in atomic)
+    alone = transition.others.reread and all(transition.change(backend).empty for backend in atomic)
     return ReadEntries(transition.others) if alone else NOTHING
 
 
@@ -238,7 +237,7 @@ def _tidied(
     for backend in _separate(backends):
         gone = transition.gone(backend.name)
         yield from _removed(backend.name, gone, but)
-        if gone or (backend.adopts == ADOPTS_UNITS and unloaded):
+        if gone or (backend.manages_units and unloaded):
             yield Read(backend.name)
     yield from sweeping(transition.changes)
     if transition.others.start or transition.others.opening:

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-import os
+import posixpath
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.ownership import Owner, Tracing
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import disk as _disk
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes import table as _processes
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes.table import Holder
 
@@ -30,8 +31,8 @@ class DirectoryTracing(Tracing):
 def is_directory(asked: str, found: str) -> bool:
     """Whether a service directory is the one that was asked for, by its path or by its name."""
     if "/" in asked:
-        return os.path.realpath(asked) == os.path.realpath(found)
-    return asked == os.path.basename(found)
+        return _disk.real(asked) == _disk.real(found)
+    return asked == posixpath.basename(found)
 
 
 def _service_directory(pid: int) -> str | None:
@@ -39,7 +40,7 @@ def _service_directory(pid: int) -> str | None:
     for ancestor in _processes.ancestors(pid):
         try:
             if _processes.program(ancestor) == _SUPERVISOR:
-                return os.readlink(f"/proc/{ancestor}/cwd")
+                return _disk.link(f"/proc/{ancestor}/cwd")
         except OSError:
             return None
     return None

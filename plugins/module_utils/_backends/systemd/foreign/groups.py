@@ -11,7 +11,7 @@ else: it has to be named as well, or changed.
 
 from __future__ import annotations
 
-import os
+import posixpath
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -22,6 +22,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.sys
     State,
     Survey,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import disk as _disk
 
 # The kinds of units that can be named.
 NAMEABLE = (".socket", ".service", ".path", ".timer")
@@ -105,10 +106,9 @@ def groups(
         members = _closure(root, taken, survey)
         taken |= set(members)
         found[root] = members
-    everything = {unit for members in found.values() for unit in members}
-    return {
-        root: _Bounds(members, everything, survey, links, own, folder).group(root) for root, members in found.items()
-    }
+    everything = frozenset(unit for members in found.values() for unit in members)
+    around = _Surroundings(everything, survey, links, own, folder)
+    return {root: _Bounds(members, around).group() for root, members in found.items()}
 
 
 def _closure(root: str, taken: Collection[str], survey: Survey) -> tuple[str, ...]:
@@ -125,26 +125,26 @@ def _closure(root: str, taken: Collection[str], survey: Survey) -> tuple[str, ..
     return tuple(members)
 
 
+@dataclass(frozen=True)
+class _Surroundings:
+    """What all groups are in: the units of all of them, and what :func:`groups` is given."""
+
+    everything: frozenset[str]
+    survey: Survey
+    links: Mapping[str, Collection[str]]
+    own: Container[str]
+    folder: str
+
+
 class _Bounds:
-    """What is tied to a group and is not of it. ``everything`` are the units of all groups."""
+    """What is tied to a group and is not of it."""
 
-    def __init__(
-        self,
-        members: Sequence[str],
-        everything: Collection[str],
-        survey: Survey,
-        links: Mapping[str, Collection[str]],
-        own: Container[str],
-        folder: str,
-    ) -> None:
+    def __init__(self, members: Sequence[str], around: _Surroundings) -> None:
         self._members = tuple(members)
-        self._everything = everything
-        self._survey = survey
-        self._links = links
-        self._own = own
-        self._folder = folder
+        self._around = around
+        self._survey = around.survey
 
-    def group(self, root: str) -> Group:
+    def group(self) -> Group:
         obstacles = []
         masked = []
         for unit in self._members:
@@ -164,24 +164,24 @@ class _Bounds:
             obstacles += [
                 self._told(each, f"is enabled and disabled together with {unit} (Also=)")
                 for each in map(self._survey.name, installed_with(unit, self._survey))
-                if each not in self._everything and self._in_force(each)
+                if each not in self._around.everything and self._in_force(each)
             ]
         return Group(self._members, tuple(masked), tuple(dict.fromkeys(obstacles)), self._related())
 
     def _outside(self, unit: str, kinds: Sequence[str]) -> list[str]:
         """Other units that a unit is tied to in one of these ways, but not by a link that goes."""
         state = self._survey.state(unit)
-        by_links = {(kind, self._survey.name(name)) for kind, name in map(_pulling, self._links.get(unit, ()))}
+        by_links = {(kind, self._survey.name(name)) for kind, name in map(_pulling, self._around.links.get(unit, ()))}
         handlers = set(state.many("Triggers")) if accepts(state) else set()
         found = []
         for kind in kinds:
             for each in map(self._survey.name, state.many(kind)):
-                if each not in self._everything and each not in handlers and (kind, each) not in by_links:
+                if each not in self._around.everything and each not in handlers and (kind, each) not in by_links:
                     found.append(each)
         return list(dict.fromkeys(found))
 
     def _unmaskable(self, unit: str) -> str:
-        return unmaskable(unit, self._survey.state(unit), self._folder)
+        return unmaskable(unit, self._survey.state(unit), self._around.folder)
 
     def _starts(self, other: str, unit: str) -> str:
         text = f"starts {unit}, which cannot be masked because {self._unmaskable(unit)} takes precedence over a mask"
@@ -192,7 +192,7 @@ class _Bounds:
 
     def _told(self, other: str, text: str) -> str:
         state = self._survey.state(other)
-        if state.one("FragmentPath") in self._own:
+        if state.one("FragmentPath") in self._around.own:
             way_out = "which belongs to this collection; leave out the name, or that service"
         elif other.endswith(NAMEABLE):
             way_out = "so that both must be taken over together; name it as well, or change that"
@@ -217,14 +217,14 @@ class _Bounds:
 def unmaskable(unit: str, state: State, folder: str) -> str:
     """The file that takes precedence over a mask; empty where the mask would take effect."""
     path, there = f"{folder}/{unit}", state.one("FragmentPath")
-    if os.path.lexists(path):
+    if _disk.exists(path):
         return path
     return there if there.startswith(_ABOVE) else ""
 
 
 def _pulling(path: str) -> tuple[str, str]:
     """How the unit that a link is below the directory of is shown to pull in the one that the link leads to."""
-    name, suffix = os.path.splitext(os.path.basename(os.path.dirname(path)))
+    name, suffix = posixpath.splitext(posixpath.basename(posixpath.dirname(path)))
     return _PULLS.get(suffix, ""), name
 
 

@@ -9,9 +9,9 @@ there can be put back exactly as it was.
 
 from __future__ import annotations
 
-import os
+import posixpath
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import Foreign, claim
@@ -35,16 +35,16 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.sys
     states_of,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.sockets import listens_of
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import disk as _disk
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.places import placed
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.store import Seen
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Host
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
 
 UNITS = "/etc/systemd/system"
 # Where links are that an administrator, a package's scripts or a running program made.
 FOLDERS = (UNITS, "/run/systemd/system")
-MASK = Seen("link", os.fsencode(os.devnull), 0o777, "root", "root")
 
 _NAME = re.compile(r"[A-Za-z0-9:_.\\@-]+\.(socket|service|path|timer)")
 _PULLS = (".wants", ".requires", ".upholds")
@@ -61,7 +61,7 @@ def is_unit(name: str) -> bool:
     return name.endswith(NAMEABLE)
 
 
-def look_at_units(names: Sequence[str], own: Container[str], host: LocalHost) -> dict[str, Foreign]:
+def look_at_units(names: Sequence[str], own: Container[str], host: Host) -> dict[str, Foreign]:
     """Each of the units, with those that go with it: two commands for any number of them, and one more for each
     further unit that one leads to over the others."""
     found = {name: _name_problem(name) for name in names}
@@ -88,7 +88,7 @@ def _name_problem(name: str) -> str:
     return "is a template; name the instance of it that listens" if "@." in name else ""
 
 
-def show(names: Sequence[str], host: LocalHost) -> dict[str, State]:
+def show(names: Sequence[str], host: Host) -> dict[str, State]:
     """The properties of each unit, by the name asked for: systemd answers in the order of the question."""
     listing = host.run(["systemctl", "show", f"--property={PROPERTIES}", "--", *names], check=False)
     return dict(zip(names, states_of(listing.out)))
@@ -134,7 +134,7 @@ def _transport(address: str, kind: str) -> str:
     return "unix" if address.startswith(("/", "@")) else _TRANSPORTS.get(kind, "tcp")
 
 
-def rivals(own: Container[str], host: LocalHost) -> dict[str, tuple[Listener, ...]]:
+def rivals(own: Container[str], host: Host) -> dict[str, tuple[Listener, ...]]:
     """What socket units of others listen on that systemd starts at boot, by unit; one command."""
     listing = host.run(["systemctl", "show", f"--property={_SHOWN}", "--", "*.socket"], check=False)
     return {
@@ -169,25 +169,18 @@ def _links(aliases: Mapping[str, str]) -> dict[str, dict[str, Seen]]:
             seen = _files.look(path)
             if seen is None or seen.kind != "link":
                 continue
-            name, target = os.path.basename(path), os.path.basename(os.fsdecode(seen.content))
+            name, target = posixpath.basename(path), posixpath.basename(_disk.decoded(seen.content))
             units = {aliases[each] for each in (name, target) if each in aliases}
             # The unit's own file may be a link as well.
-            for unit in units if os.path.dirname(path) != folder else units - {name}:
+            for unit in units if posixpath.dirname(path) != folder else units - {name}:
                 found.setdefault(unit, {})[path] = seen
     return found
 
 
 def _every_link(folder: str) -> Iterator[str]:
-    for name in _names(folder):
+    for name in _disk.names(folder):
         path = f"{folder}/{name}"
         if name.endswith(_PULLS):
-            yield from (f"{path}/{link}" for link in _names(path))
-        elif os.path.islink(path):
+            yield from (f"{path}/{link}" for link in _disk.names(path))
+        elif _disk.is_link(path):
             yield path
-
-
-def _names(folder: str) -> Iterable[str]:
-    try:
-        return sorted(os.listdir(folder))
-    except (FileNotFoundError, NotADirectoryError):
-        return ()

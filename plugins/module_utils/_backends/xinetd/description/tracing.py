@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.ownership import Owner, Tracing
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.check import CONFIG
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.daemon import INETD_CONFIG
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.config import (
     XinetdService,
     read_inetd_services,
@@ -17,8 +19,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host.process
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import Socket
 
 _XINETD = "xinetd"
-_XINETD_CONFIG = "/etc/xinetd.conf"
-_INETD_CONFIG = "/etc/inetd.conf"
 
 
 class EntryTracing(Tracing):
@@ -42,6 +42,6 @@ def _services_of(pid: int) -> list[XinetdService]:
         words = _processes.arguments(pid)
     except OSError:
         return []
-    config = next((value for option, value in zip(words, words[1:]) if option == "-f"), _XINETD_CONFIG)
-    inetd = read_inetd_services(_INETD_CONFIG) if "-inetd_compat" in words else []
+    config = next((value for option, value in zip(words, words[1:]) if option == "-f"), CONFIG)
+    inetd = read_inetd_services(INETD_CONFIG) if "-inetd_compat" in words else []
     return read_services(config) + inetd

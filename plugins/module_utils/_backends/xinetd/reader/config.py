@@ -1,24 +1,31 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which service of a running xinetd a socket belongs to, as far as its configuration tells."""
+"""xinetd's configuration as a whole: what a file and the files that it includes have, and which service a socket is of.
+
+It is read from a host, or from anything else that has files by their paths.
+"""
 
 from __future__ import annotations
 
-import os
-import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.grammar import (
+    Check,
     Entry,
     Include,
     items,
     parse,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.lines import (
+    Assignment,
     plain,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.services import (
     TRANSPORTS,
     XinetdService,
+    effective,
     enabled,
     service_from,
     started,
@@ -26,77 +33,123 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xin
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.values import (
     fits,
-    literal_address,
+    fits_somewhere,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.network.names import port_number
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import disk as _disk
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.network.names import (
+    literal_address,
+    port_number,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import Socket
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Texts
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import ANY
 
 # A file that includes itself twice would be read without end.
 _MOST_FILES = 10000
+_DISK = _disk.Disk()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something is: in a file, in the line of this number."""
+
+    path: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}"
+
+
+def no_file(_path: str) -> bool:
+    """Nothing is left out."""
+    return False
+
+
+class Configuration:
+    """The ``service`` entries of a configuration file and what it includes, enabled or not, and the defaults.
+
+    ``files`` are those that were read, in this order, ``directories`` those that lines with ``includedir`` name, and
+    ``parts`` where the entries are that the defaults are put together of. ``check`` says which values xinetd takes.
+    ``only_main``: directories are not looked into; ``left_out``: files in them that are none of the caller's business.
+    An unreadable file is empty.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        files: Texts = _DISK,
+        check: Check = fits,
+        only_main: bool = False,
+        left_out: Callable[[str], bool] = no_file,
+    ) -> None:
+        self.entries: list[Entry] = []
+        self.defaults = Entry("")
+        self.files: list[str] = []
+        self.directories: list[str] = []
+        self.parts: list[Place] = []
+        self._texts = files
+        self._check = check
+        self._only_main = only_main
+        self._left_out = left_out
+        self._count = 0
+        self._read(plain(path), ())
+
+    def _read(self, path: str, within: tuple[str, ...]) -> None:
+        """Read a file that was included by these."""
+        self._count += 1
+        text = None if path in within or self._count > _MOST_FILES else self._texts.text(path)
+        if text is None:
+            return
+        self.files.append(path)
+        for item in items(text, self.defaults, self._check, path):
+            if isinstance(item, Include):
+                for included in self._included(item):
+                    self._read(included, (*within, path))
+            elif item.name:
+                self.entries.append(item)
+            else:
+                self.parts.append(Place(item.path, item.line))
+
+    def _included(self, item: Include) -> list[str]:
+        """The files that are read in place of a line, in their order; of a directory those of certain names."""
+        target = plain(item.target)
+        if item.keyword == "include":
+            return [target]
+        self.directories.append(target)
+        names = [] if self._only_main else sorted(self._texts.names(target), key=_disk.encoded)
+        paths = [plain(f"{target}/{name}") for name in names if "." not in name and not name.endswith("~")]
+        return [path for path in paths if not self._left_out(path)]
+
+
+class GivenTexts:
+    """Files that are given as texts by their paths; implements :class:`types.Texts`."""
+
+    def __init__(self, files: Mapping[str, str]) -> None:
+        self._files = {plain(path): text for path, text in files.items()}
+
+    def text(self, path: str) -> str | None:
+        return self._files.get(path)
+
+    def names(self, path: str) -> list[str]:
+        inside = path.rstrip("/") + "/"
+        return sorted({file[len(inside) :].partition("/")[0] for file in self._files if file.startswith(inside)})
 
 
 def read_services(path: str) -> list[XinetdService]:
-    """The services that xinetd makes of a configuration file and what it includes. An unreadable file is empty."""
+    """The services that xinetd makes of a configuration file of this host and what it includes."""
     return [service for _entry, service in started(*read_entries(path))]
 
 
-def read_entries(path: str) -> tuple[list[Entry], Entry]:
-    """The ``service`` entries of a configuration file and what it includes, enabled or not, and the defaults."""
-    configuration = _Configuration()
-    configuration.read(plain(path), ())
-    return configuration.entries, configuration.defaults
-
-
-class _Configuration:
-    """What is read so far."""
-
-    def __init__(self) -> None:
-        self.entries: list[Entry] = []
-        self.defaults = Entry("")
-        self._files = 0
-
-    def read(self, path: str, within: tuple[str, ...]) -> None:
-        """Read a file that was included by these."""
-        self._files += 1
-        if path in within or self._files > _MOST_FILES:
-            return
-        for item in items(_text(path), self.defaults, fits):
-            if isinstance(item, Include):
-                for included in _included(item):
-                    self.read(included, (*within, path))
-            elif item.name:
-                item.path = path
-                self.entries.append(item)
-
-
-def _included(item: Include) -> list[str]:
-    """The files that are read in place of a line, in their order; of a directory those of certain names."""
-    target = plain(item.target)
-    if item.keyword == "include":
-        return [target]
-    try:
-        names = sorted(os.listdir(target), key=os.fsencode)
-    except OSError:
-        return []
-    return [plain(f"{target}/{name}") for name in names if "." not in name and not name.endswith("~")]
-
-
-def _text(path: str) -> str:
-    """What a regular file has. Others have nothing, and may keep whoever opens them waiting."""
-    try:
-        if stat.S_ISREG(os.stat(path).st_mode):
-            with open(path, "rb") as config:
-                return os.fsdecode(config.read())
-    except (OSError, ValueError):
-        pass
-    return ""
+def read_entries(path: str, files: Texts = _DISK, check: Check = fits) -> tuple[list[Entry], Entry]:
+    """The entries, and the defaults."""
+    found = Configuration(path, files, check)
+    return found.entries, found.defaults
 
 
 def read_inetd_services(path: str) -> list[XinetdService]:
     """The services of an inetd.conf, which xinetd serves as well under its option -inetd_compat."""
     found = []
-    for line in _text(path).split("\n"):
+    for line in (_DISK.text(path) or "").split("\n"):
         words = line.split()
         if len(words) >= 6 and not words[0].startswith("#") and words[2] in TRANSPORTS.values():
             found.append(XinetdService(words[0], words[2], port_number(words[0], words[2]) or 0, "", "any"))
@@ -119,10 +172,16 @@ def service_of(entry: Socket, services: Iterable[XinetdService]) -> str:
 
 
 __all__ = (
+    "Assignment",
+    "Configuration",
     "Entry",
+    "GivenTexts",
     "Include",
+    "Place",
     "XinetdService",
+    "effective",
     "enabled",
+    "fits_somewhere",
     "literal_address",
     "parse",
     "read_entries",

@@ -1,33 +1,25 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The grammar of xinetd's configuration files, as xinetd 2.3.15 reads them, whoever has written them.
-
-There is no quoting. A comment is a line of its own, names are without regard to case, a blank is needed before an
-operator and none after it. What is no entry is skipped up to the next closing brace.
-"""
+"""The entries of xinetd's configuration files, as xinetd 2.3.15 reads them, whoever has written them. What is no entry
+is skipped up to the next closing brace."""
 
 from __future__ import annotations
 
-import enum
 import itertools
-import re
 import typing as t
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.attributes import VALUES
-
-_SPACES = " \t\v\f\r"
-_ASSIGNMENT = re.compile(
-    r"[ \t\v\f\r]*(?P<name>[^ \t\v\f\r=]+)[ \t\v\f\r]+(?P<operator>[+-]?=)(?P<values>.*)", re.DOTALL
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.lines import (
+    INCLUDES,
+    Assignment,
+    End,
+    Head,
+    Reader,
+    fold,
 )
-_WORD = re.compile(r"[ \t\v\f\r]*(?P<name>[^ \t\v\f\r=]+)")
-_BEYOND = re.compile(r"[= \t\n\v\f\r]")
-_OPERATOR = re.compile(r"[ \t\n\v\f\r]*(?P<operator>[+-]?=)")
-_SEPARATOR = re.compile(r"(?<=[^ \t])[ \t]")
-_INCLUDES = ("include", "includedir")
-_LETTERS = {ord(letter): letter.lower() for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 
 # What a defaults entry may have. There, and in services, these take several operators.
 _OF_DEFAULTS = {
@@ -50,31 +42,14 @@ _ONLY_ADD = ("disabled", "enabled")
 _SAME = {"interface": "bind"}
 
 
-def fold(text: str) -> str:
-    """A text without regard to case, which xinetd knows of letters of ASCII only."""
-    return text.translate(_LETTERS)
-
-
-def plain(path: str) -> str:
-    """A path without needless slashes, as xinetd takes it, whose working directory is /."""
-    return "/" + "/".join(part for part in path.split("/") if part not in ("", "."))
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """One line of an entry: the attribute in lower case, ``=``, ``+=`` or ``-=``, and the values."""
-
-    name: str
-    operator: str
-    values: tuple[str, ...]
-
-
 @dataclass(frozen=True)
 class Include:
-    """``include`` or ``includedir``, and what it names."""
+    """``include`` or ``includedir``, and what it names. ``path`` and ``line`` say where it is."""
 
     keyword: str
     target: str
+    path: str = field(default="", compare=False)
+    line: int = field(default=0, compare=False)
 
 
 # Whether an attribute takes the values of an assignment.
@@ -90,17 +65,20 @@ def take_all(entry: Entry, given: Assignment) -> bool:
 class Entry:
     """One ``service`` or ``defaults`` entry; attributes by name, in lower case, each with its values.
 
-    ``path`` is the file that has it, ``brace`` the number of the line that opens it, from 0. ``given`` are its lines as
-    they stand. xinetd takes an entry back when it comes to ``disable = yes`` in it (``dropped``), and has not started
-    one with a wrong value (``marked``) unless ``disable = no`` follows, or the list of those that are enabled has it.
-    A defaults entry with a wrong value ends xinetd.
+    ``path`` is the file that has it, ``line`` the number of its first line there, ``brace`` that of the line that opens
+    it, which begins with 0. ``given`` are its lines as they stand, ``origins`` those that each attribute comes from,
+    some of them the defaults'. xinetd takes an entry back when it comes to ``disable = yes`` in it (``dropped``), and
+    has not started one with a wrong value (``marked``) unless ``disable = no`` follows, or the list of those that are
+    enabled has it. A defaults entry with a wrong value ends xinetd.
     """
 
     name: str
     attributes: dict[str, list[str]] = field(default_factory=dict)
     path: str = field(default="", compare=False)
+    line: int = field(default=0, compare=False)
     brace: int = field(default=-1, compare=False)
     given: list[Assignment] = field(default_factory=list, compare=False, repr=False)
+    origins: dict[str, list[Assignment]] = field(default_factory=dict, compare=False, repr=False)
     specified: set[str] = field(default_factory=set, compare=False, repr=False)
     marked: bool = field(default=False, compare=False)
     dropped: bool = field(default=False, compare=False)
@@ -128,9 +106,9 @@ class Entry:
         fits = check(self, given)
         if fits:
             self.specified.add(name)
-            self._set(name, self._operator(given), given.values)
+            self._set(name, self._operator(given), given.values, given)
         elif name in _FLAGS:
-            self._set(name, "+=", self._first_flags(given, check))
+            self._set(name, "+=", self._first_flags(given, check), given)
         if not fits:
             self.marked = True
         elif name == "disable":
@@ -150,12 +128,14 @@ class Entry:
         adds = given.operator == "=" and not self.name and self._modifiable(given)
         return "+=" if adds or given.name in _ONLY_ADD else given.operator
 
-    def _set(self, name: str, operator: str, values: Sequence[str]) -> None:
+    def _set(self, name: str, operator: str, values: Sequence[str], origin: Assignment) -> None:
         before = self.attributes.get(name, [])
+        adds = operator != "=" or name in _FLAGS
+        self.origins[name] = [*(self.origins.get(name, ()) if adds else ()), origin]
         if operator == "-=":
             self.attributes[name] = [value for value in before if value not in values]
         else:
-            self.attributes[name] = [*(before if operator == "+=" or name in _FLAGS else ()), *values]
+            self.attributes[name] = [*(before if adds else ()), *values]
 
     def _first_flags(self, given: Assignment, check: Check) -> list[str]:
         words = [Assignment(given.name, given.operator, (word,)) for word in given.values]
@@ -167,27 +147,31 @@ def parse(text: str) -> list[Entry | Include]:
     return list(items(text, Entry(""), take_all))
 
 
-def items(text: str, defaults: Entry, check: Check) -> Iterator[Entry | Include]:
-    """What a file has, in its order. The defaults are one entry, which grows from file to file."""
-    reader = Reader(text)
+def items(text: str, defaults: Entry, check: Check, path: str = "") -> Iterator[Entry | Include]:
+    """What a file has, in its order. The defaults are one entry, which grows from file to file: where it is, is where
+    its last part is."""
+    reader = Reader(text, path)
     found = False
     for head in iter(reader.head, None):
-        if head.keyword in _INCLUDES:
-            yield Include(head.keyword, head.word)
+        if head.keyword in INCLUDES:
+            yield Include(head.keyword, head.word, path, head.line)
         elif head.keyword == "service":
             entry = _service(reader, head, defaults, check)
             if entry:
+                entry.path = path
                 yield entry
         elif found:
             reader.skip()
         elif _fill(defaults, reader, check):
             found = True
+            defaults.path, defaults.line = path, head.line
             yield defaults
 
 
 def _service(reader: Reader, head: Head, defaults: Entry, check: Check) -> Entry | None:
     copied = {name: list(defaults.attributes[name]) for name in _COPIED if name in defaults.attributes}
-    entry = Entry(head.word, copied, brace=head.brace)
+    entry = Entry(head.word, copied, line=head.line, brace=head.brace)
+    entry.origins = {name: list(defaults.origins[name]) for name in copied}
     if _fill(entry, reader, check):
         return entry
     reader.skip()
@@ -206,107 +190,3 @@ def _fill(entry: Entry, reader: Reader, check: Check) -> bool:
                 entry.assign(further, check)
             return True
     return True
-
-
-class End(enum.Enum):
-    """What there is instead of an assignment: the closing brace, or something that ends the reading of an entry."""
-
-    BRACE = "brace"
-    ERROR = "error"
-
-
-@dataclass(frozen=True)
-class Head:
-    """What stands between entries: a keyword, the word after it, and the number of the line with the brace."""
-
-    keyword: str
-    word: str = ""
-    brace: int = -1
-
-
-class Reader:
-    """The lines of a file, one after the other."""
-
-    def __init__(self, text: str) -> None:
-        self._original = self._text = text
-        self._next = 0
-        # Where the line that was read last ends.
-        self._end = 0
-
-    def head(self) -> Head | None:
-        """The beginning of the next entry, or an ``include``; what is neither is skipped. None at the end."""
-        line = self._line()
-        while line is not None:
-            words = _words(line)
-            keyword = fold(words[0]) if words else ""
-            word = words[1] if len(words) > 1 else ""
-            if keyword in _INCLUDES and word:
-                return Head(keyword, word)
-            if (keyword == "defaults" or (keyword == "service" and word)) and _alone(self._line(), "{"):
-                return Head(keyword, word, self._original.count("\n", 0, self._end))
-            self.skip()
-            line = self._line()
-        return None
-
-    def assignment(self) -> Assignment | End:
-        """The next line of an entry."""
-        line = self._line()
-        if line is None:
-            return End.ERROR
-        if _alone(line, "}"):
-            return End.BRACE
-        return _assignment(line) or self._beyond(line) or End.ERROR
-
-    def skip(self) -> list[Assignment]:
-        """Go on to the next closing brace. What xinetd skips may tell something nevertheless."""
-        lines = iter(self._line, None)
-        until = itertools.takewhile(lambda line: not _alone(line, "}"), lines)
-        return [given for given in map(_assignment, until) if given]
-
-    def _line(self) -> str | None:
-        """The next line that is neither empty nor a comment."""
-        while self._next < len(self._text):
-            start = self._next
-            newline = self._text.find("\n", start)
-            stop = len(self._text) if newline < 0 else newline
-            nul = self._text.find("\0", start, stop)
-            self._next, self._end = stop + 1, stop if nul < 0 else nul
-            line = self._text[start : self._end]
-            if 0 <= nul < newline:
-                self._put_end(newline, newline + 1)
-            if line.strip(_SPACES) and not line.lstrip(_SPACES).startswith("#"):
-                return line
-        return None
-
-    def _beyond(self, line: str) -> Assignment | None:
-        """A word without a blank after it. xinetd looks for the blank beyond the end of the line, and leaves an end
-        there that the next lines have from then on."""
-        word = _WORD.fullmatch(line)
-        at = _BEYOND.search(self._text, self._end + 1)
-        if not word or not at:
-            return None
-        self._put_end(at.start(), at.start() + 1)
-        operator = _OPERATOR.match(self._text, at.end())
-        if at.group() == "=" or not operator:
-            return None
-        start, nul = operator.end(), self._text.find("\0", operator.end())
-        values = self._text[start : len(self._text) if nul < 0 else nul]
-        self._put_end(start, start + len(values), _SEPARATOR.sub("\0", values))
-        return Assignment(fold(word["name"]), operator["operator"], tuple(_words(values)))
-
-    def _put_end(self, start: int, stop: int, text: str = "\0") -> None:
-        self._text = self._text[:start] + text + self._text[stop:]
-
-
-def _alone(line: str | None, brace: str) -> bool:
-    return line is not None and line.strip(_SPACES) == brace
-
-
-def _words(line: str) -> list[str]:
-    # Other blanks are letters to xinetd here, those of Unicode everywhere.
-    return re.findall(r"[^ \t]+", line)
-
-
-def _assignment(line: str) -> Assignment | None:
-    match = _ASSIGNMENT.match(line)
-    return Assignment(fold(match["name"]), match["operator"], tuple(_words(match["values"]))) if match else None

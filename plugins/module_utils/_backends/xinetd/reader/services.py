@@ -9,12 +9,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import claim
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.grammar import Entry, fold
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.values import (
-    literal_address,
-    number,
-)
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.grammar import Entry
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.lines import Assignment, fold
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.values import number
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.network.names import (
+    literal_address,
     port_number,
     protocol_number,
 )
@@ -32,6 +31,8 @@ _INTERNAL = {
     *((name, kind) for name in ("echo", "discard", "time", "daytime", "chargen", "sensor") for kind in TRANSPORTS),
     ("tcpmux", "stream"),
 }
+# What an entry that has none of its own gets from the defaults when all is read.
+_FROM_DEFAULTS = ("bind", "cps", "groups", "instances", "log_type", "max_load", "per_source", "umask", "v6only")
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,8 @@ def _opened(taken: Iterable[_Checked]) -> Iterator[tuple[Entry, XinetdService]]:
 
 def _clash(one: XinetdService, other: XinetdService) -> bool:
     """Whether the kernel refuses both addresses at once. What address a name stands for is not known here."""
+    if (one.transport, one.port) != (other.transport, other.port):
+        return False
     known = _is_everywhere(one) or _is_everywhere(other) or not (_is_named(one) or _is_named(other))
     return known and collide(one.listener, other.listener)
 
@@ -147,6 +150,13 @@ def _is_multiplexed(entry: Entry, protocol: str) -> bool:
 
 def _portless(entry: Entry) -> bool:
     return bool(_PORTLESS & _folded(entry.many("type")))
+
+
+def effective(entry: Entry, defaults: Entry) -> dict[str, tuple[list[str], list[Assignment]]]:
+    """The values of each attribute that an entry has in the end, and the lines that they come from."""
+    from_defaults = [name for name in _FROM_DEFAULTS if name in defaults.specified and name not in entry.specified]
+    sources = {**dict.fromkeys(entry.attributes, entry), **dict.fromkeys(from_defaults, defaults)}
+    return {name: (source.attributes[name], source.origins[name]) for name, source in sources.items()}
 
 
 def service_from(entry: Entry, defaults: Entry) -> XinetdService | None:

@@ -1,26 +1,23 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which values xinetd 2.3.15 takes for the attributes of its services, on this host.
+"""Which values xinetd 2.3.15 takes for the attributes of its services, on this host or on any.
 
 Names of hosts are not looked up, which would take as long as a name server wants: they are taken as they are.
 """
 
 from __future__ import annotations
 
-import grp
-import os
-import pwd
+import posixpath
 import re
-import socket
 import typing as t
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.grammar import (
-    Assignment,
-    Entry,
-    fold,
-)
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.grammar import Entry
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.lines import Assignment, fold
+from ansible_collections.ondemand.superserver.plugins.module_utils._host import accounts as _accounts
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import disk as _disk
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.network.names import (
+    literal_address,
     port_number,
     protocol_number,
 )
@@ -54,6 +51,8 @@ _TIMES = re.compile(r"([0-9]*):([0-9]*)-([0-9]*):([0-9]*)")
 _SEVERAL = re.compile(r"(?:[0-9]+(?:[.][0-9]+)*[.]?)?\{[0-9]+(?:,[0-9]+)*\}")
 _UNITS = {"k": 1024, "m": 1024 * 1024}
 _LARGEST = 2**64
+# What depends on the host.
+_OF_HOST = ("group", "server", "user")
 
 
 def fits(entry: Entry, given: Assignment) -> bool:
@@ -66,14 +65,9 @@ def fits(entry: Entry, given: Assignment) -> bool:
     return test is None or test(given.values)
 
 
-def literal_address(text: str) -> str:
-    """An address as the kernel's table has it; empty for what is none."""
-    family = socket.AF_INET6 if ":" in text else socket.AF_INET
-    try:
-        found = socket.getaddrinfo(text, None, family, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)
-    except (OSError, UnicodeError, ValueError):
-        return ""
-    return str(found[0][4][0]).partition("%")[0]
+def fits_somewhere(entry: Entry, given: Assignment) -> bool:
+    """The same on a host that has the accounts and programs."""
+    return given.name in _OF_HOST or fits(entry, given)
 
 
 def number(text: str) -> int | None:
@@ -112,25 +106,19 @@ def _number_from(least: int, end: int, *words: str) -> _Test:
 
 
 def _account(values: Values) -> bool:
-    return _known(pwd.getpwnam, values[0])
+    return _known(_accounts.is_user, values[0])
 
 
 def _group(values: Values) -> bool:
-    return _known(grp.getgrnam, values[0])
+    return _known(_accounts.is_group, values[0])
 
 
-def _known(find: t.Callable[[str], object], name: str) -> bool:
-    if re.fullmatch("[0-9]+", name):
-        return int(name) < _LARGEST
-    try:
-        find(name)
-    except (KeyError, UnicodeError, ValueError):
-        return False
-    return True
+def _known(is_there: t.Callable[[str], bool], name: str) -> bool:
+    return int(name) < _LARGEST if re.fullmatch("[0-9]+", name) else is_there(name)
 
 
 def _server(values: Values) -> bool:
-    return os.access(os.path.join("/", values[0]), os.X_OK)
+    return _disk.executable(posixpath.join("/", values[0]))
 
 
 def _addresses(values: Values) -> bool:

@@ -19,6 +19,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.sys
     units as _foreign_units,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd import foreign as _foreign_xinetd
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.config import read_entries
 from ansible_collections.ondemand.superserver.plugins.module_utils._foreign import adoptable as _adoptable
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes import origin as _origin
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes import table as _processes
@@ -173,8 +174,7 @@ def test_entries_of_xinetd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     config, inetd = tmp_path / "xinetd.conf", tmp_path / "inetd.conf"
     config.write_text("service a\n{\ntype = UNLISTED\nsocket_type = stream\nport = 7\n}\n")
     inetd.write_text("b stream tcp nowait root /bin/cat cat\n")
-    look = _foreign_xinetd.look_at_services
-    monkeypatch.setattr(_adoptable, "look_at_services", lambda names, own: look(names, own, str(config)))
+    monkeypatch.setattr(_foreign_xinetd, "read_entries", lambda _path: read_entries(str(config)))
     monkeypatch.setattr(_foreign_xinetd, "INETD_CONFIG", str(inetd))
     monkeypatch.setattr(_adoptable, "INETD_CONFIG", str(inetd))
     told = [objection(Owner("xinetd", name, 5, "xinetd")) for name in ("a", "b", "c")]

@@ -9,7 +9,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.wishes import Wish, wishes_of
+from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.wishes import Wish, restrictions, wishes_of
 
 
 def test_names_and_what_may_get_lost() -> None:
@@ -50,3 +50,12 @@ def test_a_name_that_is_there_twice() -> None:
     wishes, (problem,) = wishes_of(["a", {"name": "a", "without": ["cps"]}])
     assert [wish.without for wish in wishes] == [frozenset()]
     assert (problem.path, problem.message) == ("superserver_adopt[1]", '"a" is named twice; name it once')
+
+
+def test_restrictions_are_those_of_every_kind() -> None:
+    """In the order that messages name them in."""
+    assert restrictions() == (
+        *("only_from", "no_access", "access_times", "instances", "per_source", "cps", "max_load", "libwrap"),
+        *("IPAddressDeny", "MaxConnections", "MaxConnectionsPerSource", "BindToDevice", "SocketMode"),
+        *("address", "family", "interface"),
+    )

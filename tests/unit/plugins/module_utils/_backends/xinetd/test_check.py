@@ -18,7 +18,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xin
     check_entries,
     config_problem,
     defaults_elsewhere,
-    enabled_services,
     judge,
     other_services,
 )
@@ -123,46 +122,44 @@ def test_an_assignment_that_does_not_count_changes_nothing() -> None:
     assert "sets" not in config_problem(configured(text))
 
 
-class Folders(FakeHost):
-    """A host with a configuration of its own and with this machine's directories."""
-
-    def answer(self, argv: Sequence[str]) -> Result:
-        return machine().run(argv)
-
-
-def test_services_of_others_wherever_they_are(tmp_path: Path) -> None:
-    for name in ("one", "two.rpmsave", "three~", "superserver-own", "off"):
-        disabled = "yes" if name == "off" else "no"
-        (tmp_path / name).write_text(f"service {name}\n{{\ndisable = {disabled}\n}}")
-    (tmp_path / "directory").mkdir()
-    main = f"include /etc/more\nincludedir {tmp_path}/\nincludedir /nonexistent\n"
-    host = Folders(files={CONFIG: main, "/etc/more": "service more\n{\n}\n"})
-    assert other_services(host) == ["more", "one"]
+def test_services_of_others_wherever_they_are() -> None:
+    off = "service off\n{\ndisable = yes\n}"
+    on = "service %s\n{\ndisable = no\n}"
+    names = ("one", "two.rpmsave", "three~", "superserver-own")
+    host = configured("include /etc/more\nincludedir /etc/d/\nincludedir /nonexistent\n", more="service more\n{\n}\n")
+    host.files.update({f"/etc/d/{name}": on % name for name in names})
+    host.files.update({"/etc/d/off": off, "/etc/d/directory/deep": on % "deep", "/etc/d/zz": "include /etc/nested"})
+    host.files["/etc/nested"] = on % "Nested"
+    assert other_services(host) == ["more", "one", "nested"]
 
 
-class Searched(FakeHost):
-    """A host where a search finds these files."""
-
-    def __init__(self, *found: str) -> None:
-        super().__init__(files={CONFIG: defaults()})
-        self.found = found
-
-    def answer(self, argv: Sequence[str]) -> Result:
-        return Result(0 if self.found else 1, "".join(f"{path}\n" for path in self.found), "")
+DEFAULTS = "defaults\n{\n}\n"
 
 
 @pytest.mark.parametrize(
     ("found", "named"),
     [
-        ((), []),
-        (("/etc/xinetd.d/zz", "/etc/xinetd.d/00-local"), ["/etc/xinetd.d/00-local", "/etc/xinetd.d/zz"]),
-        (("/etc/xinetd.d/local.conf", "/etc/xinetd.d/local~", "/etc/xinetd.d/.local", "/etc/xinetd.d/sub/local"), []),
+        ({}, []),
+        (
+            {"/etc/xinetd.d/zz": DEFAULTS, "/etc/xinetd.d/00-local": f"  {DEFAULTS.upper()}"},
+            ["/etc/xinetd.d/00-local", "/etc/xinetd.d/zz"],
+        ),
+        (
+            dict.fromkeys([f"/etc/xinetd.d/{name}" for name in ("local.conf", "local~", ".local", "sub/x")], DEFAULTS),
+            [],
+        ),
+        ({"/etc/xinetd.d/zz": "service a\n{\n}\n# defaults\n"}, []),
+        ({"/etc/xinetd.d/zz": "defaults\n{\ncps = 1 1\n"}, ["/etc/xinetd.d/zz"]),
     ],
+    ids=["none", "two", "not_read", "comment", "incomplete"],
 )
-def test_defaults_beside_the_main_ones(found: tuple[str, ...], named: list[str]) -> None:
+def test_defaults_beside_the_main_ones(found: dict[str, str], named: list[str]) -> None:
     """Pitfall 6: a defaults entry holds for whatever is read after it, also from another file."""
-    said = defaults_elsewhere(Searched(*found))
+    host = configured(defaults())
+    host.files.update(found)
+    said = defaults_elsewhere(host)
     assert said.partition(": has a defaults entry")[0] == ", ".join(named)
+    assert host.argvs == []
 
 
 def test_enabled_services() -> None:
@@ -185,8 +182,8 @@ def test_enabled_services() -> None:
         disable = no
     }
     """
-    assert enabled_services(text) == ["on", "also"]
-    assert enabled_services("") == []
+    assert other_services(configured(text)) == ["on", "also"]
+    assert other_services(configured("")) == []
 
 
 def logged(*lines: str) -> str:

@@ -27,13 +27,13 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.servic
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.daemons import logger as _helper_logger
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.handlers import stderr as _helper_stderr
 from ansible_collections.ondemand.superserver.tests.unit.hostile import as_root, place
-from ansible_collections.ondemand.superserver.tests.unit.plugins.module_utils._backends.xinetd.test_files import (
-    made,
-    scripts,
-)
 from ansible_collections.ondemand.superserver.tests.unit.programs import installed
 from ansible_collections.ondemand.superserver.tests.unit.test_properties import TEXTS
 from ansible_collections.ondemand.superserver.tests.unit.test_properties import VALUES as TEXT_VALUES
+from ansible_collections.ondemand.superserver.tests.unit.xinetd_services import (
+    made,
+    scripts,
+)
 
 HOST = Platform()
 MYSELF = pwd.getpwuid(os.geteuid()).pw_name

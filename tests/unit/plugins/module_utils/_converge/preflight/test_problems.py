@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.owners import Owner
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.foreign import EntryStrangers
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.config import XinetdService
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.problems import (
     Possession,
@@ -104,7 +105,9 @@ def test_an_entry_of_others_may_have_the_same_id(adopted: bool, stranger: bool, 
     declared = service(**ECHO, backend="xinetd")
     live = Live({("tcp", 7): [SOCKET]}, {INODE: Owner("xinetd", "echo", 99, "xinetd")})
     entries = [XinetdService("echo", "tcp", 7 if stranger else 8, "", "any")]
-    takeover = Takeover(adopted=frozenset({("xinetd", "echo")} if adopted else ()), strangers=entries)
+    takeover = Takeover(
+        adopted=frozenset({("xinetd", "echo")} if adopted else ()), strangers={"xinetd": EntryStrangers(entries)}
+    )
     problems = holder_problems([declared], Possession({}, live, BACKENDS, Platform(), takeover.standing))
     assert bool(problems) != ours
 

@@ -17,8 +17,13 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.boot import (
+    INITTAB,
+    OPENRC_RUNS,
+    UPDATE_RC,
+    Means,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import boot, watch
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery.boot import Means
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import Manifest
@@ -50,11 +55,12 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(watcher, "LOCK", str(tmp_path / "run/lock"))
     script, link = tmp_path / "init/script", tmp_path / "init/on/script"
     init = Means(
+        lambda _platform: True,
         (File(str(script), f"{boot.NOTE}\n", 0o755), File(str(link), str(script), kind="link")),
         (("enable", "it"),),
         (("disable", "it"),),
     )
-    monkeypatch.setattr(boot, "EVERY", [(lambda _platform: True, init)])
+    monkeypatch.setattr(boot, "every", lambda: [init])
     return tmp_path
 
 
@@ -124,6 +130,21 @@ def test_what_acts_at_boot_is_there_for_as_long_as_the_journal(state: Path) -> N
     assert commands.run == ["enable it", "disable it"]
 
 
+def test_what_registered_a_script_also_removes_it(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (mine,) = boot.every()
+    absent = replace(mine, disable=(("other", "it"),), there=((str(state / "nonexistent"),),))
+    monkeypatch.setattr(boot, "every", lambda: [absent, mine])
+    commands = Commands()
+    boot.prepare(Platform(init="none"), LocalHost(commands))
+    boot.conclude(LocalHost(commands))
+    assert commands.run == ["enable it", "disable it"]
+    boot.prepare(Platform(init="none"), LocalHost(commands))
+    monkeypatch.setattr(boot, "every", lambda: [absent])
+    boot.conclude(LocalHost(commands))
+    assert commands.run[2:] == ["enable it"]
+    assert not [path for path in state.rglob("*") if not path.is_dir()]
+
+
 def test_somebody_elses_file_of_that_name_stays(state: Path) -> None:
     (state / "init").mkdir()
     (state / "init/script").write_text("#!/bin/sh\n")
@@ -145,11 +166,36 @@ def test_what_a_host_cannot_do_is_told(platform: Platform, gap: str) -> None:
     assert gap in " ".join(told)
 
 
-@pytest.mark.parametrize("text", [boot.LSB_TEXT, boot.RUN_TEXT, boot.FINISH_TEXT], ids=["lsb", "run", "finish"])
-def test_scripts_do_nothing_without_a_journal(text: str, tmp_path: Path) -> None:
-    path = tmp_path / "script"
-    path.write_text(text.replace(watcher.JOURNAL, str(tmp_path / "journal.json")))
-    assert subprocess.call(["/bin/sh", str(path), "start"]) == (125 if text == boot.FINISH_TEXT else 0)
+@pytest.mark.parametrize(
+    ("there", "command"),
+    [
+        ((UPDATE_RC, INITTAB), UPDATE_RC),
+        ((UPDATE_RC, OPENRC_RUNS), UPDATE_RC),
+        ((OPENRC_RUNS,), "rc-update"),
+        ((OPENRC_RUNS, INITTAB), "rc-update"),
+        ((UPDATE_RC,), ""),
+        ((INITTAB,), ""),
+    ],
+)
+def test_scripts_are_registered_by_what_the_host_has(
+    monkeypatch: pytest.MonkeyPatch, there: tuple[str, ...], command: str
+) -> None:
+    monkeypatch.setattr(boot, "exists", lambda path: path in there)
+    means = boot.means_of(Platform(init="other"))
+    assert [words[0] for words in (*means.enable, *means.disable)] == [command, command][: 2 * bool(command)]
+    assert bool(means.files) == bool(command)
+    assert bool(means.gap) != bool(command)
+
+
+FILES = [(file.path, file.content) for means in boot.every() for file in means.files]
+SCRIPTS = [(path, text) for path, text in FILES if text.startswith("#!/bin/sh\n")]
+
+
+@pytest.mark.parametrize(("path", "text"), SCRIPTS, ids=["finish", "run", "lsb"])
+def test_scripts_do_nothing_without_a_journal(path: str, text: str, tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_text(text.replace(watcher.JOURNAL, str(tmp_path / "journal.json")))
+    assert subprocess.call(["/bin/sh", str(script), "start"]) == (125 if path.endswith("/finish") else 0)
 
 
 def test_errors_of_the_watcher_go_to_syslog(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,7 +32,7 @@ def test_a_journal_is_read_as_it_was_written(state: Path) -> None:
         "never",
         "/opt/s6/bin",
         Rc(("/etc/s6-rc/source",), "/etc/s6-rc/source/boot", "/run/rc", "/etc/rc"),
-        Others(xinetd=True),
+        Others(reread=frozenset({"xinetd"})),
         _journal.confirmation(60, SSH, {"changed": True}),
         ("write a file", "let s6 read its files"),
     )

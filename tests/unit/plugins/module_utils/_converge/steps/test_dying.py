@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Change
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.foreign.units import MASK
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import MASK
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import rollback
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import (
     generations,

@@ -140,7 +140,7 @@ def test_what_is_taken_over_closes_and_what_is_given_back_opens() -> None:
         stop=("a.socket", "a.service"),
         start=("b.socket",),
         failed=("a.socket", "c.service"),
-        xinetd=True,
+        reread=frozenset({"xinetd"}),
         masks=("/etc/systemd/system/a.socket",),
         opening=tuple(on("systemd", listen=[{"tcp": "9"}]).listeners(True)),
     )
@@ -160,7 +160,7 @@ def test_what_is_taken_over_closes_and_what_is_given_back_opens() -> None:
 
 
 def test_xinetd_reads_its_files_once_for_everybody() -> None:
-    found = lines(Transition({"xinetd": Change(start=(on("xinetd"),))}, others=Others(xinetd=True)))
+    found = lines(Transition({"xinetd": Change(start=(on("xinetd"),))}, others=Others(reread=frozenset({"xinetd"}))))
     assert [line for line in found if "xinetd" in line and "read" in line] == []
 
 

@@ -20,10 +20,10 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.ondemand.superserver.tests.unit.hostile import STRANGER, as_root
-from ansible_collections.ondemand.superserver.tests.unit.plugins.module_utils._backends.xinetd.test_files import made
 from ansible_collections.ondemand.superserver.tests.unit.plugins.module_utils._backends.xinetd.test_handler import (
     script_of,
 )
+from ansible_collections.ondemand.superserver.tests.unit.xinetd_services import made
 
 SIZE, KEEP = 100000, 2
 # What is read at once may be more than what is left in a file.
