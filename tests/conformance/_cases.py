@@ -1,38 +1,28 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The cases, and what becomes of each on one kind of host: it is declared and tried, or its refusal is expected.
-
-Which, is for the model and the capability table to say. A case names fields and what must be seen; it knows of no
-backend, except where it is about one backend's own directives.
-"""
+"""The cases. A case names fields and what must be seen; it knows of no backend, except where it is about one backend's
+own directives."""
 
 from __future__ import annotations
 
 import datetime
 import typing as t
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.offline import honourable
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.answers import (
     ROWS,
     Row,
-    column_of,
-    refusals,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Endpoint, listener_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.layers import BASE, Layer
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import InvalidDeclaration, Problem
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import (
-    Service,
-    load_services,
-    resolve_ports,
-)
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.loading.resolve import resolve_ports
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.loading.services import load_services
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import InvalidDeclaration
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 
 CASES = Path(__file__).with_name("cases")
 LATER = f"{BASE}__later"
@@ -57,10 +47,6 @@ HANDLED = frozenset(
         "tcp-ipv4-address",
     }
 )
-
-# What a step looks at; a step without any of these is a conversation.
-LOCAL_ACTIONS = ("log", "written", "node", "backlog", "pause", "sleeper", "held_by", "address")
-ENDS = ("exact", "expect", "nothing", "less", "environment", "hold", "flood", "rapid")
 
 
 @dataclass(frozen=True)
@@ -103,47 +89,6 @@ class Case:
         except InvalidDeclaration:
             return []
         return [row for row in ROWS if row.field in self.fields and any(row.used(service) for service in services)]
-
-
-@dataclass(frozen=True)
-class Host:
-    """A kind of host: the backend of its services, and what decides what that can do."""
-
-    backend: str
-    provider: str = "ucspi"
-    init: str = "systemd"
-    mounts: bool = True
-
-    @property
-    def platform(self) -> Platform:
-        return Platform(init=self.init, s6=self.provider, nft=True, mounts=self.mounts, syslog=self.init == "systemd")
-
-    @property
-    def column(self) -> str:
-        return column_of(self.backend, self.platform).name
-
-
-# Who says no: the model or the table in any case, or the host as it is, whose names of ports are read before all else.
-STAGES = ("model", "names", "table", "host")
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """A case that must be refused, by whom, and with which problems."""
-
-    case: Case
-    stage: str
-    problems: tuple[Refused, ...]
-    droppable: bool = False
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What becomes of all cases on one kind of host."""
-
-    host: Host
-    tried: tuple[Case, ...]
-    refused: tuple[Refusal, ...]
 
 
 def load_cases(folder: Path = CASES) -> list[Case]:
@@ -218,139 +163,3 @@ def _weekday(days: int) -> str:
 def _words(entry: t.Any, replaced: Mapping[str, Mapping[str, t.Any]]) -> list[t.Any]:
     many = replaced.get(entry, {}) if isinstance(entry, str) else {}
     return [many["words"]] * many["times"] if "words" in many else [_substituted(entry, replaced)]
-
-
-def plan(cases: Iterable[Case], host: Host) -> Plan:
-    """Ask the model and the table about every case."""
-    tried: list[Case] = []
-    refused: list[Refusal] = []
-    for case in cases:
-        refusal = _refusal(case, host)
-        if refusal is None:
-            tried.append(case)
-        else:
-            refused.append(refusal)
-    return Plan(host, tuple(tried), tuple(refused))
-
-
-def sample(planned: Plan) -> Plan:
-    """Of the cases that are tried the first one of each field, those of named backends and those in HANDLED; and all
-    that are refused."""
-    seen: set[str] = set()
-    tried: list[Case] = []
-    for case in planned.tried:
-        if case.name in HANDLED or "backend" in case.fields or not seen.issuperset(case.fields):
-            tried.append(case)
-            seen.update(case.fields)
-    return replace(planned, tried=tuple(tried))
-
-
-def _refusal(case: Case, host: Host) -> Refusal | None:
-    expected = tuple(each for each in case.refused if not each.only or host.column in each.only)
-    try:
-        services = case.load(host.backend)
-    except InvalidDeclaration as problem:
-        return Refusal(case, "model", _expected(case, expected, problem))
-    if any(isinstance(endpoint.port, str) for service in services for endpoint in service.listen):
-        return Refusal(case, "names", expected)
-    if any(service.backend == "systemd" for service in services) and host.init != "systemd":
-        return Refusal(case, "table", ())
-    problems = refusals(services, host.platform)
-    if problems:
-        droppable = all(problem.row.droppable for problem in problems)
-        special = (each for each in expected if each.only)
-        return Refusal(case, "table", (*_of_table(case, problems), *special), droppable)
-    try:
-        honourable(services, host.platform, "fail")
-    except InvalidDeclaration as problem:
-        return Refusal(case, "table", _expected(case, expected, problem))
-    return Refusal(case, "host", expected) if expected else None
-
-
-def _expected(case: Case, expected: tuple[Refused, ...], problem: InvalidDeclaration) -> tuple[Refused, ...]:
-    if not expected:
-        raise ValueError(f"{case.name} is refused, which it does not say:\n{problem}")
-    return expected
-
-
-def _of_table(case: Case, found: Iterable[t.Any]) -> Iterator[Refused]:
-    """What the table makes of it: the field, the backend, the reason and a way out must all be told."""
-    names = [service["name"] for service in case.services]
-    for refusal in found:
-        problem: Problem = refusal.problem()
-        words = f"^{refusal.service.backend} cannot honour this.*: .{{10,}}\\. (Give|Leave) "
-        yield Refused(problem.path.split("].", 1)[1], words, names.index(refusal.service.name))
-
-
-def steps(planned: Plan) -> dict[str, list[list[dict[str, t.Any]]]]:
-    """What the host itself and the client do, by vantage point: one list of steps for each case."""
-    result: dict[str, list[list[dict[str, t.Any]]]] = {"host": [], "client": []}
-    for case in planned.tried:
-        found = [step for step in _steps(case, planned.host) if planned.host.column in step.pop("only")]
-        if planned.host.column == "xinetd":
-            found = [{**step, "again": True} if step.get("type") == "datagram" else step for step in found]
-        for vantage, groups in result.items():
-            mine = [step for step in found if step["from"] == vantage]
-            # Waiting by itself proves nothing.
-            if any("pause" not in step for step in mine):
-                groups.append(mine)
-    return result
-
-
-def _steps(case: Case, host: Host) -> Iterator[dict[str, t.Any]]:
-    # An absent service still has the endpoint that must not answer.
-    present = [{key: value for key, value in service.items() if key != "state"} for service in case.services]
-    later = {key: value for key, value in case.later.items() if key != "state"}
-    plain = Case(case.name, case.fields, case.what, tuple(present), later, ports=case.ports)
-    services = {service.name: service for service in plain.load(host.backend)}
-    for number, step in enumerate(case.client):
-        service = services[present[step.get("service", 0)]["name"]]
-        for expanded in _expanded(step, service):
-            yield {"case": case.name, "step": number + 1, "service": service.name, **expanded}
-
-
-def _expanded(step: Mapping[str, t.Any], service: Service) -> Iterator[dict[str, t.Any]]:
-    """One step for each endpoint, each vantage point and each address that it is meant for."""
-    told = {key: value for key, value in step.items() if key not in ("service", "endpoint", "from", "at")}
-    told.setdefault("only", ["systemd", "xinetd", "s6-networking", "ucspi"])
-    told["accept"], told["socket_fd"] = service.accept, service.socket_fd
-    endpoints = [service.listen[step["endpoint"]]] if "endpoint" in step else service.listen
-    if "pause" in step:
-        yield from ({**told, "from": vantage} for vantage in ("host", "client"))
-        return
-    for endpoint in endpoints:
-        listener = listener_of(endpoint, ipv6=True)
-        base = {**told, "transport": endpoint.transport, "type": endpoint.type}
-        base.update({"port": listener.port, "to": listener.path})
-        if any(name in step for name in LOCAL_ACTIONS):
-            yield {**base, "from": "host"}
-            return
-        for vantage in _vantages(step, endpoint):
-            for place in step.get("at") or _places(endpoint, listener.family, vantage):
-                yield {**_conversation(base), "from": vantage, "to": place}
-
-
-def _conversation(step: Mapping[str, t.Any]) -> dict[str, t.Any]:
-    if not any(name in step for name in ENDS):
-        raise ValueError(f"a step that says nothing about what must come back: {step}")
-    defaults: dict[str, t.Any] = {"send": ""}
-    if "hold" in step:
-        defaults.update({"excess": [], "served": [], "greeting": ""})
-    return {**defaults, **step}
-
-
-def _vantages(step: Mapping[str, t.Any], endpoint: Endpoint) -> tuple[str, ...]:
-    if "from" in step:
-        return (step["from"],)
-    local = endpoint.transport == "unix" or endpoint.address or step.keys() & {"hold", "flood", "rapid"}
-    return ("host",) if local else ("host", "client")
-
-
-def _places(endpoint: Endpoint, family: str, vantage: str) -> tuple[str, ...]:
-    """Where an endpoint is reached from a vantage point, by names of addresses (``v4``: loopback, ``a4``: bridge)."""
-    if endpoint.transport == "unix":
-        return (endpoint.path,)
-    if endpoint.address:
-        return (endpoint.address,)
-    letter = "v" if vantage == "host" else "a"
-    return tuple(f"{letter}{number}" for number in {"dual": "46", "ipv4": "4", "ipv6": "6"}[family])

@@ -11,7 +11,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from _cases import ENDS, HANDLED, Case, Host, Plan, load_cases, plan, sample, steps
+from _cases import HANDLED, Case, load_cases
+from _plan import Host, Plan, plan, sample
+from _steps import ENDS, steps
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.answers import ROWS, Row
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.forms import endpoint

@@ -21,9 +21,6 @@ from dataclasses import replace
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.delivery import FENCE, entering, opening
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.process import (
     GRACE,
-    SESSION,
-    STARTER,
-    TERMINATOR,
     banners,
     bounded,
     fence,
@@ -33,7 +30,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.pro
     reads_files,
     session,
     setpriv,
-    shared_programs,
     variables,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import (
@@ -46,6 +42,12 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.platfo
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.records import Resources, Tls
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import OWN_ACCOUNT
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs.installed import (
+    SESSION,
+    STARTER,
+    TERMINATOR,
+    shared_programs,
+)
 
 # How long a client may take to agree on a key, in seconds; a declared time of connections may be shorter.
 HANDSHAKE = 60

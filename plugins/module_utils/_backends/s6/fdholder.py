@@ -13,7 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.execline import block, command, script
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.rendering.execline import (
+    block,
+    command,
+    script,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.servers import (
     SERVICES,
     home,

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import control
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import rc as _s6_rc
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.execline import block, command, script
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.rendering.execline import (
+    block,
+    command,
+    script,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.servers import (
     home,
     scanned_at,

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import control
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import rc as _s6_rc
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.fdholder import NAME, SOCKET, TIMEOUT
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.files import BACKLOG
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.rendering.serving import BACKLOG
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.servers import servers, supervised_at
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Host, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener

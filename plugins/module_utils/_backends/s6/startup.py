@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import control
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import servers as _servers
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.fdholder import NAME as HOLDER
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.servers import (
     Server,
     logger_of,
@@ -15,6 +17,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Host
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 
 # How long to look at one of several servers that are awaited, in seconds.
 LOOK = 1.0
@@ -78,3 +81,12 @@ def late(servers: Sequence[Server], before: Mapping[str, int], seconds: float, h
 def _ready(server: Server, before: int, host: Host) -> bool:
     now = control.status(server.directory, host)
     return now.ready and now.pid != before
+
+
+def allow(services: Sequence[Service], platform: Platform, host: Host) -> None:
+    """Remove what keeps servers from being started at the next boot, whoever put it there."""
+    found = [server for service in services for server in _servers.servers(service, platform)]
+    names = [server.name for server in found] + [HOLDER for server in found if server.kept][:1]
+    files = [path for path in (down_file(name, platform) for name in names) if host.exists(path)]
+    if files:
+        host.run(["rm", "-f", "--", *files])

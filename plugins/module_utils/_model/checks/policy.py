@@ -18,14 +18,12 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.checks
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.checks.order import is_unit
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Endpoint
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import InvalidDeclaration, Problem
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.types import (
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.structures import (
     Field,
-    Flag,
     Listing,
     Record,
-    Text,
-    collector,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.types import Flag, Text, collector
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.values import ACCOUNT, DIRECTORY
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 

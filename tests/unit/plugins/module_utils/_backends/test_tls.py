@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.process import GATE, INTERNAL, SESSION
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.tls import (
     behind,
@@ -27,6 +26,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._programs.han
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.handlers import (
     terminator as _helper_terminator,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs.installed import GATE, INTERNAL, SESSION
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, service
 
 TLS = {"certificate": "/a", "key": "/b"}

@@ -29,8 +29,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.names import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.structures import leaves
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import SERVICE
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.types import leaves
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, redeclared, service
 

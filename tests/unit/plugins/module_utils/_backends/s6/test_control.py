@@ -13,9 +13,10 @@ import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Change
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import control as _s6_control
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.backend import S6, UNIT_LINK
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.backend import S6
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.fdholder import NAME as HOLDER
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.fdholder import SOCKET
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.runtime import UNIT_LINK
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.servers import SERVICES as DIRECTORIES
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Process, SwitchFailed
 from ansible_collections.ondemand.superserver.tests.unit.s6_tree import (

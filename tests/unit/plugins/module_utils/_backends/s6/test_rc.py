@@ -22,8 +22,8 @@ import pytest
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import guard, handover
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import rc as _s6_rc
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.backend import S6
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.files import render_services
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.rc import BUNDLE, PROGRAMS
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.rendering.files import render_services
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.servers import (
     SOURCES,
     server_at,

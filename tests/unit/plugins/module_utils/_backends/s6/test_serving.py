@@ -10,7 +10,6 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.process import BINDER
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.backend import S6
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.fdholder import DIRECTORY as HOLDER
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.fdholder import (
@@ -19,9 +18,10 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.
     NAME,
     SOCKET,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.files import process_lines
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.rendering.process import process_lines
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.servers import server_of, servers
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import PATH, Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs.installed import BINDER
 from ansible_collections.ondemand.superserver.tests.unit import goldens
 from ansible_collections.ondemand.superserver.tests.unit.execline_syntax import follow, read_script
 from ansible_collections.ondemand.superserver.tests.unit.s6_services import (

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.process import INTERNAL
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.attributes import OWNED, VALUES
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.backend import Xinetd
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.files import (
@@ -29,10 +28,11 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host.types i
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.access import compile_access
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs.installed import INTERNAL
 from ansible_collections.ondemand.superserver.tests.unit import goldens
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, load, service
+from ansible_collections.ondemand.superserver.tests.unit.drawn import declarations
 from ansible_collections.ondemand.superserver.tests.unit.samples import COMMON
-from ansible_collections.ondemand.superserver.tests.unit.test_properties import declarations
 
 XINETD = Xinetd()
 HOST = Platform(init="other", primary_groups={"root": "root", "nobody": "nogroup"})

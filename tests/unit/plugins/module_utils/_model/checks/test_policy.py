@@ -15,8 +15,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.checks
     policy_of,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.layers import BASE, Layer
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.loading.services import load_services
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import InvalidDeclaration
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import load_services
 
 PLAIN: dict[str, t.Any] = {"name": "a", "listen": [{"tcp": "8080"}], "exec": ["/usr/lib/x/serve"], "user": "www"}
 

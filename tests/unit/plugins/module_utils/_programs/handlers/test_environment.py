@@ -21,8 +21,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.del
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import PATH
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.values import RESERVED_VARIABLES
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.handlers import environment as helper
+from ansible_collections.ondemand.superserver.tests.unit.drawn import VALUES
 from ansible_collections.ondemand.superserver.tests.unit.programs import installed
-from ansible_collections.ondemand.superserver.tests.unit.test_properties import VALUES
 
 PROGRAM = [sys.executable, "-IS", installed(helper)]
 NULL = ["/usr/bin/env", "-0"]
