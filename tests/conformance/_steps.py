@@ -8,8 +8,7 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Iterator, Mapping
 
-from _cases import Case
-from _plan import Host, Plan
+from _cases import Case, Host, Plan
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Endpoint, listener_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service

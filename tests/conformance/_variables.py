@@ -8,8 +8,7 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Iterable, Iterator
 
-from _cases import DEFAULTS
-from _plan import STAGES, Plan, Refusal
+from _cases import DEFAULTS, STAGES, Plan, Refusal
 from _steps import steps
 
 

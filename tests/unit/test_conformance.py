@@ -11,8 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from _cases import HANDLED, Case, load_cases
-from _plan import Host, Plan, plan, sample
+from _cases import HANDLED, Case, Host, Plan, load_cases, plan, sample
 from _steps import ENDS, steps
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.answers import ROWS, Row

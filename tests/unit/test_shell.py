@@ -21,8 +21,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from _cases import load_cases
-from _plan import Host, plan, sample
+from _cases import Host, load_cases, plan, sample
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.offline import render_all
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.handlers.stderr import PROGRAM as PART

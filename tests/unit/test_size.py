@@ -42,20 +42,13 @@ LONG_FILES = frozenset({
     "plugins/modules/listener.py",
     "plugins/modules/services.py",
     "tests/benchmark/measure",
-    "tests/unit/plugins/module_utils/_backends/s6/test_control.py",
-    "tests/unit/plugins/module_utils/_backends/s6/test_rc.py",
-    "tests/unit/plugins/module_utils/_backends/systemd/test_units.py",
     "tests/unit/plugins/module_utils/_backends/xinetd/test_backend.py",
     "tests/unit/plugins/module_utils/_backends/xinetd/test_files.py",
-    "tests/unit/plugins/module_utils/_capabilities/test_answers.py",
     "tests/unit/plugins/module_utils/_converge/preflight/test_problems.py",
     "tests/unit/plugins/module_utils/_converge/recovery/test_rollback.py",
     "tests/unit/plugins/module_utils/_converge/steps/test_dying.py",
     "tests/unit/plugins/module_utils/_foreign/test_plan.py",
     "tests/unit/plugins/module_utils/_host/sockets/test_table.py",
-    "tests/unit/plugins/module_utils/_programs/daemons/test_binder.py",
-    "tests/unit/plugins/module_utils/_programs/daemons/test_proxy.py",
-    "tests/unit/plugins/module_utils/_programs/daemons/test_waiter.py",
 })  # fmt: skip
 # The same with the name of the function behind it.
 LONG_FUNCTIONS = frozenset({
@@ -66,15 +59,12 @@ LONG_FUNCTIONS = frozenset({
 })  # fmt: skip
 MANY_ARGUMENTS = frozenset({
     "plugins/module_utils/_converge/detection.py detect",
-    "plugins/module_utils/_backends/s6/rc.py change",
     "plugins/module_utils/_backends/systemd/foreign/groups.py __init__",
     "plugins/module_utils/_converge/preflight/problems.py holder_problems",
     "plugins/module_utils/_converge/state/journal.py journal_of",
     "plugins/module_utils/_converge/state/manifest.py manifest_of",
     "plugins/module_utils/_foreign/plan.py plan_takeover",
     "plugins/module_utils/_handover/plan.py passage_of",
-    "plugins/module_utils/_programs/daemons/binder.py bind_network",
-    "plugins/module_utils/_programs/daemons/binder.py bind_unix",
 })  # fmt: skip
 FULL_FOLDERS: frozenset[str] = frozenset()
 

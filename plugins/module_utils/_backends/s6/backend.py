@@ -241,7 +241,7 @@ class S6(Backend):
             control.tell(server.directory, control.RESTART, host)
         if platform.s6_rc:
             names = [server.name for server in starting]
-            _s6_rc.change("-u", names, platform.s6_rc, seconds, platform, host)
+            _s6_rc.change("-u", names, seconds, platform, host)
         else:
             opening.allow(touched, platform, host)
             control.tell_scanner(platform, control.RESCAN, host)

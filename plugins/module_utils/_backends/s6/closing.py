@@ -62,7 +62,7 @@ def bring_down(names: Sequence[str], platform: Platform, host: Host) -> None:
     for directory in directories:
         control.tell(directory, control.DOWN, host)
     if platform.s6_rc:
-        _s6_rc.change("-d", names, platform.s6_rc, PATIENCE, platform, host)
+        _s6_rc.change("-d", names, PATIENCE, platform, host)
     host.wait(lambda: not any(control.status(directory, host).pid for directory in directories), PATIENCE)
 
 

@@ -149,9 +149,11 @@ def update(rc: Rc, seconds: float, platform: Platform, host: Host) -> None:
     _shell(script, [rc.live, rc.compiled, _milliseconds(seconds), *rc.sources, *ours], platform, host)
 
 
-def change(direction: str, names: Sequence[str], rc: Rc, seconds: float, platform: Platform, host: Host) -> None:
-    """Bring servers up (``-u``) or down (``-d``). Those that do not get there are seen by whoever waits for them."""
-    if names:
+def change(direction: str, names: Sequence[str], seconds: float, platform: Platform, host: Host) -> None:
+    """Bring servers up (``-u``) or down (``-d``), where s6-rc manages them. Whoever waits for them sees those that do not
+    get there."""
+    rc = platform.s6_rc
+    if rc and names:
         argv = (platform.program("s6-rc"), "-b", "-l", rc.live, "-t", _milliseconds(seconds), direction, "change")
         host.run([*argv, *(f"{PREFIX}{name}" for name in names)], check=False, environment=_environment(platform))
 

@@ -63,14 +63,13 @@ ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.S
 
 def bind_one(words: list[str]) -> socket.socket:
     """The socket that the words describe. Raises OSError, and KeyError for an account that is not there."""
-    if words[0] == "unix":
-        return bind_unix(*words[1:])
+    return bind_unix(*words[1:]) if words[0] == "unix" else bind_network(words)
+
+
+def bind_network(words: list[str]) -> socket.socket:
+    """A TCP socket that listens, or a UDP socket; ahead of the address, where that is to come later."""
     ahead = words[-1] == AHEAD
-    return bind_network(ahead, *(words[:-1] if ahead else words))
-
-
-def bind_network(ahead: bool, transport: str, family: str, address: str, port: str, backlog: str = "") -> socket.socket:
-    """A TCP socket that listens, or a UDP socket; ``ahead`` of the address, where that is to come later."""
+    transport, family, address, port, *backlog = words[:-1] if ahead else words
     kind = socket.SOCK_STREAM if transport == "tcp" else socket.SOCK_DGRAM
     bound = socket.socket(socket.AF_INET if family == "ipv4" else socket.AF_INET6, kind)
     if family != "ipv4":
@@ -83,12 +82,14 @@ def bind_network(ahead: bool, transport: str, family: str, address: str, port: s
         bound.setsockopt(socket.IPPROTO_IP, FREEBIND, 1)
     bound.bind((address, int(port)))
     if transport == "tcp":
-        bound.listen(int(backlog))
+        bound.listen(int(backlog[0]))
     return bound
 
 
-def bind_unix(kind: str, path: str, owner: str, group: str, mode: str, backlog: str) -> socket.socket:
-    """A unix socket; nobody else can reach it before it has its owner and mode."""
+def bind_unix(*words: str) -> socket.socket:
+    """A unix socket, by its type, path, owner, group, mode and backlog. Nobody else can reach it before it has its owner
+    and mode."""
+    kind, path, owner, group, mode, backlog = words
     bound = socket.socket(socket.AF_UNIX, TYPES[kind])
     user, its_group = pwd.getpwnam(owner).pw_uid, grp.getgrnam(group).gr_gid
     folder, name = os.path.split(path)
