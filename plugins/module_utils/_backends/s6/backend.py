@@ -140,18 +140,18 @@ class S6(Backend):
 
     def missing(self, platform: Platform, host: Host) -> str:
         found = platform.programs
-        lacking = [
+        missing = [
             package for program, package in (("s6-svscan", "s6"), ("execlineb", "execline")) if program not in found
         ]
         if not {"s6-tcpserver", "tcpserver"} & set(found):
-            lacking.append("TCP servers (s6-networking or ucspi-tcp-ipv6)")
+            missing.append("TCP servers (s6-networking or ucspi-tcp-ipv6)")
         if platform.s6_rc:
-            lacking += _s6_rc.lacking(platform.s6_rc, platform, host)
+            missing += _s6_rc.missing(platform.s6_rc, platform, host)
         elif platform.managed and not host.exists(UNIT_FILE):
-            lacking.append(UNIT)
+            missing.append(UNIT)
         elif platform.init == "other":
-            lacking.append("systemd or s6-svscan as PID 1, to run it")
-        return ", ".join(lacking)
+            missing.append("systemd or s6-svscan as PID 1, to run it")
+        return ", ".join(missing)
 
     def check(self, root: str, files: Sequence[File], platform: Platform, host: Host) -> list[str]:
         found = _s6_rc.check(root, platform.s6_rc, platform, host) if platform.s6_rc else []
@@ -212,7 +212,7 @@ class S6(Backend):
         handover.give(descriptors, platform, host)
 
     def release(self, change: Change, platform: Platform, host: Host) -> None:
-        """Sessions live on: a server that is told to end leaves them alone."""
+        """Sessions live on: a server that gets a signal to end leaves them alone."""
         stopped = {service.name for service in change.stop}
         closing.bring_down(control.servers_of(stopped, platform, host), platform, host)
 
@@ -234,7 +234,7 @@ class S6(Backend):
         waiting = [*starting, *restarting]
         seconds = PATIENCE + START * len(waiting)
         touched = [*change.start, *(new for _old, new in change.refresh)]
-        self._stop_strays(touched, platform, host)
+        self._stop_undeclared(touched, platform, host)
         if any(server.kept for server in waiting):
             control.tell(supervised_at(HOLDER, platform), control.UP, host)
         for server in restarting:
@@ -253,17 +253,17 @@ class S6(Backend):
             raise SwitchFailed(f"not listening after {seconds:.0f} s: {failed}\n{self.log(late, platform, host)}")
 
     @staticmethod
-    def _stop_strays(services: Sequence[Service], platform: Platform, host: Host) -> None:
+    def _stop_undeclared(services: Sequence[Service], platform: Platform, host: Host) -> None:
         """Servers of these services that are no longer among theirs would keep what the new ones need."""
         wanted = {server.name for service in services for server in servers(service, platform)}
         names = {service.name for service in services}
-        strays = [name for name in control.servers_of(names, platform, host) if name not in wanted]
-        closing.bring_down(strays, platform, host)
+        found = [name for name in control.servers_of(names, platform, host) if name not in wanted]
+        closing.bring_down(found, platform, host)
 
-        def stray(server: str) -> bool:
+        def undeclared(server: str) -> bool:
             return control.service_name(server) in names and server not in wanted
 
-        control.forget(stray, PATIENCE, platform, host)
+        control.forget(undeclared, PATIENCE, platform, host)
 
     def health(self, services: Sequence[Service], platform: Platform, host: Host) -> dict[str, str]:
         enabled = [service for service in services if service.enabled]

@@ -36,8 +36,8 @@ def drop(gone: Mapping[str, bool], platform: Platform, host: Host) -> None:
 
 
 def abandoned(host: Host) -> list[str]:
-    """Names of service directories that have nothing but what is made after a server's files: s6-svscan may have been
-    told of one just before a run died, and its supervisor need not have begun yet."""
+    """Names of service directories that have nothing but what is made after a server's files: s6-svscan may have
+    rescanned just before a run died, and its supervisor need not have begun yet."""
     return [
         name
         for name in host.names(SERVICES)

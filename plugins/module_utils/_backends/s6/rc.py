@@ -114,7 +114,7 @@ def bundles(rc: Rc) -> list[File]:
     ]
 
 
-def lacking(rc: Rc, platform: Platform, host: Host) -> list[str]:
+def missing(rc: Rc, platform: Platform, host: Host) -> list[str]:
     """What must be there for s6-rc to manage anything, in words."""
     if not platform.supervised:
         return ["s6-svscan as PID 1, without which there is no s6-rc to join"]
@@ -150,8 +150,8 @@ def update(rc: Rc, seconds: float, platform: Platform, host: Host) -> None:
 
 
 def change(direction: str, names: Sequence[str], seconds: float, platform: Platform, host: Host) -> None:
-    """Bring servers up (``-u``) or down (``-d``), where s6-rc manages them. Whoever waits for them sees those that do not
-    get there."""
+    """Bring servers up (``-u``) or down (``-d``), where s6-rc manages them. It is not checked here that they get
+    there."""
     rc = platform.s6_rc
     if rc and names:
         argv = (platform.program("s6-rc"), "-b", "-l", rc.live, "-t", _milliseconds(seconds), direction, "change")

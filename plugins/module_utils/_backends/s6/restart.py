@@ -44,7 +44,7 @@ def _may_run_anything(server: Server, replaced: Mapping[str, str] | None) -> boo
 
 
 def _ran_another(server: Server, replaced: Mapping[str, str] | None, platform: Platform) -> bool:
-    """Whether what stood there was another version's, or somebody's."""
+    """Whether the file that was there was another version's, or foreign."""
     before = (replaced or {}).get(run_file(server))
     return before is not None and not before.endswith("\n".join(["", *process_lines(server, platform), ""]))
 

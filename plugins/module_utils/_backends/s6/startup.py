@@ -84,7 +84,7 @@ def _ready(server: Server, before: int, host: Host) -> bool:
 
 
 def allow(services: Sequence[Service], platform: Platform, host: Host) -> None:
-    """Remove what keeps servers from being started at the next boot, whoever put it there."""
+    """Remove what keeps servers from being started at the next boot, also what is foreign."""
     found = [server for service in services for server in _servers.servers(service, platform)]
     names = [server.name for server in found] + [HOLDER for server in found if server.kept][:1]
     files = [path for path in (down_file(name, platform) for name in names) if host.exists(path)]

@@ -19,9 +19,9 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.checks
     accepts,
     declares,
     forwards_each,
+    inapplicable_fields,
     kind_of,
     kinds,
-    pointless,
     turns_away,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import (
@@ -215,8 +215,8 @@ def _proxy_files(service: Merged, report: Report) -> None:
         )
 
 
-def _pointless(service: Merged, report: Report) -> None:
-    for path, reason in pointless(service.fields):
+def _inapplicable(service: Merged, report: Report) -> None:
+    for path, reason in inapplicable_fields(service.fields):
         if declares(service.fields, path):
             report(service.path(path), reason)
 
@@ -269,5 +269,5 @@ def _room(service: Merged, report: Report) -> None:
 
 _RULES: tuple[Rule, ...] = (
     *(_handler, _accept, _socket_fd, _internal, _amplifier, _proxy, _proxy_files),
-    *(_pointless, _banner, _log, _probe, _secrets, _room),
+    *(_inapplicable, _banner, _log, _probe, _secrets, _room),
 )

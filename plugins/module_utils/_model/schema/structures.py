@@ -151,11 +151,11 @@ class Record(Kind):
         if not example:
             return report
 
-        def told(where: str, message: str) -> None:
+        def exemplified(where: str, message: str) -> None:
             mistyped = isinstance(message, WrongType) and where == f"{path}.{name}"
             report(where, f"{message}; write for example {example}" if mistyped else message)
 
-        return told
+        return exemplified
 
     def _unknown(self, name: str) -> str:
         unknown = "is not a field of this schema"

@@ -16,7 +16,7 @@ def _milliseconds(text: str) -> bool:
     return re.fullmatch(r"[0-9]{1,9}", text) is not None
 
 
-# Signals on which every server ends, and no session with it unless it is told so.
+# Signals on which every server ends, and no session with it unless it gets one, too.
 _SIGNALS = ("SIGTERM", "SIGQUIT", "SIGINT", "SIGABRT")
 
 # Files of a service directory that a declaration may add: what is right, in words, and its check.

@@ -111,8 +111,8 @@ def _server_files(server: Server, platform: Platform) -> list[File]:
 
 
 def _scanned(server: Server, logger: str, platform: Platform) -> list[File]:
-    """What makes the files a service directory of a scan directory; links last, for it to be complete when somebody
-    looks."""
+    """What makes the files a service directory of a scan directory; links last, so that s6-svscan never
+    finds it incomplete."""
     name = server.service.name
     return [
         File(f"{server.home}/log/run", logger, 0o755, service=name),

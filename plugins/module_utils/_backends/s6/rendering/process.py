@@ -55,7 +55,7 @@ done"""
 
 def process_lines(server: Server, platform: Platform) -> list[str]:
     """What a server is and runs: where this changes, it must be started again. Access lists are read by every
-    connection, and the guard is somebody else's.
+    connection, and the guard is applied by its keeper.
 
     A server that nobody keeps the socket for finds its handler in a file, which every connection reads. So it is
     started again, which closes its port for a moment, only when it has changed itself.
@@ -70,7 +70,7 @@ def run_file(server: Server) -> str:
 
 
 def _preparation(server: Server, platform: Platform) -> list[str]:
-    """What is done once. The binder says by itself that it listens; other servers say it on standard output."""
+    """What is done once. The socket launcher itself reports that it listens; other servers do on standard output."""
     return [
         *_order(server.service, platform),
         OPENABLE,

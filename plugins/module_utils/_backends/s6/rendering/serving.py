@@ -77,7 +77,7 @@ def _options(options: Tcp, listener: Listener, platform: Platform) -> list[str]:
 
 
 def _serving(server: Server, platform: Platform) -> list[str]:
-    """What serves the socket that is descriptor 0; the binder, those that it is told."""
+    """What serves the socket that is descriptor 0; the socket launcher, those of the descriptors that it is given."""
     if server.kind == "binder":
         numbers = [str(number) for number, _socket in enumerate(server.sockets, FIRST)]
         return [

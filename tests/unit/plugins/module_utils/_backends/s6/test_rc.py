@@ -266,4 +266,4 @@ def test_what_s6_rc_lacks_is_named(facts: dict[str, t.Any], absent: list[str], w
             return path not in absent
 
     platform = replace(HOST, **facts)
-    assert ", ".join(_s6_rc.lacking(RC, platform, There())) == words
+    assert ", ".join(_s6_rc.missing(RC, platform, There())) == words
