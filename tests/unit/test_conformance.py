@@ -107,7 +107,7 @@ def endpoints(case: Case) -> set[tuple[str, str]]:
     return {("unix" if transport == "unix" else "port", place) for transport, place in found}
 
 
-def test_cases_keep_out_of_each_others_way() -> None:
+def test_cases_do_not_collide() -> None:
     """Every case can be declared beside every other one."""
     taken = Counter(place for case in CASES for place in endpoints(case))
     assert [place for place, count in taken.items() if count > 1] == []

@@ -292,7 +292,7 @@ def test_a_script_is_known_by_its_first_line(text: str, shell: str) -> None:
     assert (found.shell if found else "") == shell
 
 
-def test_what_is_wrong_is_told(tmp_path: Path) -> None:
+def test_what_is_wrong_is_reported(tmp_path: Path) -> None:
     """Or else nothing would ever be."""
     (complaint,) = complaints([Script("here", "#!/bin/sh\nrm -- $1\n", "sh")], tmp_path)
     assert complaint.startswith("here:2:7: note: Double quote")

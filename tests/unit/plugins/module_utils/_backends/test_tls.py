@@ -95,7 +95,7 @@ def test_every_backend_starts_stunnel_and_brings_what_it_needs(backend: str) -> 
 
 
 @pytest.mark.parametrize(("told", "wanted"), CLIENTS)
-def test_the_handler_is_told_of_its_client(told: dict[str, str], wanted: list[str], tmp_path: Path) -> None:
+def test_the_handler_gets_the_address_of_its_client(told: dict[str, str], wanted: list[str], tmp_path: Path) -> None:
     program = tmp_path / "setpriv"
     program.write_text('#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done\nshift\nexec "$@"\n')
     program.chmod(0o755)

@@ -168,7 +168,7 @@ def refused(*entries: Fields) -> list[str]:
     return [str(problem) for problem in caught.value.problems]
 
 
-def test_every_unknown_port_name_is_told() -> None:
+def test_every_unknown_port_name_is_reported() -> None:
     first, second = refused(
         {**ECHO, "listen": [{"tcp": "echo"}, {"tcp": "tftp"}]},
         {**ECHO, "name": "f", "listen": [{"tcp": "127.0.0.1:x"}]},

@@ -141,7 +141,7 @@ def test_server_that_does_not_get_ready_fails_with_its_log() -> None:
     assert str(failure.value).endswith("line 29")
 
 
-def test_supervisor_that_has_outlived_its_scanner_is_told_itself() -> None:
+def test_supervisor_that_has_outlived_its_scanner_is_controlled_directly() -> None:
     tree = Tree("a", "b")
     tree.orphan()
     tree.delete("a")

@@ -97,7 +97,7 @@ LISTENING: tuple[tuple[str, str, dict[str, list[str]]], ...] = (
 
 
 @pytest.mark.parametrize(("name", "provider", "expected"), LISTENING)
-def test_server_is_told_where_to_listen(name: str, provider: str, expected: dict[str, list[str]]) -> None:
+def test_server_gets_the_address_to_listen_on(name: str, provider: str, expected: dict[str, list[str]]) -> None:
     found = {}
     for directory, chain in chains(files_of(name, PROVIDERS[provider])).items():
         found[directory] = [
@@ -218,7 +218,7 @@ def test_descriptors() -> None:
     ]
 
 
-def test_daemon_is_told_about_its_sockets() -> None:
+def test_daemon_gets_the_names_of_its_sockets() -> None:
     (chain,) = tuple(chains(files_of("sockets")).values())
     assert chain.environment == {"PATH": PATH, "LISTEN_PID": "99", "LISTEN_FDS": "3"}
     (chain,) = tuple(chains(files_of("stdin")).values())

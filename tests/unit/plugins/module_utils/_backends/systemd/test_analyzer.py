@@ -77,7 +77,7 @@ def test_systemd_refuses_a_wrong_unit(unit: str, old: str, new: str, tmp_path: P
 
 
 @with_analyzer
-def test_absent_program_and_units_of_others_are_somebody_elses_matter(tmp_path: Path) -> None:
+def test_absent_program_and_foreign_units_are_not_checked(tmp_path: Path) -> None:
     files = Systemd().render([service(name="e", exec=["/opt/non such"])], HOST)
     goldens.stage(files, tmp_path)
     wants = tmp_path / UNITS[1:] / "sysinit.target.wants"

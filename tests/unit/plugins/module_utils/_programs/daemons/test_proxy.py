@@ -50,7 +50,9 @@ def test_what_comes_after_the_clients_end_is_passed_on(front: socket.socket) -> 
         assert rest(made) == b"answer"
 
 
-def test_a_daemon_that_ends_first_is_heard_and_a_client_that_breaks_is_told_on(front: socket.socket) -> None:
+def test_last_data_of_a_daemon_arrives_and_a_reset_of_the_client_is_passed_on(
+    front: socket.socket,
+) -> None:
     with listening() as bound, running([front], "0", "9", "0", "alone", place(bound)):
         with client(front) as made, bound.accept()[0] as connection:
             connection.sendall(b"bye")

@@ -71,7 +71,7 @@ def test_a_connection_waits_until_the_daemon_takes_it(front: socket.socket) -> N
             assert made.recv(9) == b"hello"
 
 
-def test_nobody_is_forwarded_before_the_attendant_has_spoken(front: socket.socket) -> None:
+def test_nobody_is_forwarded_before_the_daemon_keeper_is_ready(front: socket.socket) -> None:
     """What still answers may be a daemon that is being stopped."""
     with attended(front) as (attendant, _process):
         daemon = attendant.start()
@@ -129,7 +129,7 @@ def test_the_declared_time_has_an_end_too(front: socket.socket) -> None:
         assert "proxy: the daemon accepted no connection in 2 s: " in process.communicate()[1]
 
 
-def test_it_ends_behind_its_attendant(front: socket.socket) -> None:
+def test_it_ends_after_its_daemon_keeper(front: socket.socket) -> None:
     with attended(front, idle="1") as (attendant, process):
         attendant.say()
         assert attendant.asked() == b""
@@ -139,7 +139,7 @@ def test_it_ends_behind_its_attendant(front: socket.socket) -> None:
         assert process.wait(5) == 0
 
 
-def test_it_goes_on_without_its_attendant(front: socket.socket) -> None:
+def test_it_goes_on_without_its_daemon_keeper(front: socket.socket) -> None:
     with attended(front, idle="1") as (attendant, process):
         daemon = attendant.start()
         with daemon:

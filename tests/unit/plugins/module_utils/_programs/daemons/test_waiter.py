@@ -257,7 +257,7 @@ def test_one_of_a_container_is_not_the_host_s_own() -> None:
     assert not _xinetd_waiting.runs(host)
 
 
-def test_a_host_whose_waiter_does_not_run_is_told_of() -> None:
+def test_a_host_whose_waiter_does_not_run_is_reported() -> None:
     host = machine()
     said = "superserver-addresses.service, which waits for addresses, does not run"
     assert Xinetd().health([LATE, ALWAYS], UNDER_SYSTEMD, host) == {"late": said, "always": said}

@@ -112,7 +112,7 @@ def test_what_is_refused_is_not_told(folder: Path) -> None:
     assert b"geheim" not in done.stderr
 
 
-def test_a_client_is_not_told_either(folder: Path) -> None:
+def test_nothing_is_sent_to_the_client_either(folder: Path) -> None:
     words = [*PROGRAM, "open", "-f", str(folder / "missing"), "-q", "--", *NULL]
     done = subprocess.run(words, capture_output=True, check=False, timeout=30)
     assert (done.returncode, done.stdout, done.stderr) == (helper.WRONG, b"", b"")
