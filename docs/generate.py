@@ -10,7 +10,6 @@ is replaced. ``.venv/bin/python docs/generate.py`` does that; ``tests/unit/test_
 from __future__ import annotations
 
 import importlib
-import json
 import re
 import sys
 import typing as t
@@ -23,14 +22,13 @@ sys.path[:0] = [str(ROOT / "tests" / "quality"), str(ROOT / ".cache")]
 
 import yaml  # noqa: E402
 from _checks import link_collection  # noqa: E402
-from antsibull_docs_parser import dom  # noqa: E402
-from antsibull_docs_parser.parser import Context, parse  # noqa: E402
 
 link_collection()
 # In a new checkout Python has looked there before the link was made.
 importlib.invalidate_caches()
 
 from ansible_collections.ondemand.superserver.docs import record  # noqa: E402
+from ansible_collections.ondemand.superserver.docs.roles import ROLES, role  # noqa: E402
 from ansible_collections.ondemand.superserver.docs.tables import COLUMN_TITLES, table  # noqa: E402
 from ansible_collections.ondemand.superserver.plugins.filter.render import FilterModule  # noqa: E402
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.offline import render_offline  # noqa: E402
@@ -43,20 +41,18 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform  # noqa: E402
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import InvalidDeclaration  # noqa: E402
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import SERVICE  # noqa: E402
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.types import (  # noqa: E402
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.structures import (  # noqa: E402
     Field,
-    Kind,
     Listing,
     Record,
-    Text,
     leaves,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import SERVICE  # noqa: E402
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.types import Kind, Text  # noqa: E402
 from ansible_collections.ondemand.superserver.plugins.module_utils._module import explain  # noqa: E402
 
 README = ROOT / "README.md"
 PAGES = ROOT / "docs" / "docsite" / "rst"
-ROLES = ROOT / "roles"
 LABEL = "ansible_collections.ondemand.superserver.docsite.schema."
 
 # Lines of a shown file that are longer end in an ellipsis.
@@ -206,63 +202,6 @@ def refused_example(readme: str) -> tuple[str, t.Any]:
             variables = yaml.safe_load(block["text"])
             return variables["superserver_backend"], variables["superserver_services"]
     raise ValueError("README shows no refused declaration")
-
-
-# --- What READMEs of roles say ----------------------------------------------------------------------------------------
-
-
-def role(name: str) -> Iterator[str]:
-    """What the argument specification of a role says: what it is for, and its variables."""
-    specification = ROLES / name / "meta" / "argument_specs.yml"
-    for entry_point, spec in yaml.safe_load(specification.read_text(encoding="utf-8"))["argument_specs"].items():
-        heading = [] if entry_point == "main" else [f"## Entry point `{entry_point}`", ""]
-        yield from [*heading, f"{markdown(spec['short_description'])}."]
-        for paragraph in spec["description"]:
-            yield from ["", markdown(paragraph)]
-        yield ""
-        yield from _option_table(spec["options"]) if spec["options"] else ["It has no variables."]
-
-
-def _option_table(options: Mapping[str, t.Any]) -> Iterator[str]:
-    yield from ["| Variable | Kind | Default | Meaning |", "| --- | --- | --- | --- |"]
-    for name, option in _with_suboptions(options):
-        cells = (f"`{name}`", _option_kind(option), _option_default(option), markdown(" ".join(option["description"])))
-        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
-
-
-def _with_suboptions(options: Mapping[str, t.Any], parent: str = "") -> Iterator[tuple[str, t.Any]]:
-    for name, option in options.items():
-        yield parent + name, option
-        yield from _with_suboptions(option.get("options", {}), f"{parent}{name}.")
-
-
-def _option_kind(option: Mapping[str, t.Any]) -> str:
-    if "choices" in option:
-        return f"one of {', '.join(f'`{choice}`' for choice in option['choices'])}"
-    return f"list of {option['elements']}" if option["type"] == "list" else str(option["type"])
-
-
-def _option_default(option: Mapping[str, t.Any]) -> str:
-    if "default" not in option:
-        return "required" if option.get("required") else ""
-    default = option["default"]
-    return f"`{default if isinstance(default, str) and default else json.dumps(default)}`"
-
-
-# What stands between backquotes instead of the markup of Ansible's documentation. Other markup is a KeyError.
-_MARKUP: Mapping[dom.PartType, Callable[[t.Any], str]] = {
-    dom.PartType.CODE: lambda part: part.text,
-    dom.PartType.MODULE: lambda part: part.fqcn,
-    dom.PartType.OPTION_NAME: lambda part: part.name,
-    dom.PartType.OPTION_VALUE: lambda part: part.value,
-    dom.PartType.PLUGIN: lambda part: part.plugin.fqcn,
-}
-
-
-def markdown(text: str) -> str:
-    """Text in the markup of Ansible's documentation as Markdown."""
-    parts = parse(text, Context())[0]
-    return "".join(part.text if part.type is dom.PartType.TEXT else f"`{_MARKUP[part.type](part)}`" for part in parts)
 
 
 # --- reStructuredText -------------------------------------------------------------------------------------------------

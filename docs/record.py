@@ -16,8 +16,8 @@ from pathlib import Path
 
 from ansible_collections.ondemand.superserver.docs.tables import COLUMN_TITLES, table
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import COLUMNS
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.structures import leaves
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import SERVICE
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.types import leaves
 
 RECORD = Path(__file__).resolve().parents[1] / "tests" / "record.json"
 

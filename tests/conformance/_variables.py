@@ -8,7 +8,8 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Iterable, Iterator
 
-from _cases import DEFAULTS, STAGES, Plan, Refusal, steps
+from _cases import DEFAULTS, STAGES, Plan, Refusal
+from _steps import steps
 
 
 def variables(planned: Plan) -> dict[str, t.Any]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.layers import BASE, Layer
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.loading.services import load_services
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import InvalidDeclaration
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service, load_services
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 
 Fields = t.Dict[str, t.Any]
 

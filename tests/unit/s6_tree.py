@@ -9,8 +9,8 @@ import typing as t
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.backend import UNIT_FILE, UNIT_LINK
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.fdholder import SOCKET
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.runtime import UNIT_FILE, UNIT_LINK
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.servers import SERVICES as DIRECTORIES
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Process, Result
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform

@@ -25,7 +25,7 @@ def test_a_list_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert read(path) == places_of(PARTS)
 
 
-def test_what_is_gone_is_told_with_its_place() -> None:
+def test_what_is_gone_is_reported_with_its_place() -> None:
     wanted, found = places_of(PARTS), places_of(PARTS[1:2])
     assert lacking(wanted, found) == ["conformance: tcp-dual (sd12)", "lint: yamllint (here)"]
     assert lacking(found, wanted) == []

@@ -11,7 +11,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from _cases import ENDS, HANDLED, Case, Host, Plan, load_cases, plan, sample, steps
+from _cases import HANDLED, Case, Host, Plan, load_cases, plan, sample
+from _steps import ENDS, steps
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.answers import ROWS, Row
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.forms import endpoint
@@ -106,7 +107,7 @@ def endpoints(case: Case) -> set[tuple[str, str]]:
     return {("unix" if transport == "unix" else "port", place) for transport, place in found}
 
 
-def test_cases_keep_out_of_each_others_way() -> None:
+def test_cases_do_not_collide() -> None:
     """Every case can be declared beside every other one."""
     taken = Counter(place for case in CASES for place in endpoints(case))
     assert [place for place, count in taken.items() if count > 1] == []

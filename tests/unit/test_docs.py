@@ -22,8 +22,9 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.names import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import Problem
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.structures import leaves
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import SERVICE
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.types import collector, leaves
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.types import collector
 
 README = ROOT / "README.md"
 ROLE_PAGES = sorted((ROOT / "roles").glob("*/README.md"))

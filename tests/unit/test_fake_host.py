@@ -44,7 +44,7 @@ def test_files_are_below_directories() -> None:
     assert host.names("/a") == ["d"]
 
 
-def test_processes_are_told_things() -> None:
+def test_processes_get_signals_and_commands() -> None:
     one, gone = (Process(pid, 1, "a", ("a",), 0) for pid in (7, 8))
     host = FakeHost(one, files={"/fifo": ""})
     assert (host.lives(one), host.lives(gone)) == (True, False)

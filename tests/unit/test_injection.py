@@ -15,7 +15,7 @@ from hypothesis import given, settings
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.offline import render_offline
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.process import BANNERS
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.backend import NATIVE
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.description.native import NATIVE
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.directives import DIRECTIVES
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.attributes import VALUES
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.config import Include, parse
@@ -23,19 +23,17 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host.types i
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.layers import BASE
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import InvalidDeclaration
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import SERVICE
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.types import (
-    Kind,
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.structures import (
     Listing,
-    OneOf,
     Table,
-    Text,
     leaves,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import SERVICE
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.types import Kind, OneOf, Text
 from ansible_collections.ondemand.superserver.tests.unit import systemd_syntax
 from ansible_collections.ondemand.superserver.tests.unit.declarations import ECHO, Fields
+from ansible_collections.ondemand.superserver.tests.unit.drawn import TEXT
 from ansible_collections.ondemand.superserver.tests.unit.execline_syntax import Words, read_script
-from ansible_collections.ondemand.superserver.tests.unit.test_properties import TEXT
 
 COLUMNS = {
     "systemd": ("systemd", Platform()),

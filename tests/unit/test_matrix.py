@@ -39,7 +39,7 @@ def test_the_matrix_is_right() -> None:
         ),
     ],
 )
-def test_what_is_wrong_is_told(change: Change, gist: str) -> None:
+def test_what_is_wrong_is_reported(change: Change, gist: str) -> None:
     declared = copy.deepcopy(matrix())
     change(declared)
     assert list(problems(declared)) == [gist]

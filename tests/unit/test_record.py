@@ -13,8 +13,8 @@ import _record
 
 from ansible_collections.ondemand.superserver.docs import record
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.answers import COLUMNS
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.structures import leaves
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import SERVICE
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.types import leaves
 
 FIELDS = [path for path, _field in leaves(SERVICE)]
 VERSIONS = {

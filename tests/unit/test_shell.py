@@ -24,9 +24,9 @@ import pytest
 from _cases import Host, load_cases, plan, sample
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.offline import render_all
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.process import STDERR
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import boot as _boot
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.handlers.stderr import PROGRAM as PART
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs.installed import STDERR
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = ROOT / "plugins"
@@ -294,7 +294,7 @@ def test_a_script_is_known_by_its_first_line(text: str, shell: str) -> None:
     assert (found.shell if found else "") == shell
 
 
-def test_what_is_wrong_is_told(tmp_path: Path) -> None:
+def test_what_is_wrong_is_reported(tmp_path: Path) -> None:
     """Or else nothing would ever be."""
     (complaint,) = complaints([Script("here", "#!/bin/sh\nrm -- $1\n", "sh")], tmp_path)
     assert complaint.startswith("here:2:7: note: Double quote")

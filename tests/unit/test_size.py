@@ -27,19 +27,10 @@ FILES = 12  # of the collection in one folder
 
 # By the way to the file.
 LONG_FILES = frozenset({
-    "docs/generate.py",
     "molecule/_shared/library/hostile.py",
     "molecule/_shared/library/killed.py",
     "molecule/_shared/library/lives.py",
     "molecule/pitfalls/library/pitfalls.py",
-    "plugins/module_utils/_backends/process.py",
-    "plugins/module_utils/_backends/s6/backend.py",
-    "plugins/module_utils/_backends/s6/files.py",
-    "plugins/module_utils/_model/checks/rules.py",
-    "plugins/module_utils/_model/schema/parts.py",
-    "plugins/module_utils/_model/schema/types.py",
-    "plugins/module_utils/_model/schema/words.py",
-    "plugins/module_utils/_model/service.py",
     "plugins/module_utils/_programs/daemons/binder.py",
     "plugins/module_utils/_programs/daemons/proxy.py",
     "plugins/module_utils/_programs/guard/guard.py",
@@ -47,25 +38,12 @@ LONG_FILES = frozenset({
     "plugins/modules/listener.py",
     "plugins/modules/services.py",
     "tests/benchmark/measure",
-    "tests/conformance/_cases.py",
-    "tests/unit/plugins/module_utils/_backends/s6/test_control.py",
-    "tests/unit/plugins/module_utils/_backends/s6/test_rc.py",
-    "tests/unit/plugins/module_utils/_backends/systemd/test_units.py",
-    "tests/unit/plugins/module_utils/_capabilities/test_answers.py",
-    "tests/unit/plugins/module_utils/_programs/daemons/test_binder.py",
-    "tests/unit/plugins/module_utils/_programs/daemons/test_proxy.py",
-    "tests/unit/plugins/module_utils/_programs/daemons/test_waiter.py",
-    "tests/unit/test_layers.py",
-    "tests/unit/test_properties.py",
 })  # fmt: skip
 # The same with the name of the function behind it.
 LONG_FUNCTIONS = frozenset({
     "molecule/_shared/library/killed.py main",
 })  # fmt: skip
-MANY_ARGUMENTS = frozenset({
-    "plugins/module_utils/_backends/s6/rc.py change",
-    "plugins/module_utils/_programs/daemons/binder.py bind_network",
-    "plugins/module_utils/_programs/daemons/binder.py bind_unix",
+MANY_ARGUMENTS: frozenset[str] = frozenset({
 })  # fmt: skip
 FULL_FOLDERS: frozenset[str] = frozenset()
 

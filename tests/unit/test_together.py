@@ -25,8 +25,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._guard.boot i
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import CONFIG, LIBRARY, SECRETS, File
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.layers import BASE, Layer
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.loading.services import load_services
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import load_services
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.stored import stored_service
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs import watcher as _helper_watcher
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.guard.rules import RULES

@@ -32,8 +32,9 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host.files i
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.layers import BASE, Layer
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.loading.resolve import resolve_ports
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.loading.services import load_services
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import InvalidDeclaration
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import load_services, resolve_ports
 
 Fields = dict[str, t.Any]
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.process import ENVIRONMENT
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import NOTICE, SECRETS, File
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs.installed import ENVIRONMENT
 
 
 def secrets_file(service: Service) -> str:

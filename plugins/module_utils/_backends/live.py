@@ -132,8 +132,8 @@ def _because(listener: Listener) -> str:
 
 
 def listener_problem(service: Service, live: Live, backend: Backend, platform: Platform) -> str:
-    """What is wrong with a service's listeners: not bound, bound otherwise, somebody else's; of a disabled service:
-    bound by its backend. Empty when all is right."""
+    """What is wrong with a service's listeners: not bound, bound otherwise, held by another owner; of a disabled
+    service: bound by its backend. Empty when all is right."""
     problems = []
     for listener in service.listeners(platform.ipv6):
         sockets = realising(listener, live.near(listener))

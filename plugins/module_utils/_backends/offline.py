@@ -15,13 +15,11 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._guard.loadin
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.accounts import resolve_accounts
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.layers import BASE, Layer
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.loading.resolve import resolve_ports
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.loading.services import load_services
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import InvalidDeclaration, Problem
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import (
-    Service,
-    load_services,
-    resolve_ports,
-)
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 
 
 def render_all(services: Sequence[Service], platform: Platform) -> list[File]:

@@ -21,9 +21,6 @@ from dataclasses import replace
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.delivery import FENCE, entering, opening
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.process import (
     GRACE,
-    SESSION,
-    STARTER,
-    TERMINATOR,
     banners,
     bounded,
     fence,
@@ -33,7 +30,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.pro
     reads_files,
     session,
     setpriv,
-    shared_programs,
     variables,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import (
@@ -46,6 +42,12 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.platfo
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.records import Resources, Tls
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import OWN_ACCOUNT
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs.installed import (
+    SESSION,
+    STARTER,
+    TERMINATOR,
+    shared_programs,
+)
 
 # How long a client may take to agree on a key, in seconds; a declared time of connections may be shorter.
 HANDSHAKE = 60
@@ -135,12 +137,12 @@ def _nothing(_service: Service) -> tuple[str, ...]:
 
 
 def behind(
-    services: Sequence[Service], platform: Platform, told: Callable[[Service], tuple[str, ...]] = _nothing
+    services: Sequence[Service], platform: Platform, passed: Callable[[Service], tuple[str, ...]] = _nothing
 ) -> list[File]:
-    """What stunnel needs for these services, and what it starts. ``told``: more variables that the super-server may
+    """What stunnel needs for these services, and what it starts. ``passed``: more variables that the super-server may
     have set for a handler."""
     return [
-        file for service in services if service.tls for file in _files(service, service.tls, told(service), platform)
+        file for service in services if service.tls for file in _files(service, service.tls, passed(service), platform)
     ]
 
 
@@ -150,9 +152,9 @@ def joined(back: Sequence[File], front: Sequence[File]) -> list[File]:
     return list({file.path: file for file in (*back, *front)}.values())
 
 
-def _files(service: Service, tls: Tls, told: Sequence[str], platform: Platform) -> Iterator[File]:
+def _files(service: Service, tls: Tls, passed: Sequence[str], platform: Platform) -> Iterator[File]:
     yield File(configuration_file(service), _configuration(service, tls, platform), 0o600, service=service.name)
-    yield File(script_file(service), _script(service, told, platform), 0o755, service=service.name)
+    yield File(script_file(service), _script(service, passed, platform), 0o755, service=service.name)
     yield from log_directories([service])
     yield from banners([service])
     yield from shared_programs(
@@ -198,7 +200,7 @@ def _configuration(service: Service, tls: Tls, platform: Platform) -> str:
     return "\n".join([NOTICE, "", *(f"{name} = {value}" for name, value in settings)]) + "\n"
 
 
-def _script(service: Service, told: Sequence[str], platform: Platform) -> str:
+def _script(service: Service, passed: Sequence[str], platform: Platform) -> str:
     """Like what backends do where there is no TLS; ``umask`` and ``nice`` are what stunnel was started with."""
     # The terminator waits for a word that the client has come to terms.
     lines = ["#!/bin/sh", NOTICE, "echo >&5"]
@@ -208,7 +210,7 @@ def _script(service: Service, told: Sequence[str], platform: Platform) -> str:
         lines.append(f"{shlex.join(gate(service, platform))} || exit 0")
     if service.working_directory != "/":
         lines.append(f"cd -P {shlex.quote(service.working_directory)} || exit 1")
-    more = [f'set -- "$@" ${{{name}:+"{name}=${name}"}}' for name in told]
+    more = [f'set -- "$@" ${{{name}:+"{name}=${name}"}}' for name in passed]
     return "\n".join([*lines, _CLIENT, *more, " \\\n\t".join(_start(service, platform))]) + "\n"
 
 

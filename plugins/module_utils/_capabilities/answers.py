@@ -27,9 +27,10 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities
     column_of,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.rows import ROWS
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.loading.build import build
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import Problem
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service, build
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 
 __all__ = (
     "COLUMNS",

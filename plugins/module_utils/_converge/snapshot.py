@@ -31,14 +31,14 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host.network
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, Process
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.accounts import resolve_accounts
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.checks.policy import check_policy, policy_of
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import OWN_ACCOUNT
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import (
-    Service,
-    load_services,
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.loading.resolve import (
     resolve_paths,
     resolve_ports,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.loading.services import load_services
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import OWN_ACCOUNT
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.guard.rules import RULES
 
 

@@ -100,10 +100,10 @@ def findings(platform: Platform, processes: Sequence[Process], host: Host) -> Fi
     if listing.code:
         return Findings(f"nft does not accept {RULES}: {listing.err.strip()}")
     have, want = kernel_rules(platform, host), content(listing.out)
-    told = [f"the nftables table inet {TABLE}: {text}" for text in differences(have, want)]
+    found = [f"the nftables table inet {TABLE}: {text}" for text in differences(have, want)]
     if not any(KEEPER in process.argv and "keep" in process.argv for process in processes):
-        told.append(f"{KEEPER}, which keeps the rules loaded, does not run")
-    return Findings("; ".join(told), _readable(have), _readable(want)) if told else Findings()
+        found.append(f"{KEEPER}, which keeps the rules loaded, does not run")
+    return Findings("; ".join(found), _readable(have), _readable(want)) if found else Findings()
 
 
 def kernel_rules(platform: Platform, host: Host) -> Content | None:

@@ -9,7 +9,10 @@ import typing as t
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.checks.meaning import lacking, pointless
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.checks.meaning import (
+    inapplicable_fields,
+    without_field,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import Problem
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import SERVICE
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.types import collector, type_name
@@ -88,9 +91,9 @@ def _check_defaults(defaults: t.Any, problems: list[Problem]) -> dict[str, t.Any
 def _with_defaults(service: Merged, defaults: Mapping[str, t.Any]) -> Merged:
     """A service with those of the defaults that mean anything for it."""
     fields = _combined(defaults, service.fields)
-    for path, _reason in list(pointless(fields)):
+    for path, _reason in list(inapplicable_fields(fields)):
         if path not in service.origins:
-            fields = lacking(fields, path)
+            fields = without_field(fields, path)
     return replace(service, fields=fields, origins={**_origins(fields, DEFAULTS), **service.origins})
 
 

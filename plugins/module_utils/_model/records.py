@@ -10,15 +10,8 @@ from dataclasses import dataclass, field, fields
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Endpoint
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.names import RAW
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.parts import (
-    BANNER,
-    LOG,
-    PROBE,
-    PROXY,
-    RATE,
-    TCP,
-    TLS,
-)
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.clients import BANNER, RATE, TLS
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.parts import LOG, PROBE, PROXY, TCP
 
 
 def known(record: type[t.Any], given: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -12,8 +12,9 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Mapping
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.loading.build import build
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.names import BACKENDS
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service, build
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 
 # What each field is made of, as JSON has it. A field of another shape says that this is no service.
 _SHAPES: tuple[tuple[type, str], ...] = (

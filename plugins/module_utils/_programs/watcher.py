@@ -33,7 +33,7 @@ JOURNAL = "/var/lib/superserver/journal.json"
 LOCK = "/run/superserver/lock"
 # Who holds the lock, as a run that finds it taken reads it.
 NAME = "the watcher"
-# How often to try when something is in the way. The next run tries again, too.
+# How often to try when a rollback fails. The next run tries again, too.
 ATTEMPTS = 6
 # How often to look whether a change has been confirmed, in seconds.
 POLL = 0.5

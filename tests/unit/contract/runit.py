@@ -27,6 +27,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoi
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import BACKSTOP
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs.installed import shared_programs
 
 OPENING, CLOSING = 8.0, 3.0
 # Starts a supervisor for each directory, which stays when this run has ended.
@@ -87,7 +88,7 @@ class Runit(Backend):
     def render(self, services: Sequence[Service], platform: Platform) -> list[File]:
         files = [file for service in services for file in self._files(service, platform)]
         argvs = [words for each in services for words in (*_chain(each, platform), _process.gate(each, platform))]
-        return [*files, *_process.log_directories(services), *_process.shared_programs(argvs)]
+        return [*files, *_process.log_directories(services), *shared_programs(argvs)]
 
     def _files(self, service: Service, platform: Platform) -> Iterator[File]:
         for directory, (endpoint, listener) in self.directories(service, platform).items():

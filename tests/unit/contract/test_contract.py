@@ -48,9 +48,9 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.proble
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._module import declaration_options
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.watcher import Commands
+from ansible_collections.ondemand.superserver.tests.unit.capability_samples import SAMPLES
 from ansible_collections.ondemand.superserver.tests.unit.contract.runit import Runit
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, refusal, service
-from ansible_collections.ondemand.superserver.tests.unit.plugins.module_utils._capabilities.test_answers import SAMPLES
 
 FOURTH = Runit.name
 NAMES = (*BACKENDS, FOURTH)

@@ -6,9 +6,8 @@ whether these are service directories in a scan directory, or definitions that s
 
 from __future__ import annotations
 
-import re
 import typing as t
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import boot as _systemd_boot
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change, Inquiry
@@ -27,22 +26,28 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.control import PATIENCE
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.description.columns import COLUMNS
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.description.facts import PROGRAMS, facts
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.description.native import (
+    native_problems,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.description.tracing import (
     KEEPER,
     DirectoryTracing,
     is_directory,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.fdholder import NAME as HOLDER
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.files import (
-    process_lines,
-    render_services,
-    run_file,
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.rendering.files import render_services
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.restart import bindings, restarted
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.runtime import (
+    UNIT,
+    UNIT_FILE,
+    UNIT_LINK,
+    ailments,
+    ensure_running,
+    holder_ailment,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.servers import (
     SERVICES,
-    Server,
     home,
-    logger_of,
     scanned_at,
     server_at,
     servers,
@@ -55,32 +60,11 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.platfo
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import Problem
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 
-# Runs s6-svscan where systemd is PID 1.
-UNIT = "superserver-s6.service"
-UNIT_FILE = f"/etc/systemd/system/{UNIT}"
-UNIT_LINK = f"/etc/systemd/system/multi-user.target.wants/{UNIT}"
-
 START = 0.1  # what one more server may add to PATIENCE
 LOG_LINES = 20
 
 # execlineb reads a whole script before it runs its first program, which "true" replaces here: nothing else is run.
 PARSE = 'for script do said=$({ echo true; cat "$script"; } | "$0" -P /dev/stdin 2>&1) || echo "$script: $said"; done'
-
-
-def _milliseconds(text: str) -> bool:
-    return re.fullmatch(r"[0-9]{1,9}", text) is not None
-
-
-# Signals on which every server ends, and no session with it unless it is told so.
-_SIGNALS = ("SIGTERM", "SIGQUIT", "SIGINT", "SIGABRT")
-
-# Files of a service directory that a declaration may add: what is right, in words, and its check.
-NATIVE: Mapping[str, tuple[str, Callable[[str], bool]]] = {
-    "timeout-kill": ("a number of milliseconds", _milliseconds),
-    "timeout-finish": ("a number of milliseconds", _milliseconds),
-    "max-death-tally": ("a number from 0 to 4096", lambda text: _milliseconds(text) and int(text) <= 4096),
-    "down-signal": (f"one of {', '.join(_SIGNALS)}", lambda text: text in _SIGNALS),
-}
 
 
 class S6(Backend):
@@ -112,20 +96,10 @@ class S6(Backend):
         return joined(secret_files(services), joined(back, front))
 
     def refuse(self, service: Service, platform: Platform) -> list[Problem]:
-        problems = []
-        for name, value in service.native.of("s6").items():
-            path = f"{service.path('native')}.s6.{name}"
-            if name not in NATIVE:
-                known = ", ".join(NATIVE)
-                problems.append(
-                    Problem(path, f"is not a file that can be added to the service directory; allowed are {known}")
-                )
-            elif not isinstance(value, str) or not NATIVE[name][1](value):
-                problems.append(Problem(path, f"must be {NATIVE[name][0]}"))
-        return problems
+        return native_problems(service)
 
     def rebinds(self, old: Service, new: Service, platform: Platform) -> bool:
-        return _bindings(old, platform) != _bindings(new, platform)
+        return bindings(old, platform) != bindings(new, platform)
 
     def owner(self, service: Service, listener: Listener, platform: Platform) -> tuple[str, str]:
         for server in servers(service, platform):
@@ -170,18 +144,18 @@ class S6(Backend):
 
     def missing(self, platform: Platform, host: Host) -> str:
         found = platform.programs
-        lacking = [
+        missing = [
             package for program, package in (("s6-svscan", "s6"), ("execlineb", "execline")) if program not in found
         ]
         if not {"s6-tcpserver", "tcpserver"} & set(found):
-            lacking.append("TCP servers (s6-networking or ucspi-tcp-ipv6)")
+            missing.append("TCP servers (s6-networking or ucspi-tcp-ipv6)")
         if platform.s6_rc:
-            lacking += _s6_rc.lacking(platform.s6_rc, platform, host)
+            missing += _s6_rc.missing(platform.s6_rc, platform, host)
         elif platform.managed and not host.exists(UNIT_FILE):
-            lacking.append(UNIT)
+            missing.append(UNIT)
         elif platform.init == "other":
-            lacking.append("systemd or s6-svscan as PID 1, to run it")
-        return ", ".join(lacking)
+            missing.append("systemd or s6-svscan as PID 1, to run it")
+        return ", ".join(missing)
 
     def check(self, root: str, files: Sequence[File], platform: Platform, host: Host) -> list[str]:
         found = _s6_rc.check(root, platform.s6_rc, platform, host) if platform.s6_rc else []
@@ -193,7 +167,7 @@ class S6(Backend):
         return [*found, *(line.replace(root, "") for line in (result.out + result.err).splitlines())]
 
     def wake(self, platform: Platform, host: Host) -> None:
-        _ensure_running(platform, host)
+        ensure_running(platform, host)
 
     def reload(self, platform: Platform, host: Host) -> None:
         """Forget servers whose files are gone, and what s6 itself left in their directories. New ones are not started:
@@ -228,7 +202,7 @@ class S6(Backend):
         return [
             new
             for old, new in change.refresh
-            if not all(server.kept for server in _restarted(old, new, change.replaced, platform))
+            if not all(server.kept for server in restarted(old, new, change.replaced, platform))
         ]
 
     def kept_sockets(self, service: Service, platform: Platform) -> list[tuple[str, Listener, int]]:
@@ -242,7 +216,7 @@ class S6(Backend):
         handover.give(descriptors, platform, host)
 
     def release(self, change: Change, platform: Platform, host: Host) -> None:
-        """Sessions live on: a server that is told to end leaves them alone."""
+        """Sessions live on: a server that gets a signal to end leaves them alone."""
         stopped = {service.name for service in change.stop}
         closing.bring_down(control.servers_of(stopped, platform, host), platform, host)
 
@@ -255,25 +229,25 @@ class S6(Backend):
         control.forget(is_down, PATIENCE, platform, host)
 
     def activate(self, change: Change, platform: Platform, host: Host) -> None:
-        _ensure_running(platform, host)
+        ensure_running(platform, host)
         starting = [server for service in change.start for server in servers(service, platform)]
         restarting = [
-            server for old, new in change.refresh for server in _restarted(old, new, change.replaced, platform)
+            server for old, new in change.refresh for server in restarted(old, new, change.replaced, platform)
         ]
         before = {server.name: control.status(server.directory, host).pid for server in restarting}
         waiting = [*starting, *restarting]
         seconds = PATIENCE + START * len(waiting)
         touched = [*change.start, *(new for _old, new in change.refresh)]
-        self._stop_strays(touched, platform, host)
+        self._stop_undeclared(touched, platform, host)
         if any(server.kept for server in waiting):
             control.tell(supervised_at(HOLDER, platform), control.UP, host)
         for server in restarting:
             control.tell(server.directory, control.RESTART, host)
         if platform.s6_rc:
             names = [server.name for server in starting]
-            _s6_rc.change("-u", names, platform.s6_rc, seconds, platform, host)
+            _s6_rc.change("-u", names, seconds, platform, host)
         else:
-            self._allow_start(touched, platform, host)
+            opening.allow(touched, platform, host)
             control.tell_scanner(platform, control.RESCAN, host)
             opening.bring_up(starting, host)
 
@@ -283,26 +257,17 @@ class S6(Backend):
             raise SwitchFailed(f"not listening after {seconds:.0f} s: {failed}\n{self.log(late, platform, host)}")
 
     @staticmethod
-    def _allow_start(services: Sequence[Service], platform: Platform, host: Host) -> None:
-        """Remove what keeps servers from being started at the next boot, whoever put it there."""
-        found = [server for service in services for server in servers(service, platform)]
-        names = [server.name for server in found] + [HOLDER for server in found if server.kept][:1]
-        files = [path for path in (opening.down_file(name, platform) for name in names) if host.exists(path)]
-        if files:
-            host.run(["rm", "-f", "--", *files])
-
-    @staticmethod
-    def _stop_strays(services: Sequence[Service], platform: Platform, host: Host) -> None:
+    def _stop_undeclared(services: Sequence[Service], platform: Platform, host: Host) -> None:
         """Servers of these services that are no longer among theirs would keep what the new ones need."""
         wanted = {server.name for service in services for server in servers(service, platform)}
         names = {service.name for service in services}
-        strays = [name for name in control.servers_of(names, platform, host) if name not in wanted]
-        closing.bring_down(strays, platform, host)
+        found = [name for name in control.servers_of(names, platform, host) if name not in wanted]
+        closing.bring_down(found, platform, host)
 
-        def stray(server: str) -> bool:
+        def undeclared(server: str) -> bool:
             return control.service_name(server) in names and server not in wanted
 
-        control.forget(stray, PATIENCE, platform, host)
+        control.forget(undeclared, PATIENCE, platform, host)
 
     def health(self, services: Sequence[Service], platform: Platform, host: Host) -> dict[str, str]:
         enabled = [service for service in services if service.enabled]
@@ -311,9 +276,9 @@ class S6(Backend):
         if not control.tell_scanner(platform, control.NOTHING, host):
             return {service.name: f"no s6-svscan runs on {platform.scan_directory}" for service in enabled}
         running = [server for service in enabled for server in servers(service, platform)]
-        holder = _holder_ailment(platform, host) if any(server.kept for server in running) else ""
+        holder = holder_ailment(platform, host) if any(server.kept for server in running) else ""
         found = [
-            (server.service.name, (holder if server.kept else "") or _ailments(server, platform, host))
+            (server.service.name, (holder if server.kept else "") or ailments(server, platform, host))
             for server in running
         ]
         return {name: ailment for name, ailment in found if ailment}
@@ -332,68 +297,3 @@ class S6(Backend):
             # What s6-svscan left; the unit makes its directory again.
             host.remove_tree(platform.scan_directory)
         host.remove_tree(SERVICES)
-
-
-def _bindings(service: Service, platform: Platform) -> list[tuple[object, ...]]:
-    return [(server.name, server.kind, server.sockets, service.tcp) for server in servers(service, platform)]
-
-
-def _restarted(old: Service, new: Service, replaced: Mapping[str, str] | None, platform: Platform) -> list[Server]:
-    """The servers that must be started again to be as declared."""
-    before = {server.name: _running(server, platform) for server in servers(in_front(old, platform), platform)}
-    repair = old.to_json() == new.to_json()
-
-    def must(server: Server) -> bool:
-        if repair:
-            return _may_run_anything(server, replaced)
-        return before.get(server.name) != _running(server, platform) or _ran_another(server, replaced, platform)
-
-    return [server for server in servers(in_front(new, platform), platform) if must(server)]
-
-
-def _may_run_anything(server: Server, replaced: Mapping[str, str] | None) -> bool:
-    """Whether a server that only has to be repaired may not be what it should. One whose port would close goes on where
-    only files were repaired that each connection reads."""
-    return replaced is None or server.kept or run_file(server) in replaced
-
-
-def _ran_another(server: Server, replaced: Mapping[str, str] | None, platform: Platform) -> bool:
-    """Whether what stood there was another version's, or somebody's."""
-    before = (replaced or {}).get(run_file(server))
-    return before is not None and not before.endswith("\n".join(["", *process_lines(server, platform), ""]))
-
-
-def _running(server: Server, platform: Platform) -> tuple[object, ...]:
-    """What runs until the server is started again; handlers of connections read their secrets by themselves."""
-    return (process_lines(server, platform), () if server.accept else server.service.secrets)
-
-
-def _ailments(server: Server, platform: Platform, host: Host) -> str:
-    if platform.s6_rc and not _s6_rc.known_at_boot(server, platform.s6_rc, host):
-        return f"{platform.s6_rc.compiled}, the boot database, does not contain {server.name} as declared"
-    return _ailment(server.name, platform, host) or _ailment(logger_of(server.name, platform), platform, host)
-
-
-def _ailment(name: str, platform: Platform, host: Host) -> str:
-    # s6-rc has such files come and go, and none of them outlives a boot.
-    if not platform.s6_rc and host.exists(opening.down_file(name, platform)):
-        return f"{opening.down_file(name, platform)} prevents its start at boot"
-    directory = supervised_at(name, platform)
-    return "" if control.tell(directory, control.NOTHING, host) else f"{directory} is not supervised"
-
-
-def _holder_ailment(platform: Platform, host: Host) -> str:
-    directory = supervised_at(HOLDER, platform)
-    running = control.status(directory, host).ready
-    return _ailment(HOLDER, platform, host) or ("" if running else f"{directory} does not run")
-
-
-def _ensure_running(platform: Platform, host: Host) -> None:
-    def scanned() -> bool:
-        return control.tell_scanner(platform, control.NOTHING, host)
-
-    if platform.managed and not (host.exists(UNIT_LINK) and scanned()):
-        _systemd_boot.enable(UNIT, host)
-        host.run(["systemctl", "start", UNIT])
-    if not host.wait(scanned, PATIENCE):
-        raise SwitchFailed(f"no s6-svscan runs on {platform.scan_directory}")

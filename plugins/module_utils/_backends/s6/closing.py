@@ -36,8 +36,8 @@ def drop(gone: Mapping[str, bool], platform: Platform, host: Host) -> None:
 
 
 def abandoned(host: Host) -> list[str]:
-    """Names of service directories that have nothing but what is made after a server's files: s6-svscan may have been
-    told of one just before a run died, and its supervisor need not have begun yet."""
+    """Names of service directories that have nothing but what is made after a server's files: s6-svscan may have
+    rescanned just before a run died, and its supervisor need not have begun yet."""
     return [
         name
         for name in host.names(SERVICES)
@@ -62,7 +62,7 @@ def bring_down(names: Sequence[str], platform: Platform, host: Host) -> None:
     for directory in directories:
         control.tell(directory, control.DOWN, host)
     if platform.s6_rc:
-        _s6_rc.change("-d", names, platform.s6_rc, PATIENCE, platform, host)
+        _s6_rc.change("-d", names, PATIENCE, platform, host)
     host.wait(lambda: not any(control.status(directory, host).pid for directory in directories), PATIENCE)
 
 

@@ -5,7 +5,7 @@
 server ends and is started again. Pure.
 
 A server binds a socket only when the holder has none of that name, and gives it away before it serves. When a server is
-told to stay down, its ``finish`` takes its sockets from the holder, so that its ports close. A holder that was killed
+brought down, its ``finish`` takes its sockets from the holder, so that its ports close. A holder that was killed
 has lost its sockets; servers that run do not notice, and the next one that is started binds and stores its own anew.
 """
 
@@ -13,7 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.execline import block, command, script
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.rendering.execline import (
+    block,
+    command,
+    script,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.servers import (
     SERVICES,
     home,

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import control
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import rc as _s6_rc
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.execline import block, command, script
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.rendering.execline import (
+    block,
+    command,
+    script,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.servers import (
     home,
     scanned_at,
@@ -59,7 +63,7 @@ def loaded_first(platform: Platform) -> str:
 def start(platform: Platform, host: Host) -> None:
     """Have the keeper run; s6-rc does nothing for one that was stopped without it."""
     if platform.s6_rc:
-        _s6_rc.change("-u", [NAME], platform.s6_rc, float(STARTING), platform, host)
+        _s6_rc.change("-u", [NAME], float(STARTING), platform, host)
     else:
         control.tell_scanner(platform, control.RESCAN, host)
     control.tell(supervised_at(NAME, platform), control.UP, host)
@@ -70,5 +74,5 @@ def stop(platform: Platform, host: Host) -> None:
     directory = supervised_at(NAME, platform)
     control.tell(directory, control.DOWN, host)
     if platform.s6_rc:
-        _s6_rc.change("-d", [NAME], platform.s6_rc, ENDING, platform, host)
+        _s6_rc.change("-d", [NAME], ENDING, platform, host)
     host.wait(lambda: not control.status(directory, host).pid, ENDING)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import control
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import rc as _s6_rc
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.fdholder import NAME, SOCKET, TIMEOUT
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.files import BACKLOG
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.rendering.serving import BACKLOG
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.servers import servers, supervised_at
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Host, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
@@ -61,7 +61,7 @@ def kept_sockets(new: Service, platform: Platform) -> list[tuple[str, Listener, 
 def start_holder(platform: Platform, host: Host) -> None:
     """Have the holder run; elsewhere than in s6-rc it was started with the supervisors. Raises SwitchFailed."""
     if platform.s6_rc:
-        _s6_rc.change("-u", [NAME], platform.s6_rc, PATIENCE, platform, host)
+        _s6_rc.change("-u", [NAME], PATIENCE, platform, host)
     directory = supervised_at(NAME, platform)
     # Somebody may have stopped it by itself, which s6-rc does not know of.
     control.tell(directory, control.UP, host)

@@ -114,7 +114,7 @@ def bundles(rc: Rc) -> list[File]:
     ]
 
 
-def lacking(rc: Rc, platform: Platform, host: Host) -> list[str]:
+def missing(rc: Rc, platform: Platform, host: Host) -> list[str]:
     """What must be there for s6-rc to manage anything, in words."""
     if not platform.supervised:
         return ["s6-svscan as PID 1, without which there is no s6-rc to join"]
@@ -149,9 +149,11 @@ def update(rc: Rc, seconds: float, platform: Platform, host: Host) -> None:
     _shell(script, [rc.live, rc.compiled, _milliseconds(seconds), *rc.sources, *ours], platform, host)
 
 
-def change(direction: str, names: Sequence[str], rc: Rc, seconds: float, platform: Platform, host: Host) -> None:
-    """Bring servers up (``-u``) or down (``-d``). Those that do not get there are seen by whoever waits for them."""
-    if names:
+def change(direction: str, names: Sequence[str], seconds: float, platform: Platform, host: Host) -> None:
+    """Bring servers up (``-u``) or down (``-d``), where s6-rc manages them. It is not checked here that they get
+    there."""
+    rc = platform.s6_rc
+    if rc and names:
         argv = (platform.program("s6-rc"), "-b", "-l", rc.live, "-t", _milliseconds(seconds), direction, "change")
         host.run([*argv, *(f"{PREFIX}{name}" for name in names)], check=False, environment=_environment(platform))
 

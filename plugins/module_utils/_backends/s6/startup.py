@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.boot import EarlyProgram, Means
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import control
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import servers as _servers
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.fdholder import NAME as HOLDER
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.servers import (
     RUN_IMAGE,
     Server,
@@ -18,6 +20,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, Host
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 
 # How long to look at one of several servers that are awaited, in seconds.
 LOOK = 1.0
@@ -101,3 +104,12 @@ def early(program: EarlyProgram) -> Means:
         folders=(directory,),
         gap=_AT_ONCE,
     )
+
+
+def allow(services: Sequence[Service], platform: Platform, host: Host) -> None:
+    """Remove what keeps servers from being started at the next boot, also what is foreign."""
+    found = [server for service in services for server in _servers.servers(service, platform)]
+    names = [server.name for server in found] + [HOLDER for server in found if server.kept][:1]
+    files = [path for path in (down_file(name, platform) for name in names) if host.exists(path)]
+    if files:
+        host.run(["rm", "-f", "--", *files])

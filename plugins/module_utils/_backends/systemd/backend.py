@@ -126,7 +126,7 @@ class Systemd(Backend):
         return found.group("service") if kind == self.name and found else ""
 
     def claims(self, service: Service, platform: Platform) -> list[str]:
-        """Drop-ins of somebody else's are looked into, see :meth:`disturbed`."""
+        """Foreign drop-ins are checked, see :meth:`disturbed`."""
         return [
             f"{folder}/{unit}"
             for folder in UNIT_PATH

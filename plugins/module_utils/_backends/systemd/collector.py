@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import posixpath
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.process import COLLECTOR, handler
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.process import handler
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.parts import (
     Part,
     description,
@@ -22,6 +22,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.sys
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import RUNTIME
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs.installed import COLLECTOR
 
 _KIND = ".stderr.service"
 _PIPES = f"{RUNTIME}/stderr"

@@ -167,13 +167,13 @@ def _sorted_out(settings: Settings, ours: Settings, declared: bool) -> tuple[lis
 
 def _refusal(path: str, found: Mapping[str, Sequence[str]]) -> str:
     """``found`` are the directives of each unit."""
-    told = "; ".join(f"{', '.join(keys)} of {unit}" for unit, keys in found.items())
+    overridden = "; ".join(f"{', '.join(keys)} of {unit}" for unit, keys in found.items())
     way_out = "remove it"
     links = [f"{UNITS}/{unit}.d/{posixpath.basename(path)}" for unit in found]
     if path not in links:
         units, them = ("this unit", "a link") if len(links) == 1 else ("these units", "links")
         way_out += f", or mask it for {units} with {them} {' and '.join(links)} to /dev/null"
-    return f'"{path}" sets {told}, which would override the declaration; {way_out}'
+    return f'"{path}" sets {overridden}, which would override the declaration; {way_out}'
 
 
 def _warning(path: str, keys: str, units: Sequence[str]) -> str:

@@ -161,7 +161,7 @@ class Start:
     """A command line: words, then variables of systemd's that are handed on, and more words."""
 
     before: tuple[str, ...]
-    told: tuple[str, ...] = ()
+    client_variables: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
 
     @property
@@ -173,7 +173,7 @@ class Start:
     def text(self) -> str:
         """As it stands in a unit."""
         before, after = (list(map(quote_argument, words)) for words in (self.before, self.after))
-        return " ".join([*before, *(f"{name}=${{{name}}}" for name in self.told), *after])
+        return " ".join([*before, *(f"{name}=${{{name}}}" for name in self.client_variables), *after])
 
 
 def handler_start(service: Service, part: Part, platform: Platform) -> Start:
@@ -183,8 +183,8 @@ def handler_start(service: Service, part: Part, platform: Platform) -> Start:
     if reads_files(service):
         limited = prlimit(service, platform) if logging else ()
         rights = (*opening(service, platform), *limited, *setpriv(service, platform))
-        told = dict.fromkeys((*_told(service, part), *directed(service)))
-        return Start((*logging, *rights, *entering(service, platform, told), FENCE, *words))
+        client_variables = dict.fromkeys((*_client_variables(service, part), *directed(service)))
+        return Start((*logging, *rights, *entering(service, platform, client_variables), FENCE, *words))
     if logging:
         rights = (*prlimit(service, platform), *setpriv(service, platform))
     else:
@@ -199,12 +199,12 @@ def _cleaned(
     env = platform.program("env")
     declared = tuple(f"{name}={value}" for name, value in variables(service).items())
     words = (*fence(words, platform), *words)
-    told = _told(service, part)
-    nameless = part.accept and told and any(endpoint.transport == "unix" for endpoint in part.endpoints)
+    client_variables = _client_variables(service, part)
+    nameless = part.accept and client_variables and any(endpoint.transport == "unix" for endpoint in part.endpoints)
     if nameless or directed(service):
-        script = handing_on(dict.fromkeys((*told, *directed(service))))
+        script = handing_on(dict.fromkeys((*client_variables, *directed(service))))
         return Start((*before, "/bin/sh", "-c", script, env, *declared, *words))
-    return Start((*before, env, "-i", *declared), told, words)
+    return Start((*before, env, "-i", *declared), client_variables, words)
 
 
 def handing_on(names: Iterable[str]) -> str:
@@ -213,7 +213,7 @@ def handing_on(names: Iterable[str]) -> str:
     return " ".join(['exec "$0" -i', *(f'${{{name}:+"{name}=${name}"}}' for name in names), '"$@"'])
 
 
-def _told(service: Service, part: Part) -> tuple[str, ...]:
+def _client_variables(service: Service, part: Part) -> tuple[str, ...]:
     """The variables that systemd sets and that the handler is to have."""
     if part.accept:
         addressed = any(endpoint.transport != "unix" for endpoint in part.endpoints)

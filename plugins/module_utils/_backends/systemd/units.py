@@ -13,11 +13,9 @@ import typing as t
 from collections.abc import Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.process import (
-    COLLECTOR,
     banners,
     gate,
     log_directories,
-    shared_programs,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.collector import (
     collector,
@@ -48,6 +46,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.platfo
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.records import Tcp
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import BACKSTOP
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs.installed import COLLECTOR, shared_programs
 
 _STREAM = {"stream": "ListenStream", "datagram": "ListenDatagram", "seqpacket": "ListenSequentialPacket"}
 

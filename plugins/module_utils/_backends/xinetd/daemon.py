@@ -12,13 +12,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.process import ENDER, runs
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.process import runs
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd import boot
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.check import CONFIG
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.cells import takes_sockets
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Host, Process, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import PATH, Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs.installed import ENDER
 
 INIT_SCRIPT = "/etc/init.d/xinetd"
 PID_FILE = "/run/xinetd.pid"

@@ -17,13 +17,10 @@ from dataclasses import dataclass
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.delivery import opening
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.process import (
-    LOGGER,
-    STDERR,
     banners,
     ending,
     gate,
     session,
-    shared_programs,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.attributes import words
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.handler import (
@@ -45,6 +42,11 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.platfo
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.records import Tcp
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import BACKSTOP
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs.installed import (
+    LOGGER,
+    STDERR,
+    shared_programs,
+)
 
 ENTRIES = "/etc/xinetd.d"
 HANDLERS = f"{LIBRARY}/handlers"

@@ -15,7 +15,6 @@ from collections.abc import Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.delivery import FENCE, entering, opening
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.process import (
-    STDERR,
     bounded,
     confined,
     drops_itself,
@@ -31,6 +30,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.pro
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs.installed import STDERR
 
 
 def starts_as_root(service: Service, platform: Platform) -> bool:

@@ -21,6 +21,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._guard.boot i
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.entries import exists
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.platform import booted_by_systemd
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import HEADER, STATE
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.guard.rules import RULES

@@ -13,9 +13,10 @@ from dataclasses import replace
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.delivery import secrets_file
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import STATE, File
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.loading.build import seal
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import Problem
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.records import Secret
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service, seal
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.handlers.environment import (
     Refused,
     read_secrets,

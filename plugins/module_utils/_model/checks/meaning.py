@@ -74,7 +74,7 @@ def has(fields: Mapping[str, t.Any], *transports: str) -> bool:
     return any(name in endpoint for endpoint in fields.get("listen", ()) for name in transports)
 
 
-def pointless(fields: Mapping[str, t.Any]) -> Iterator[tuple[str, str]]:
+def inapplicable_fields(fields: Mapping[str, t.Any]) -> Iterator[tuple[str, str]]:
     """The fields that a service cannot make use of, e.g. ``connections.max``, each with the reason."""
     yield from _pointless_by_handler(fields)
     yield from _pointless_by_endpoints(fields)
@@ -164,7 +164,7 @@ def declares(fields: Mapping[str, t.Any], path: str) -> bool:
     return inner in record and record[inner] != []
 
 
-def lacking(fields: Mapping[str, t.Any], path: str) -> dict[str, t.Any]:
+def without_field(fields: Mapping[str, t.Any], path: str) -> dict[str, t.Any]:
     """The fields without one of them, e.g. ``access.allow``."""
     name, _dot, inner = path.partition(".")
     if not inner:

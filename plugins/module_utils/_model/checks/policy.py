@@ -14,18 +14,16 @@ import re
 import typing as t
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.checks.meaning import pointless
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.checks.meaning import inapplicable_fields
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.checks.order import is_unit
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Endpoint
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import InvalidDeclaration, Problem
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.types import (
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.structures import (
     Field,
-    Flag,
     Listing,
     Record,
-    Text,
-    collector,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.types import Flag, Text, collector
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.values import ACCOUNT, DIRECTORY
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 
@@ -105,7 +103,7 @@ def _refusal(part: str, value: t.Any, allowed: t.Any) -> str:
 
 def _accounts(service: Service) -> Values:
     """What runs as the collection's own account, because nothing else was declared, is the collection's own."""
-    if any(field == "user" for field, _reason in pointless(service.declared)):
+    if any(field == "user" for field, _reason in inapplicable_fields(service.declared)):
         return
     if service.exec or service.uses("user"):
         yield "user", service.user

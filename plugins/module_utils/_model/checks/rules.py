@@ -7,22 +7,25 @@ from __future__ import annotations
 
 import re
 import typing as t
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.access import restricts
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.checks.collisions import (
+    check_listeners,
+    declared_listener,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.checks.meaning import (
     TRANSPORTS,
     accepts,
     declares,
     forwards_each,
+    inapplicable_fields,
     kind_of,
     kinds,
-    pointless,
     turns_away,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import (
     Endpoint,
-    Listener,
     collide,
     listener_of,
     parse_endpoint,
@@ -67,7 +70,7 @@ def check_services(services: Sequence[Merged], problems: list[Problem]) -> None:
         listening.append(service)
         for rule in _RULES:
             rule(service, report)
-    _collisions(listening, report)
+    check_listeners(listening, report)
 
 
 def _account(service: Merged, report: Report) -> None:
@@ -166,12 +169,12 @@ def _amplifier(service: Merged, report: Report) -> None:
     if silent or restricts(fields.get("access", {}).get("allow", ())):
         return
     for index, endpoint in enumerate(fields["listen"]):
-        if "udp" in endpoint and not _listener(endpoint).loopback:
+        if "udp" in endpoint and not declared_listener(endpoint).loopback:
             report(
                 f"{service.path('listen')}[{index}]",
                 "answers datagrams from every address, also from a forged one, so that it could be used to flood "
                 "other hosts; list in access.allow who may send them (not everybody, such as 0.0.0.0/0 or ::/0), "
-                f'listen on the host itself, such as "127.0.0.1:{_listener(endpoint).port}", or leave udp out',
+                f'listen on the host itself, such as "127.0.0.1:{declared_listener(endpoint).port}", or leave udp out',
             )
 
 
@@ -191,7 +194,7 @@ def _proxy(service: Merged, report: Report) -> None:
                 path,
                 f"cannot be forwarded: a proxy forwards connections of tcp and unix stream, not {kind_of(endpoint)}",
             )
-        elif any(collide(_listener(endpoint), target) for target in targets):
+        elif any(collide(declared_listener(endpoint), target) for target in targets):
             report(service.path("proxy.to"), OWN_ADDRESS.format(path))
 
 
@@ -212,8 +215,8 @@ def _proxy_files(service: Merged, report: Report) -> None:
         )
 
 
-def _pointless(service: Merged, report: Report) -> None:
-    for path, reason in pointless(service.fields):
+def _inapplicable(service: Merged, report: Report) -> None:
+    for path, reason in inapplicable_fields(service.fields):
         if declares(service.fields, path):
             report(service.path(path), reason)
 
@@ -266,45 +269,5 @@ def _room(service: Merged, report: Report) -> None:
 
 _RULES: tuple[Rule, ...] = (
     *(_handler, _accept, _socket_fd, _internal, _amplifier, _proxy, _proxy_files),
-    *(_pointless, _banner, _log, _probe, _secrets, _room),
+    *(_inapplicable, _banner, _log, _probe, _secrets, _room),
 )
-
-
-def _collisions(services: Sequence[Merged], report: Report) -> None:
-    held = [
-        (_listener(fields), f"{service.path('listen')}[{index}]", service.fields["name"])
-        for service in services
-        if service.fields.get("state") != "disabled"
-        for index, fields in enumerate(service.fields["listen"])
-    ]
-    check_collisions(held, report)
-
-
-def check_collisions(held: Iterable[tuple[Listener, str, str]], report: Report) -> None:
-    """Listeners that the kernel would refuse to bind together, wherever they stand in the declaration; each comes with
-    its path and the name of its service."""
-    seen: dict[tuple[str, t.Any], list[tuple[Listener, str, str]]] = {}
-    for listener, path, name in held:
-        bucket = seen.setdefault((listener.transport, listener.port or listener.path), [])
-        for other, other_path, other_name in bucket:
-            if collide(listener, other):
-                report(path, _collision(str(listener), str(other), other_name, other_path))
-        bucket.append((listener, path, name))
-
-
-def _listener(fields: Mapping[str, t.Any]) -> Listener:
-    transport = next(name for name in TRANSPORTS if name in fields)
-    parsed = parse_endpoint(transport, fields[transport])
-    family = fields.get("family", Endpoint.family)
-    if not parsed.address and family != "any":
-        parsed = type(parsed)(transport, "", parsed.port, family=family)
-    return listener_of(parsed, ipv6=True)
-
-
-def _collision(mine: str, other: str, name: str, path: str) -> str:
-    if mine == other:
-        return f'{mine} is declared twice, also by "{name}" at {path}; give one of them another port or address'
-    return (
-        f'{mine} cannot be bound beside {other} of "{name}" at {path}: a wildcard holds every address of its port; '
-        "give one of them another port, or both of them specific addresses"
-    )

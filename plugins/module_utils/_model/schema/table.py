@@ -10,10 +10,13 @@ all read this table.
 from __future__ import annotations
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.names import BACKENDS
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.parts import (
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.clients import (
     ACCESS,
     BANNER,
     CONNECTIONS,
+    TLS,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.parts import (
     ENDPOINT,
     LOG,
     NATIVE,
@@ -21,17 +24,18 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema
     PROXY,
     RESOURCES,
     TCP,
-    TLS,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.structures import (
+    Field,
+    Listing,
+    Record,
+    Table,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.types import (
     Choice,
-    Field,
     Flag,
     Hidden,
-    Listing,
     Number,
-    Record,
-    Table,
     Text,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.values import (

@@ -1,10 +1,7 @@
 # Copyright: Contributors to the ondemand.superserver collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Suggestions for unknown fields: words of xinetd, systemd and container tools.
-
-Each field has an example of its right shape; each word from elsewhere names a field.
-"""
+"""Suggestions for unknown fields: words of xinetd, systemd and container tools, each of which names a field."""
 
 from __future__ import annotations
 
@@ -13,119 +10,12 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.names import BACKENDS, RAW
-
-# Of each field an example value, as YAML.
-EXAMPLES: t.Mapping[str, str] = {
-    "name": "web",
-    "state": "disabled",
-    "backend": BACKENDS[0],
-    "description": "Web server",
-    "listen.tcp": '"80"',
-    "listen.udp": '"53"',
-    "listen.unix": "/run/name.sock",
-    "listen.family": "ipv4",
-    "listen.interface": "eth0",
-    "listen.freebind": "true",
-    "listen.backlog": "128",
-    "listen.owner": "www-data",
-    "listen.group": "www-data",
-    "listen.mode": '"0660"',
-    "listen.type": "datagram",
-    "accept": "false",
-    "socket_fd": "stdin",
-    "exec": "[/usr/bin/program, argument]",
-    "argv0": "in.telnetd",
-    "internal": "echo",
-    "proxy.to": '"127.0.0.1:8080"',
-    "proxy.unit": "nginx",
-    "proxy.start_timeout": "40s",
-    "proxy.idle_timeout": "10m",
-    "user": "nobody",
-    "group": "nogroup",
-    "supplementary_groups": "[adm]",
-    "umask": '"027"',
-    "nice": "5",
-    "working_directory": "/srv",
-    "environment": "{LANG: C.UTF-8}",
-    "environment_file": "/etc/default/name",
-    "secrets": '{TOKEN: "{{ vaulted }}"}',
-    "stderr": "log",
-    "end_children": "true",
-    "resources.open_files": "1024",
-    "resources.processes": "100",
-    "resources.address_space": "1G",
-    "resources.data": "512M",
-    "resources.stack": "8M",
-    "resources.core": "0",
-    "resources.file_size": "100M",
-    "resources.cpu_time": "60",
-    "resources.memory_max": "256M",
-    "resources.cpu_quota": "50%",
-    "resources.tasks_max": "100",
-    "resources.connection_time": "10m",
-    "connections.max": "50",
-    "connections.per_source": "5",
-    "connections.rate": "{count: 50, interval: 1, pause: 10}",
-    "connections.rate.count": "50",
-    "connections.rate.interval": "10s",
-    "connections.rate.pause": "30s",
-    "connections.max_load": "4.0",
-    "access.allow": "[192.0.2.0/24]",
-    "access.deny": "[192.0.2.99]",
-    "access.hours": '["mon-fri 08:00-18:00"]',
-    "tcp.keepalive": "true",
-    "tcp.no_delay": "true",
-    "tcp.defer_accept": "5",
-    "banner.text": '"Welcome"',
-    "banner.file": "/etc/motd",
-    "banner.on": "refuse",
-    "tls.certificate": "/etc/ssl/name.pem",
-    "tls.key": "/etc/ssl/private/name.key",
-    "tls.client_ca": "/etc/ssl/clients.pem",
-    "tls.minimum_version": '"1.3"',
-    "log.what": "[host, pid, exit, duration, refused]",
-    "log.where": "syslog",
-    "log.file": "/var/log/name.log",
-    "log.rotate_size": "10M",
-    "log.rotate_keep": "5",
-    "requires": "[network-online.target]",
-    "after": "[postgresql.service]",
-    "sandbox": "strict",
-    "probe.send": '"PING"',
-    "probe.expect": '"PONG"',
-    "probe.timeout": "5",
-    **{f"native.{raw.field}": raw.example for raw in RAW},
-}
-
-# What stands for a record as a whole.
-WHOLE: t.Mapping[str, str] = {
-    "listen": "listen.tcp",
-    "proxy": "proxy.to",
-    "resources": "resources.memory_max",
-    "connections": "connections.max",
-    "connections.rate": "connections.rate",
-    "access": "access.allow",
-    "tcp": "tcp.keepalive",
-    "banner": "banner.text",
-    "tls": "tls.certificate",
-    "log": "log.where",
-    "probe": "probe.expect",
-    "native": "native.systemd.service",
-    "native.systemd": "native.systemd.service",
-}
-# Records that cannot be without more than one field.
-_TOGETHER = {
-    "tls.certificate": ("tls.key",),
-    "tls.key": ("tls.certificate",),
-    "tls.client_ca": ("tls.certificate", "tls.key"),
-    "tls.minimum_version": ("tls.certificate", "tls.key"),
-    "proxy.unit": ("proxy.to",),
-    "proxy.start_timeout": ("proxy.to", "proxy.unit"),
-    "proxy.idle_timeout": ("proxy.to",),
-    "connections.rate.interval": ("connections.rate.count",),
-    "connections.rate.pause": ("connections.rate.count",),
-}
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.names import RAW
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.examples import (
+    EXAMPLES,
+    TOGETHER,
+    WHOLE,
+)
 
 # Fields by the words for them, in small letters without "_" and "-".
 _WORDS: t.Mapping[str, str] = {
@@ -310,7 +200,7 @@ class Guide:
         """How a field is written, seen from this record: from the service down where it is elsewhere."""
         if self.place and path.startswith(f"{self.place}."):
             return _nested(path[self._start :].split("."), EXAMPLES[path])
-        more = [f"{other.rpartition('.')[2]}: {EXAMPLES[other]}" for other in _TOGETHER.get(path, ())]
+        more = [f"{other.rpartition('.')[2]}: {EXAMPLES[other]}" for other in TOGETHER.get(path, ())]
         text = _nested(path.split("."), EXAMPLES[path], more, path not in ("listen.tcp", "listen.udp", "listen.unix"))
         return f"{text} in the service" if self.place else text
 

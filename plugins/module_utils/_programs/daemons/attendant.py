@@ -35,7 +35,7 @@ NOTES = "/run/superserver/daemons"
 WORD = b"."
 # How long a daemon may take to end, in seconds; systemd has a limit of its own.
 PATIENCE = 90.0
-# How long the log is not told again that the daemon has failed, in seconds.
+# How long it does not log again that the daemon has failed, in seconds.
 QUIET = 60.0
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # As systemd calls them (systemctl(1)).

@@ -21,7 +21,7 @@ descriptor that gets a line when it waits for the first time. WAY is how the pro
 * ``stdin``: one socket as fd 0 and 1.
 * ``accept``: there is a program for each connection, which has it as fd 0 and 1. TCPREMOTEIP and TCPREMOTEPORT are set.
 
-LISTEN_PID is always set. When this program is told to end, it ends a program that has the sockets too.
+LISTEN_PID is always set. When this program is terminated, it ends a program that has the sockets too.
 
 This file is installed on hosts as a program of its own, with what it imports of the collection in its place.
 """
@@ -45,7 +45,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.p
 
 # How long to wait, in seconds, after a program that failed, or that left everything unread, before it is started again.
 PAUSE = 1.0
-# How long a program may take to end when it is told to, in seconds.
+# How long a program may take to end after SIGTERM, in seconds.
 PATIENCE = 5.0
 # How many connections are served at a time.
 MOST = 1000
@@ -63,14 +63,13 @@ ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.S
 
 def bind_one(words: list[str]) -> socket.socket:
     """The socket that the words describe. Raises OSError, and KeyError for an account that is not there."""
-    if words[0] == "unix":
-        return bind_unix(*words[1:])
+    return bind_unix(*words[1:]) if words[0] == "unix" else bind_network(words)
+
+
+def bind_network(words: list[str]) -> socket.socket:
+    """A TCP socket that listens, or a UDP socket; ahead of the address, where that is to come later."""
     ahead = words[-1] == AHEAD
-    return bind_network(ahead, *(words[:-1] if ahead else words))
-
-
-def bind_network(ahead: bool, transport: str, family: str, address: str, port: str, backlog: str = "") -> socket.socket:
-    """A TCP socket that listens, or a UDP socket; ``ahead`` of the address, where that is to come later."""
+    transport, family, address, port, *backlog = words[:-1] if ahead else words
     kind = socket.SOCK_STREAM if transport == "tcp" else socket.SOCK_DGRAM
     bound = socket.socket(socket.AF_INET if family == "ipv4" else socket.AF_INET6, kind)
     if family != "ipv4":
@@ -83,17 +82,19 @@ def bind_network(ahead: bool, transport: str, family: str, address: str, port: s
         bound.setsockopt(socket.IPPROTO_IP, FREEBIND, 1)
     bound.bind((address, int(port)))
     if transport == "tcp":
-        bound.listen(int(backlog))
+        bound.listen(int(backlog[0]))
     return bound
 
 
-def bind_unix(kind: str, path: str, owner: str, group: str, mode: str, backlog: str) -> socket.socket:
-    """A unix socket; nobody else can reach it before it has its owner and mode."""
+def bind_unix(*words: str) -> socket.socket:
+    """A unix socket, by its type, path, owner, group, mode and backlog; nobody else can reach it before it has its
+    owner and mode."""
+    kind, path, owner, group, mode, backlog = words
     bound = socket.socket(socket.AF_UNIX, TYPES[kind])
     user, its_group = pwd.getpwnam(owner).pw_uid, grp.getgrnam(group).gr_gid
     folder, name = os.path.split(path)
     with declared(folder, make=0o755) as here:
-        make_way(here, name, TYPES[kind])
+        remove_stale(here, name, TYPES[kind])
         before = os.umask(0o777)
         try:
             # The kernel keeps the very words for others to see, so that they are the path's. In a directory that only
@@ -107,7 +108,7 @@ def bind_unix(kind: str, path: str, owner: str, group: str, mode: str, backlog: 
     return bound
 
 
-def make_way(folder: Folder, name: str, kind: int) -> None:
+def remove_stale(folder: Folder, name: str, kind: int) -> None:
     """Remove a socket that nobody listens on any more. Raises OSError for one that is in use, and for anything else."""
     found = folder.look(name)
     if found is None:
@@ -179,7 +180,7 @@ class Binder:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
         while not os.waitid(os.P_PID, self.child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
             self.wait([])
-        # Its id is another one's as soon as it has been waited for, and must not be told to end then.
+        # Its id is another one's as soon as it has been waited for, and must get no signal then.
         child, self.child = self.child, 0
         _child, status = os.waitpid(child, 0)
         if status:

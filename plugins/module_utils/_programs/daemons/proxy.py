@@ -43,7 +43,7 @@ ASK = 1.0
 # The word for the forwarder of one connection.
 EACH = "each"
 
-# How long the log is not told again that clients wait, in seconds.
+# How long it does not log again that clients wait, in seconds.
 QUIET = 60.0
 
 CHUNK = 1 << 16

@@ -7,7 +7,7 @@
 ``waiter LIST``
 
 LIST is a file with an endpoint on each line, such as ``tcp 192.0.2.7 80``. xinetd gives an endpoint up whose address is
-not there when it starts, until it is told to read its configuration. This program ends when the file is gone.
+not there when it starts, until it gets a signal to read its configuration. This program ends when the file is gone.
 
 This file is installed on hosts as a program of its own, so it imports nothing but the standard library.
 """
@@ -32,7 +32,7 @@ GROUPS = 0x10 | 0x100
 LOOK = 5.0
 # Several addresses often come together; xinetd reads once for all of them.
 SETTLE = 0.1
-# How long xinetd may take until it can be told, and until it has opened its sockets, in seconds.
+# How long xinetd may take until it can get that signal, and until it has opened its sockets, in seconds.
 PATIENCE = 10.0
 POLL = 0.02
 
@@ -192,21 +192,21 @@ def report(what: str) -> None:
     sys.stderr.flush()
 
 
-def next_look(told: socket.socket) -> None:
+def next_look(changes: socket.socket) -> None:
     """Wait until addresses have changed, or it is time to look all the same."""
-    if select.select([told], [], [], LOOK)[0]:
+    if select.select([changes], [], [], LOOK)[0]:
         time.sleep(SETTLE)
         # It says so where it had no room for all that there was to tell.
         with contextlib.suppress(OSError):
             while True:
-                told.recv(1 << 16, socket.MSG_DONTWAIT)
+                changes.recv(1 << 16, socket.MSG_DONTWAIT)
 
 
 def wait_for_addresses(path: str) -> None:
     """What is new in the file is left to the run that wrote it, which has xinetd read it; but not for longer than until
     the next look."""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as told:
-        told.bind((0, GROUPS))
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as changes:
+        changes.bind((0, GROUPS))
         wanted = read_list(path)
         known = suspects = wanted or []
         while wanted is not None:
@@ -216,7 +216,7 @@ def wait_for_addresses(path: str) -> None:
                 open_them(closed)
             suspects = [each for each in wanted if each.address not in here or each not in known]
             known = wanted
-            next_look(told)
+            next_look(changes)
             wanted = read_list(path)
 
 

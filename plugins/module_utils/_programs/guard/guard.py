@@ -6,7 +6,7 @@
 
 Where the kernel lets a table belong to a process, the table is this one's for as long as it runs, and nobody else can
 change it: ``nft flush ruleset`` passes it over. Elsewhere it waits for messages of the kernel about changes of the
-ruleset, and loads again what others have removed. In both cases it sleeps until somebody wants something.
+ruleset, and loads again what others have removed. In both cases it sleeps until it gets a request or a message.
 
 ``guard keep [DESCRIPTOR]`` runs, and says on the descriptor (or to systemd) that the rules are loaded.
 ``guard apply SECONDS`` has the one that runs load the rules, and waits so long for it to be there.

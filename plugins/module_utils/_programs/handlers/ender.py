@@ -4,7 +4,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Ends all processes that a handler has started when the handler ends, even those in another session.
 
-``ender COMMAND...`` runs the command and ends as it does. What the command leaves is told to end then, and killed after
+``ender COMMAND...`` runs the command and ends as it does. What the command leaves gets SIGTERM then, and killed after
 five seconds. Signals that the super-server ends a handler with are passed on.
 
 It is what processes without a parent get as their parent (PR_SET_CHILD_SUBREAPER), so that a new session or a double
@@ -93,12 +93,12 @@ def wait_for(child: int) -> int:
 def end_the_rest() -> None:
     """End all children, and theirs as they become one's own, until there are none."""
     deadline = time.monotonic() + GRACE
-    told: set[int] = set()
+    terminated: set[int] = set()
     while some_are_left():
         number = signal.SIGTERM if time.monotonic() < deadline else signal.SIGKILL
         for child in children():
-            if number == signal.SIGKILL or child not in told:
-                told.add(child)
+            if number == signal.SIGKILL or child not in terminated:
+                terminated.add(child)
                 os.kill(child, number)
                 # One that is stopped would not notice.
                 os.kill(child, signal.SIGCONT)

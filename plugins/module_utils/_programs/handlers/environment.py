@@ -12,7 +12,7 @@ way, such as setpriv, has the variables in its own environment. The handler's en
 what was read, what is given here, and the variables that are kept, where there are such. A secret goes before
 everything else, and what is given here before the file.
 
-``-q``: standard error is the client's, so that syslog is told what is wrong.
+``-q``: standard error is the client's, so that errors go to syslog.
 
 This file is installed on hosts as a program of its own, with what it imports of the collection in its place. It is
 started twice for each connection: without ``re``, ``signal`` and ``typing`` that takes half the time.
@@ -193,8 +193,8 @@ def enter(words: list[str]) -> None:
     os.lseek(descriptor, 0, os.SEEK_SET)
     found, secrets = (variables(part) for part in read_all(descriptor).split(b"\0\0"))
     os.close(descriptor)
-    told = {name: os.environb[name] for name in kept if name in os.environb}
-    become(command, {b"PATH": PATH, **found, **declared, **told, **secrets}, False)
+    passed = {name: os.environb[name] for name in kept if name in os.environb}
+    become(command, {b"PATH": PATH, **found, **declared, **passed, **secrets}, False)
 
 
 def variables(part: bytes) -> dict[bytes, bytes]:

@@ -5,7 +5,7 @@
 """Adds a line to a log of connections.
 
 ``record FILE SIZE KEEP LINE`` puts the file aside once it has SIZE bytes; KEEP old ones stay. Where root must not write
-there, or cannot, syslog is told, and the line is kept there.
+there, or cannot, the line goes to syslog.
 
 This file is installed on hosts as a program of its own, with what it imports of the collection in its place.
 """

@@ -19,16 +19,13 @@ from ansible.module_utils import basic
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.process import ENVIRONMENT, RECORD, SESSION
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.answers import without
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import LOGS, File, is_secret
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.layers import BASE, Layer
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.loading.services import load_services
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import PATH, Platform
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import (
-    Service,
-    load_services,
-)
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._module import (
     DeclarationModule,
     declaration_options,
@@ -40,9 +37,15 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._programs.han
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.handlers import record as _helper_record
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.handlers.environment import unescape
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs.installed import (
+    ENVIRONMENT,
+    RECORD,
+    SESSION,
+)
 from ansible_collections.ondemand.superserver.tests.unit.declarations import ECHO, Fields, redeclared, service
+from ansible_collections.ondemand.superserver.tests.unit.drawn import VALUES
 from ansible_collections.ondemand.superserver.tests.unit.programs import installed
-from ansible_collections.ondemand.superserver.tests.unit.test_properties import ANYTHING, VALUES
+from ansible_collections.ondemand.superserver.tests.unit.test_properties import ANYTHING
 
 COLUMNS = {
     "systemd": ("systemd", Platform()),

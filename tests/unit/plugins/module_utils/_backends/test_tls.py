@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.process import GATE, INTERNAL, SESSION
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.tls import (
     behind,
@@ -27,6 +26,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._programs.han
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.handlers import (
     terminator as _helper_terminator,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs.installed import GATE, INTERNAL, SESSION
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, service
 
 TLS = {"certificate": "/a", "key": "/b"}
@@ -95,7 +95,7 @@ def test_every_backend_starts_stunnel_and_brings_what_it_needs(backend: str) -> 
 
 
 @pytest.mark.parametrize(("told", "wanted"), CLIENTS)
-def test_the_handler_is_told_of_its_client(told: dict[str, str], wanted: list[str], tmp_path: Path) -> None:
+def test_the_handler_gets_the_address_of_its_client(told: dict[str, str], wanted: list[str], tmp_path: Path) -> None:
     program = tmp_path / "setpriv"
     program.write_text('#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done\nshift\nexec "$@"\n')
     program.chmod(0o755)

@@ -114,7 +114,7 @@ DONE = (
 
 @with_nftables
 @pytest.mark.parametrize(("command", "told"), DONE)
-def test_whatever_was_changed_is_told(command: str, told: str, network: Host) -> None:
+def test_whatever_was_changed_is_reported(command: str, told: str, network: Host) -> None:
     network.run(["nft", command])
     found = findings(HOST, RUNNING, network)
     assert found.problem.startswith("the nftables table inet superserver: ")

@@ -84,7 +84,7 @@ def test_what_is_removed_needs_none() -> None:
     assert refusal({**bare(), "state": "absent"}) == []
 
 
-def test_it_is_told_together_with_every_other_problem() -> None:
+def test_it_is_reported_together_with_every_other_problem() -> None:
     found = refusal(
         bare(),
         {**bare(), "name": "wrong", "listen": [{"tcp": "0"}]},
@@ -107,5 +107,5 @@ def test_it_is_told_together_with_every_other_problem() -> None:
 
 
 @pytest.mark.parametrize("defaults", ["daemon", [{"user": "daemon"}], {"usr": "daemon"}], ids=["text", "list", "typo"])
-def test_defaults_that_are_wrong_are_all_that_is_told(defaults: t.Any) -> None:
+def test_defaults_that_are_wrong_are_all_that_is_reported(defaults: t.Any) -> None:
     assert [path.partition(".")[0] for path, _message in refusal(bare(), defaults=defaults)] == ["superserver_defaults"]

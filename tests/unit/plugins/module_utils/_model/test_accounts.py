@@ -37,7 +37,7 @@ def test_number_is_the_name(numbers: Fields, names: Fields) -> None:
     assert redeclared(found.to_json()).to_json() == found.to_json()
 
 
-def test_numbers_without_a_name_are_told_all_at_once() -> None:
+def test_numbers_without_a_name_are_reported_all_at_once() -> None:
     declared = service(user=7, group=8, supplementary_groups=[9], listen=[{**SOCKET, "owner": 10, "group": 11}])
     _services, problems = resolve_accounts([declared], USERS.get, GROUPS.get)
     base = "superserver_services[0]"

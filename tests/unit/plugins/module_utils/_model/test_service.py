@@ -11,12 +11,10 @@ import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Endpoint
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.layers import BASE, Layer
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.loading.resolve import resolve_ports
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.loading.services import load_services
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import InvalidDeclaration
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.records import Access, Connections, Probe
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import (
-    load_services,
-    resolve_ports,
-)
 from ansible_collections.ondemand.superserver.tests.unit.declarations import ECHO, Fields, load, redeclared, service
 
 DATAGRAM = {"listen": [{"udp": "7"}]}
@@ -170,7 +168,7 @@ def refused(*entries: Fields) -> list[str]:
     return [str(problem) for problem in caught.value.problems]
 
 
-def test_every_unknown_port_name_is_told() -> None:
+def test_every_unknown_port_name_is_reported() -> None:
     first, second = refused(
         {**ECHO, "listen": [{"tcp": "echo"}, {"tcp": "tftp"}]},
         {**ECHO, "name": "f", "listen": [{"tcp": "127.0.0.1:x"}]},

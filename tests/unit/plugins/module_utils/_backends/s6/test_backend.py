@@ -10,8 +10,9 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import backend as s6
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.backend import S6, UNIT_FILE
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.backend import S6
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.description.native import NATIVE
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.runtime import UNIT_FILE
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.servers import SERVICES as DIRECTORIES
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
@@ -43,7 +44,7 @@ def test_file_is_refused(native: Fields, name: str, gist: str) -> None:
 
 def test_files_that_may_be_added_are_taken() -> None:
     native = {"timeout-kill": 5000, "timeout-finish": "0", "max-death-tally": 4096, "down-signal": "SIGQUIT"}
-    assert native.keys() == s6.NATIVE.keys()
+    assert native.keys() == NATIVE.keys()
     assert BACKEND.refuse(service(native={"s6": native}), HOST) == []
 
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import typing as t
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -13,7 +12,7 @@ import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Change
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import control as _s6_control
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.backend import S6, UNIT_LINK
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.backend import S6
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.fdholder import NAME as HOLDER
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.fdholder import SOCKET
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.servers import SERVICES as DIRECTORIES
@@ -47,25 +46,6 @@ def test_activate_starts_what_is_new_and_what_was_down() -> None:
     assert tree.argvs == []
 
 
-def test_activate_restarts_only_what_runs_something_else() -> None:
-    tree = Tree("a", "b", "c")
-    before = dict(tree.pids)
-    refresh = (
-        (named("a"), named("a", umask="077")),
-        (named("b"), named("b", user="nobody", exec=["/bin/true"], environment={"A": "b"})),
-        (named("c"), named("c")),
-    )
-    BACKEND.activate(Change(refresh=refresh), HOST, tree)
-    assert told(tree, b"ru") == ["a", "c"]
-    assert {name for name in before if tree.pids[name] != before[name]} == {"a", "c"}
-
-
-def test_server_whose_socket_is_kept_is_restarted_for_a_new_handler() -> None:
-    tree = Tree("a.tcp4-7", "a.tcp6-7", HOLDER)
-    BACKEND.activate(Change(refresh=((named("a"), named("a", user="nobody")),)), NETWORKING, tree)
-    assert told(tree, b"ru") == ["a.tcp4-7", "a.tcp6-7"]
-
-
 def test_holder_is_started_where_it_is_needed() -> None:
     tree = Tree("a.tcp4-7", "a.tcp6-7", HOLDER)
     BACKEND.activate(Change(start=(named("a"),)), NETWORKING, tree)
@@ -73,22 +53,6 @@ def test_holder_is_started_where_it_is_needed() -> None:
     tree = Tree("a")
     BACKEND.activate(Change(start=(named("a"),)), HOST, tree)
     assert told(tree, b"u") == ["a"]
-
-
-def test_health_of_the_holder_is_that_of_the_services_that_need_it() -> None:
-    services = [named("a"), named("b", listen=[{"unix": "/b"}])]
-    tree = Tree("a", "b", HOLDER)
-    assert BACKEND.health(services, HOST, tree) == {}
-    tree.broken.add(HOLDER)
-    tree.control(f"{DIRECTORIES}/{HOLDER}/supervise/control", b"u")
-    assert BACKEND.health(services, HOST, tree) == {"b": f"{DIRECTORIES}/{HOLDER} does not run"}
-    tree.pids.pop(HOLDER)
-    assert BACKEND.health(services, HOST, tree) == {"b": f"{DIRECTORIES}/{HOLDER} is not supervised"}
-    tree.files[f"{DIRECTORIES}/{HOLDER}/down"] = ""
-    down = f"{DIRECTORIES}/{HOLDER}/down"
-    assert BACKEND.health(services, HOST, tree) == {"b": f"{down} prevents its start at boot"}
-    BACKEND.activate(Change(start=(named("b", listen=[{"unix": "/b"}]),)), HOST, tree)
-    assert ["rm", "-f", "--", down] in tree.argvs
 
 
 def test_release_takes_sockets_from_the_holder() -> None:
@@ -159,14 +123,6 @@ def test_release_waits_for_a_server_that_was_about_to_store_its_socket() -> None
     assert tree.held == []
 
 
-def test_access_list_needs_no_restart() -> None:
-    tree = Tree("a.tcp4-7", "a.tcp6-7")
-    lists = [{"allow": ["192.0.2.0/24"]}, {"allow": ["192.0.2.0/24", "::1"]}]
-    old, new = (named("a", access=access) for access in lists)
-    BACKEND.activate(Change(refresh=((old, new),)), NETWORKING, tree)
-    assert told(tree, b"ru") == []
-
-
 def test_servers_of_another_provider_are_stopped_first() -> None:
     tree = Tree("a")
     tree.add("a.tcp4-7")
@@ -185,20 +141,7 @@ def test_server_that_does_not_get_ready_fails_with_its_log() -> None:
     assert str(failure.value).endswith("line 29")
 
 
-def test_runtime_is_started_where_systemd_runs_it() -> None:
-    tree = Tree(scanned=False)
-    tree.add("a")
-    BACKEND.activate(Change(start=(named("a"),)), HOST, tree)
-    started = [["systemctl", *words, "superserver-s6.service"] for words in (("--root=/", "enable"), ("start",))]
-    assert tree.argvs == started
-    del tree.files[UNIT_LINK]
-    BACKEND.activate(Change(start=(named("a"),)), HOST, tree)
-    assert tree.argvs == started * 2
-    with pytest.raises(SwitchFailed, match="no s6-svscan runs on /run/service"):
-        BACKEND.activate(Change(start=(named("a"),)), AS_PID_1, Tree(scanned=False))
-
-
-def test_supervisor_that_has_outlived_its_scanner_is_told_itself() -> None:
+def test_supervisor_that_has_outlived_its_scanner_is_controlled_directly() -> None:
     tree = Tree("a", "b")
     tree.orphan()
     tree.delete("a")
@@ -228,44 +171,12 @@ def test_names_in_the_scan_directory_of_the_host() -> None:
     assert told(tree, b"d") == ["a"]
 
 
-def test_health() -> None:
-    services = [named("a"), named("b"), named("off", state="disabled")]
-    tree = Tree("a", "b")
-    assert BACKEND.health(services, HOST, tree) == {}
-    tree.pids.pop("b/log")
-    assert BACKEND.health(services, HOST, tree) == {"b": f"{DIRECTORIES}/b/log is not supervised"}
-    tree.files[f"{DIRECTORIES}/a/down"] = ""
-    assert BACKEND.health(services[:1], HOST, tree) == {"a": f"{DIRECTORIES}/a/down prevents its start at boot"}
-    del tree.files[f"{DIRECTORIES}/a/down"]
-    del tree.files[UNIT_LINK]
-    ill = BACKEND.health(services, HOST, tree)
-    assert ill == dict.fromkeys("ab", "superserver-s6.service is not enabled at boot")
-    assert BACKEND.health([named("a")], AS_PID_1, tree) == {}
-    assert BACKEND.health([named("a")], AS_PID_1, Tree(scanned=False)) == {"a": "no s6-svscan runs on /run/service"}
-    assert tree.told == []
-    assert tree.argvs == []
-
-
 def test_what_somebody_keeps_down_is_started_again() -> None:
     tree = Tree("a", "b")
     tree.files[f"{DIRECTORIES}/a/down"] = ""
     change = Change(start=(named("a"),), refresh=((named("b"), named("b")),))
     BACKEND.activate(change, HOST, tree)
     assert ["rm", "-f", "--", f"{DIRECTORIES}/a/down"] in tree.argvs
-
-
-def test_retired_runtime_leaves_nothing() -> None:
-    tree = Tree()
-    BACKEND.retire(HOST, tree)
-    assert tree.argvs == [
-        ["systemctl", "stop", "superserver-s6.service"],
-        ["systemctl", "--root=/", "disable", "superserver-s6.service"],
-        ["systemctl", "reset-failed", "superserver-s6.service"],
-    ]
-    assert tree.removed == ["/etc/superserver/s6", DIRECTORIES]
-    tree = Tree()
-    BACKEND.retire(AS_PID_1, tree)
-    assert (tree.argvs, tree.removed) == ([], [DIRECTORIES])
 
 
 # What s6-supervise wrote: release 2.11 (Debian 12) while up and ready; 2.13 (Debian 13) likewise, and while down.
@@ -314,40 +225,3 @@ def test_slow_host_is_waited_for_while_it_gets_on(kind: type[Slow]) -> None:
     tree.broken.update(names)
     BACKEND.activate(Change(start=tuple(map(named, names))), HOST, tree)
     assert not tree.broken
-
-
-def runs(service_name: str, **fields: t.Any) -> tuple[str, str]:
-    """Where its server is started, and by which words."""
-    made = named(service_name, **fields)
-    path = f"{DIRECTORIES}/{service_name}/run"
-    return path, next(file.content for file in BACKEND.render([made], HOST) if file.path == path)
-
-
-def test_a_port_stays_open_where_only_the_handlers_were_not_as_written() -> None:
-    """As after an upgrade: what servers do themselves is the same, and connections read the rest."""
-    path, text = runs("a")
-    for replaced, restarted in (
-        ({f"{DIRECTORIES}/a/handler": "#!/bin/sh"}, []),
-        ({path: text.replace("tcpserver", "udpserver")}, ["a"]),
-        (None, ["a"]),
-    ):
-        tree = Tree("a")
-        change = Change(refresh=((named("a"), named("a")),), replaced=replaced)
-        BACKEND.activate(change, HOST, tree)
-        assert told(tree, b"ru") == restarted
-        assert [service.name for service in BACKEND.reopens(change, HOST)] == restarted
-
-
-def test_what_another_version_has_started_is_started_again_with_the_next_change() -> None:
-    path, text = runs("a")
-    change = ((named("a"), named("a", description="another", probe={"send": "x", "expect": "x"})),)
-    for before, restarted in ((text, []), (text.replace("-l 0", "-l 1"), ["a"])):
-        tree = Tree("a")
-        BACKEND.activate(Change(refresh=change, replaced={path: before}), HOST, tree)
-        assert told(tree, b"ru") == restarted
-
-
-def test_port_of_a_server_that_is_started_again_closes_unless_the_holder_keeps_it() -> None:
-    change = Change(refresh=((named("a"), named("a", umask="077")),))
-    assert [service.umask for service in BACKEND.reopens(change, HOST)] == ["077"]
-    assert BACKEND.reopens(change, NETWORKING) == []

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.execline import (
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.rendering.execline import (
     block,
     command,
     quote,

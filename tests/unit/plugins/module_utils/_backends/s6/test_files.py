@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.process import BINDER, command, variables
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.process import command, variables
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.backend import S6
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.servers import SERVICES as DIRECTORIES
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.servers import servers
@@ -25,8 +25,10 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.access
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import PATH, Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.assembly import program as program_text
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.daemons import binder as _helper_binder
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs.installed import BINDER
 from ansible_collections.ondemand.superserver.tests.unit import goldens
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, load
+from ansible_collections.ondemand.superserver.tests.unit.drawn import declarations
 from ansible_collections.ondemand.superserver.tests.unit.execline_syntax import Surprise, follow, read_script
 from ansible_collections.ondemand.superserver.tests.unit.machine import machine
 from ansible_collections.ondemand.superserver.tests.unit.s6_services import (
@@ -43,7 +45,6 @@ from ansible_collections.ondemand.superserver.tests.unit.s6_services import (
     files_of,
     made,
 )
-from ansible_collections.ondemand.superserver.tests.unit.test_properties import declarations
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.files import BACKLOG
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.handover import (
     STORE,
     kept_sockets,
     obstacle,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.rendering.serving import BACKLOG
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.tests.unit.declarations import service

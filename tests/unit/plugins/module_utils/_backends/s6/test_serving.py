@@ -10,7 +10,6 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.process import BINDER
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.backend import S6
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.fdholder import DIRECTORY as HOLDER
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.fdholder import (
@@ -19,9 +18,10 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.
     NAME,
     SOCKET,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.files import process_lines
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.rendering.process import process_lines
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.servers import server_of, servers
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import PATH, Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs.installed import BINDER
 from ansible_collections.ondemand.superserver.tests.unit import goldens
 from ansible_collections.ondemand.superserver.tests.unit.execline_syntax import follow, read_script
 from ansible_collections.ondemand.superserver.tests.unit.s6_services import (
@@ -97,7 +97,7 @@ LISTENING: tuple[tuple[str, str, dict[str, list[str]]], ...] = (
 
 
 @pytest.mark.parametrize(("name", "provider", "expected"), LISTENING)
-def test_server_is_told_where_to_listen(name: str, provider: str, expected: dict[str, list[str]]) -> None:
+def test_server_gets_the_address_to_listen_on(name: str, provider: str, expected: dict[str, list[str]]) -> None:
     found = {}
     for directory, chain in chains(files_of(name, PROVIDERS[provider])).items():
         found[directory] = [
@@ -218,7 +218,7 @@ def test_descriptors() -> None:
     ]
 
 
-def test_daemon_is_told_about_its_sockets() -> None:
+def test_daemon_gets_the_names_of_its_sockets() -> None:
     (chain,) = tuple(chains(files_of("sockets")).values())
     assert chain.environment == {"PATH": PATH, "LISTEN_PID": "99", "LISTEN_FDS": "3"}
     (chain,) = tuple(chains(files_of("stdin")).values())

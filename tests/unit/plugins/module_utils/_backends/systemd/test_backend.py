@@ -22,8 +22,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.sys
     OWNED,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.structures import leaves
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import SERVICE
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.types import leaves
 from ansible_collections.ondemand.superserver.tests.unit import systemd_syntax
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, service
 from ansible_collections.ondemand.superserver.tests.unit.fake_host import FakeHost

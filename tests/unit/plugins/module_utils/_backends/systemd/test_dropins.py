@@ -132,7 +132,7 @@ def test_what_goes_before_a_declaration_is_refused(disk: Disk, folder: str, text
 
 
 @pytest.mark.parametrize(("folder", "text", "words"), ADDED)
-def test_what_is_added_is_told(disk: Disk, folder: str, text: str, words: str) -> None:
+def test_what_is_added_is_reported(disk: Disk, folder: str, text: str, words: str) -> None:
     path = f"{UNITS}/{folder}/x.conf"
     disk.put(path, text)
     assert said(disk, NAMED) == ([], [f"{path} sets {words}, in addition to the declaration"])
@@ -167,7 +167,7 @@ def test_one_of_its_own_can_only_be_removed(disk: Disk) -> None:
     assert problem.endswith("; remove it")
 
 
-def test_a_file_is_told_once_however_many_services_there_are(disk: Disk) -> None:
+def test_a_file_is_reported_once_however_many_services_there_are(disk: Disk) -> None:
     disk.put(f"{UNITS}/service.d/x.conf", "[Service]\nPrivateTmp=yes\n")
     declared = [{"name": f"s{number}", "listen": [{"tcp": str(number)}]} for number in range(1, 6)]
     problems, (warning,) = said(disk, *declared)

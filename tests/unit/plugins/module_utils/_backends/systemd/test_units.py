@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import re
-import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -18,10 +16,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.sys
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.parts import (
     UNITS,
     parts,
-    quote,
-    quote_argument,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._guard.boot import keeper_files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import HEADER, File
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import PATH, Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.handlers import (
@@ -29,9 +24,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._programs.han
 )
 from ansible_collections.ondemand.superserver.tests.unit import goldens, systemd_syntax
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, service
-from ansible_collections.ondemand.superserver.tests.unit.machine import machine
 from ansible_collections.ondemand.superserver.tests.unit.samples import COMMON
-from ansible_collections.ondemand.superserver.tests.unit.systemd_syntax import Surprise, values
+from ansible_collections.ondemand.superserver.tests.unit.systemd_syntax import values
 
 NASTY = (
     "",
@@ -272,137 +266,3 @@ def test_raw_directives_about_messages_are_the_readers_too() -> None:
         assert values(unit, "Service", "LogRateLimitIntervalSec") == ["9"]
         assert values(unit, "Service", "LogExtraFields") == ["A=b", "C=d"]
         assert values(unit, "Service", "LogsDirectory") == logs
-
-
-@pytest.mark.parametrize("word", NASTY)
-@pytest.mark.parametrize("around", ["{}", "a{}", "{}b", "a{}b{}c"])
-def test_quoted_word_is_one_word(word: str, around: str) -> None:
-    text = around.format(word, word)
-    assert [systemd_syntax.unspecified(each) for each in systemd_syntax.words(quote(text))] == [text]
-    assert systemd_syntax.command(f"/bin/echo {quote_argument(text)} end") == ["/bin/echo", text, "end"]
-
-
-@pytest.mark.parametrize("word", ["/usr/bin/python3", "-IS", "--init-groups", "user@host:22", "A=b,c", "1.5+2"])
-def test_plain_word_stays_readable(word: str) -> None:
-    assert quote(word) == quote_argument(word) == word
-
-
-# What the reader must not let through, or the tests above could not fail.
-SURPRISES = (
-    "/bin/echo %n",
-    "/bin/echo $HOME",
-    '/bin/echo "${HOME}"',
-    "/bin/echo a ; /bin/echo b",
-    "/bin/echo ;",
-    "-/bin/echo",
-    "@/bin/echo a",
-    "echo",
-    "",
-    '/bin/echo "a',
-    "/bin/echo a\\",
-    "/bin/echo \\q",
-)
-
-
-@pytest.mark.parametrize("line", SURPRISES)
-def test_reader_finds_what_would_be_replaced(line: str) -> None:
-    with pytest.raises(Surprise):
-        systemd_syntax.command(line)
-
-
-def test_reader_joins_lines_and_splits_them_where_systemd_does() -> None:
-    unit = systemd_syntax.read_unit("# c\n; c\n[A]\nx = 1 \\\n 2\n\ny=\\\\\nz=a\rw=b\n[B]\n[A]\nx=3")
-    assert unit == {"A": [("x", "1   2"), ("y", "\\\\"), ("z", "a"), ("w", "b"), ("x", "3")], "B": []}
-    for text in ("x=1", "[A]\nx", "[A b]\n", "[A]\nx=1\\"):
-        with pytest.raises(Surprise):
-            systemd_syntax.read_unit(text)
-
-
-def analyzer_version() -> int:
-    """Version of this machine's systemd-analyze, 0 where there is none."""
-    if not shutil.which("systemd-analyze"):
-        return 0
-    said = subprocess.run(["systemd-analyze", "--version"], text=True, capture_output=True, check=False).stdout
-    found = re.match(r"systemd (\d+)", said)
-    return int(found.group(1)) if found else 0
-
-
-ANALYZER = analyzer_version()
-with_analyzer = pytest.mark.skipif(not ANALYZER, reason="systemd-analyze is not installed")
-
-
-@with_analyzer
-@pytest.mark.parametrize("version", VERSIONS)
-def test_systemd_takes_the_units(version: str, tmp_path: Path) -> None:
-    files = [file for name in SERVICES for file in files_of(name, VERSIONS[version])]
-    goldens.stage([*files, *keeper_files(VERSIONS[version])], tmp_path)
-    said = Systemd().check(str(tmp_path), files, VERSIONS[version], machine())
-    # An older systemd says so of each setting that it does not know, and of nothing else.
-    unknown = "Unknown key 'PollLimitIntervalSec' in section [Socket], ignoring."
-    assert [line for line in said if int(version) <= ANALYZER or unknown not in line] == []
-
-
-WRONG: tuple[tuple[str, str, str], ...] = (
-    ("echo.socket", "Accept=yes", "Accept=perhaps"),
-    ("echo.socket", "[Socket]", "[Socket]\nNonesuch=1"),
-    ("echo@.service", "ExecStart=", "ExecStart=relative "),
-    ("echo@.service", "/bin/cat", '/bin/cat "a'),
-    ("echo@.service", "Nice=0", "Nice=99"),
-)
-
-
-@with_analyzer
-@pytest.mark.parametrize(("unit", "old", "new"), WRONG)
-def test_systemd_refuses_a_wrong_unit(unit: str, old: str, new: str, tmp_path: Path) -> None:
-    files = [
-        replace(file, content=file.content.replace(old, new)) if file.path.endswith(f"/{unit}") else file
-        for file in files_of("echo")
-    ]
-    assert files != files_of("echo")
-    goldens.stage(files, tmp_path)
-    said = Systemd().check(str(tmp_path), files, HOST, machine())
-    assert said
-    assert all(str(tmp_path) not in line for line in said)
-
-
-@with_analyzer
-def test_absent_program_and_units_of_others_are_somebody_elses_matter(tmp_path: Path) -> None:
-    files = Systemd().render([service(name="e", exec=["/opt/non such"])], HOST)
-    goldens.stage(files, tmp_path)
-    wants = tmp_path / UNITS[1:] / "sysinit.target.wants"
-    wants.mkdir()
-    (wants / "stranger.service").write_text("[Unit]\nNonesuch=1\n[Service]\nExecStart=/bin/true\n")
-    assert Systemd().check(str(tmp_path), files, HOST, machine()) == []
-
-
-FORWARDER: Fields = {"exec": None, "proxy": {"to": "/run/x"}}
-
-
-@pytest.mark.parametrize(
-    ("fields", "mounts", "system"),
-    [
-        (FORWARDER, True, "strict"),
-        ({**FORWARDER, "proxy": {"to": "/run/x", "unit": "x"}}, True, "full"),
-        (FORWARDER, False, ""),
-        ({}, True, ""),
-    ],
-)
-def test_a_forwarder_writes_no_files_where_the_host_can_see_to_that(fields: Fields, mounts: bool, system: str) -> None:
-    files = Systemd().render([service(**fields)], Platform(mounts=mounts))
-    unit = next(file for file in files if file.path.endswith(("echo.service", "echo@.service")))
-    settings = dict(systemd_syntax.read_unit(unit.content)["Service"])
-    assert settings.get("ProtectSystem", "") == system
-    # A daemon's socket may be there.
-    assert not {"PrivateTmp", "ProtectHome"} & settings.keys()
-
-
-@pytest.mark.parametrize(("user", "confined"), [("root", False), ("nobody", True), (None, True)])
-def test_a_forwarder_has_rights_only_where_it_is_declared_root(user: str | None, confined: bool) -> None:
-    files = Systemd().render([service(**FORWARDER, user=user)], Platform())
-    settings = dict(
-        systemd_syntax.read_unit(next(file.content for file in files if file.path.endswith("echo.service")))["Service"]
-    )
-    assert settings["User"] == (user or "superserver")
-    assert (settings.get("NoNewPrivileges"), settings.get("CapabilityBoundingSet")) == (
-        ("yes", "") if confined else (None, None)
-    )

@@ -11,10 +11,10 @@ from dataclasses import replace
 import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Change
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.process import ENDER, INTERNAL
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.backend import Xinetd
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Process, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs.installed import ENDER, INTERNAL
 from ansible_collections.ondemand.superserver.tests.unit.declarations import service
 from ansible_collections.ondemand.superserver.tests.unit.xinetd_machine import (
     DAEMON,

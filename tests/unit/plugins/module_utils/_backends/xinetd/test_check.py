@@ -23,8 +23,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xin
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Result
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.structures import leaves
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import SERVICE
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.types import leaves
 from ansible_collections.ondemand.superserver.tests.unit import goldens
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, service
 from ansible_collections.ondemand.superserver.tests.unit.fake_host import FakeHost

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.process import INTERNAL
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.attributes import OWNED, VALUES
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.files import (
     DROP_IN,
@@ -20,9 +19,10 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xin
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.answers import refusals
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import HEADER
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs.installed import INTERNAL
 from ansible_collections.ondemand.superserver.tests.unit import goldens
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, load
-from ansible_collections.ondemand.superserver.tests.unit.test_properties import declarations
+from ansible_collections.ondemand.superserver.tests.unit.drawn import declarations
 from ansible_collections.ondemand.superserver.tests.unit.xinetd_services import (
     HOST,
     ONE_FAMILY,

@@ -20,16 +20,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.process import LOGGER, STDERR, variables
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.process import variables
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import LOGS, RUNTIME
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.daemons import logger as _helper_logger
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.handlers import stderr as _helper_stderr
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs.installed import LOGGER, STDERR
+from ansible_collections.ondemand.superserver.tests.unit.drawn import TEXTS
+from ansible_collections.ondemand.superserver.tests.unit.drawn import VALUES as TEXT_VALUES
 from ansible_collections.ondemand.superserver.tests.unit.hostile import as_root, place
 from ansible_collections.ondemand.superserver.tests.unit.programs import installed
-from ansible_collections.ondemand.superserver.tests.unit.test_properties import TEXTS
-from ansible_collections.ondemand.superserver.tests.unit.test_properties import VALUES as TEXT_VALUES
 from ansible_collections.ondemand.superserver.tests.unit.xinetd_services import (
     made,
     scripts,

@@ -18,7 +18,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.sta
     manifest_of,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.layers import BASE, Layer
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import load_services
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.loading.services import load_services
 from ansible_collections.ondemand.superserver.tests.unit.declarations import load, service
 from ansible_collections.ondemand.superserver.tests.unit.samples import COMMON
 

@@ -25,10 +25,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host.files i
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.store import Seen
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.layers import BASE, Layer
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import (
-    Service,
-    load_services,
-)
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.loading.services import load_services
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 from ansible_collections.ondemand.superserver.tests.unit.declarations import ECHO, redeclared, service
 
 WORD = "Zq7"

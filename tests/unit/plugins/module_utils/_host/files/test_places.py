@@ -27,8 +27,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.pro
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.places import resolved, same_name
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import listening, realising
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import listener_of, parse_endpoint
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.loading.resolve import resolve_paths
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import resolve_paths
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, load, service
 from ansible_collections.ondemand.superserver.tests.unit.hostile import STRANGER, as_root, place
 from ansible_collections.ondemand.superserver.tests.unit.machine import machine

@@ -50,7 +50,7 @@ CIRCLES = (
 
 
 @pytest.mark.parametrize(("others", "circle"), CIRCLES)
-def test_a_circle_is_told_once(others: list[str], circle: str) -> None:
+def test_a_circle_is_reported_once(others: list[str], circle: str) -> None:
     names = ["a", *others][: len(others)]
     entries = [named(name, after=[other]) for name, other in zip(names, others)]
     ((path, message),) = refusal(*entries)
@@ -90,7 +90,7 @@ def test_who_does_not_listen_needs_nobody_who_does() -> None:
     assert refusal(named("a", requires=["b"], state="disabled"), named("b", state="disabled")) == []
 
 
-def test_other_problems_are_told_as_well() -> None:
+def test_other_problems_are_reported_as_well() -> None:
     found = refusal(named("a", requires=["c"]), named("b", umask="9"), named("d", requires=["b"]))
     assert [path for path, _message in found] == [
         "superserver_services[1].umask",

@@ -15,8 +15,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.checks
     policy_of,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.layers import BASE, Layer
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.loading.services import load_services
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import InvalidDeclaration
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import load_services
 
 PLAIN: dict[str, t.Any] = {"name": "a", "listen": [{"tcp": "8080"}], "exec": ["/usr/lib/x/serve"], "user": "www"}
 
@@ -107,7 +107,7 @@ def test_what_is_allowed(policy: dict[str, t.Any], fields: dict[str, t.Any]) -> 
         ({"accounts": [], "ports": []}, {}, ["user", "listen[0].tcp"]),
     ],
 )
-def test_what_is_not_allowed_is_told_with_its_place(
+def test_what_is_not_allowed_is_reported_with_its_place(
     policy: dict[str, t.Any], fields: dict[str, t.Any], places: list[str]
 ) -> None:
     other = Layer(f"{BASE}__other", [{**PLAIN, "name": "other", "listen": [{"tcp": "9999"}]}])
@@ -152,7 +152,7 @@ def test_a_value_of_another_layer_or_of_the_defaults_is_refused_where_it_stands(
         ),
     ],
 )
-def test_everything_that_is_wrong_with_a_policy_is_told(value: t.Any, problems: list[str]) -> None:
+def test_everything_that_is_wrong_with_a_policy_is_reported(value: t.Any, problems: list[str]) -> None:
     with pytest.raises(InvalidDeclaration) as told:
         policy_of(value)
     assert [str(problem) for problem in told.value.problems] == problems

@@ -224,7 +224,7 @@ def test_only_what_listens_collides(state: str, count: int) -> None:
     assert len(refusal(ECHO, {**ECHO, "name": "second", "state": state})) == count
 
 
-def test_each_collision_is_told_once() -> None:
+def test_each_collision_is_reported_once() -> None:
     names: t.Sequence[str] = ("a", "b", "c")
     found = refusal(*({**ECHO, "name": name} for name in names))
     assert [path for path, _message in found] == [f"{BASE}[1].listen[0]", *[f"{BASE}[2].listen[0]"] * 2]

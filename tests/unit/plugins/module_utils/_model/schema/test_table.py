@@ -9,8 +9,12 @@ import typing as t
 
 import pytest
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.structures import (
+    Field,
+    Listing,
+    Record,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import SERVICE
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.types import Field, Listing, Record
 from ansible_collections.ondemand.superserver.tests.unit.declarations import ECHO, refusal
 
 

@@ -10,19 +10,21 @@ import typing as t
 import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import Problem
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.types import (
-    Choice,
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.structures import (
     Field,
-    Flag,
-    Kind,
     Listing,
-    Number,
-    OneOf,
     Record,
     Table,
+    leaves,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.types import (
+    Choice,
+    Flag,
+    Kind,
+    Number,
+    OneOf,
     Text,
     collector,
-    leaves,
 )
 
 

@@ -13,20 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import Problem
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import SERVICE
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.types import (
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.examples import EXAMPLES, WHOLE
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.structures import (
     Listing,
     Record,
-    collector,
     leaves,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.words import (
-    BY_WORD,
-    EXAMPLES,
-    WHOLE,
-    Guide,
-    plain,
-)
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.table import SERVICE
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.types import collector
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.words import BY_WORD, Guide, plain
 from ansible_collections.ondemand.superserver.tests.unit.declarations import ECHO, Fields, refusal
 
 

@@ -170,7 +170,7 @@ def test_what_has_died_is_started_again_when_it_is_asked_for(host: Host) -> None
     assert host.calls() == ["start some.service"] * 2 + ["stop some.service"]
 
 
-def test_a_daemon_that_does_not_stay_is_told_once(host: Host) -> None:
+def test_a_daemon_that_does_not_stay_is_reported_once(host: Host) -> None:
     with host.program() as made:
         for _round in range(3):
             (host.folder / "running").unlink()

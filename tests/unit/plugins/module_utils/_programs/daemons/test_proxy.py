@@ -5,14 +5,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
 import socket
 import struct
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,131 +17,21 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._programs.daemons import proxy as _helper_proxy
+from ansible_collections.ondemand.superserver.tests.unit.forwarder import (
+    IMPATIENT,
+    client,
+    daemon,
+    echoed,
+    free_port,
+    listening,
+    place,
+    rest,
+    running,
+    served,
+)
 from ansible_collections.ondemand.superserver.tests.unit.guard_network import NAMESPACE
 
-PROXY = str(Path(_helper_proxy.__file__).resolve())
-# The same, with less patience than on hosts.
-IMPATIENT = f"import runpy, sys; sys.argv[0] = {PROXY!r}; m = runpy.run_path({PROXY!r}); "
-IMPATIENT += "m['main'].__globals__.update(PATIENCE=1.0, ASK=0.2, RETRY=0.05); m['main']()"
-# What a super-server does; a number from 3 on may be that of another socket until all have been moved away.
-FEW_FILES = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({files}, {files}))"
-HANDOVER = "import os; away = [os.dup2(n, 100 + n) for n in {numbers}]; [os.dup2(n, 3 + i) for i, n in enumerate(away)]"
 LONG = bytes(range(256)) * 20000
-
-
-def listening(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family)
-
-
-def free_port() -> int:
-    with listening() as probe:
-        return int(probe.getsockname()[1])
-
-
-def place(bound: socket.socket) -> str:
-    """An address as the program takes it."""
-    name = bound.getsockname()
-    if isinstance(name, str):
-        return name
-    return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
-
-
-@contextmanager
-def running(
-    front: list[socket.socket], *words: str, attendant: socket.socket | None = None, files: int = 1024
-) -> Iterator[subprocess.Popen[str]]:
-    """A forwarder with these listening sockets."""
-    numbers = [bound.fileno() for bound in front]
-    code = "; ".join([HANDOVER.format(numbers=numbers), FEW_FILES.format(files=files), IMPATIENT])
-    argv = [sys.executable, "-IS", "-c", code, *words]
-    process = subprocess.Popen(
-        argv,
-        env={**os.environ, "LISTEN_FDS": str(len(front))},
-        stdin=attendant.fileno() if attendant else subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        pass_fds=numbers,
-    )
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.communicate(timeout=10)
-
-
-@contextmanager
-def daemon(bound: socket.socket) -> Iterator[None]:
-    """Echoes whatever it gets."""
-
-    def talk(connection: socket.socket) -> None:
-        with connection, contextlib.suppress(OSError):
-            while True:
-                data = connection.recv(1 << 16)
-                if not data:
-                    return
-                connection.sendall(data)
-
-    def serve() -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                threading.Thread(target=talk, args=bound.accept()[:1], daemon=True).start()
-
-    threading.Thread(target=serve, daemon=True).start()
-    try:
-        yield
-    finally:
-        bound.shutdown(socket.SHUT_RDWR)
-        bound.close()
-
-
-def client(front: socket.socket, source: str = "") -> socket.socket:
-    return socket.create_connection(front.getsockname(), 5, (source, 0) if source else None)
-
-
-def echoed(made: socket.socket, data: bytes) -> bytes:
-    """What comes back of data, up to the end."""
-
-    def send() -> None:
-        made.sendall(data)
-        made.shutdown(socket.SHUT_WR)
-
-    threading.Thread(target=send, daemon=True).start()
-    return rest(made)
-
-
-def rest(made: socket.socket) -> bytes:
-    found = b""
-    with contextlib.suppress(ConnectionResetError):
-        while True:
-            data = made.recv(1 << 16)
-            if not data:
-                break
-            found += data
-    return found
-
-
-def served(made: socket.socket) -> bool:
-    """Whether a connection, which stays open, is echoed."""
-    with contextlib.suppress(OSError):
-        made.sendall(b"x")
-        return made.recv(1) == b"x"
-    return False
-
-
-@pytest.fixture
-def front() -> Iterator[socket.socket]:
-    with listening() as bound:
-        yield bound
-
-
-@pytest.fixture
-def back() -> Iterator[str]:
-    """Where a daemon listens."""
-    bound = listening()
-    with daemon(bound):
-        yield place(bound)
 
 
 def test_everything_arrives_in_both_directions(front: socket.socket, back: str) -> None:
@@ -163,7 +50,9 @@ def test_what_comes_after_the_clients_end_is_passed_on(front: socket.socket) -> 
         assert rest(made) == b"answer"
 
 
-def test_a_daemon_that_ends_first_is_heard_and_a_client_that_breaks_is_told_on(front: socket.socket) -> None:
+def test_last_data_of_a_daemon_arrives_and_a_reset_of_the_client_is_passed_on(
+    front: socket.socket,
+) -> None:
     with listening() as bound, running([front], "0", "9", "0", "alone", place(bound)):
         with client(front) as made, bound.accept()[0] as connection:
             connection.sendall(b"bye")
@@ -277,129 +166,6 @@ def test_it_ends_only_when_nobody_is_connected(front: socket.socket, back: str) 
         waiting = client(front)
     with running([front], "0", "9", "0", "alone", back):
         assert echoed(waiting, b"late") == b"late"
-
-
-class Attended:
-    """The attendant's end of the socket; the daemon's port is closed until :meth:`start`."""
-
-    def __init__(self) -> None:
-        self.theirs, self.mine = socket.socketpair()
-        self.mine.settimeout(5)
-        self.port = free_port()
-
-    def start(self) -> contextlib.AbstractContextManager[None]:
-        return daemon(listening(port=self.port))
-
-    def say(self) -> None:
-        self.mine.sendall(b".")
-
-    def asked(self) -> bytes:
-        return self.mine.recv(99)
-
-    def answer(self) -> None:
-        """Say at once, and whenever asked, that the daemon runs."""
-        self.say()
-        with contextlib.suppress(OSError):
-            while self.asked():
-                self.say()
-
-
-@contextmanager
-def attended(
-    front: socket.socket, idle: str = "0", way: str = "attended"
-) -> Iterator[tuple[Attended, subprocess.Popen[str]]]:
-    attendant = Attended()
-    with running([front], idle, "9", "0", way, f"127.0.0.1:{attendant.port}", attendant=attendant.theirs) as made:
-        attendant.theirs.close()
-        yield attendant, made
-
-
-def test_a_connection_waits_until_the_daemon_takes_it(front: socket.socket) -> None:
-    """A daemon that was started may need a while to listen."""
-    with attended(front) as (attendant, _process), client(front) as made:
-        threading.Thread(target=attendant.answer, daemon=True).start()
-        made.sendall(b"hello")
-        time.sleep(0.5)
-        with attendant.start():
-            assert made.recv(9) == b"hello"
-
-
-def test_nobody_is_forwarded_before_the_attendant_has_spoken(front: socket.socket) -> None:
-    """What still answers may be a daemon that is being stopped."""
-    with attended(front) as (attendant, _process):
-        daemon = attendant.start()
-        with daemon, client(front) as made:
-            made.settimeout(0.3)
-            made.sendall(b"hello")
-            with pytest.raises(OSError, match="timed out"):
-                made.recv(9)
-            attendant.say()
-            made.settimeout(5)
-            assert made.recv(9) == b"hello"
-
-
-def test_a_daemon_that_has_gone_is_asked_for(front: socket.socket) -> None:
-    with attended(front) as (attendant, _process):
-        attendant.say()
-        time.sleep(0.5)
-        with client(front) as made:
-            assert attendant.asked() == b"."
-            with attendant.start():
-                attendant.say()
-                assert echoed(made, b"hello") == b"hello"
-
-
-def test_patience_has_an_end(front: socket.socket) -> None:
-    with attended(front) as (attendant, process), client(front) as made:
-        threading.Thread(target=attendant.answer, daemon=True).start()
-        began = time.monotonic()
-        assert rest(made) == b""
-        assert 0.8 < time.monotonic() - began < 3
-        process.terminate()
-        assert "proxy: the daemon accepted no connection in 1 s: " in process.communicate()[1]
-
-
-def test_a_daemon_may_take_the_time_that_is_declared(front: socket.socket) -> None:
-    """Longer than connections wait where nothing is, while one client after the other comes."""
-    with attended(front, way="attended:20") as (attendant, _process), client(front) as first:
-        threading.Thread(target=attendant.answer, daemon=True).start()
-        first.sendall(b"hello")
-        time.sleep(2.5)
-        with client(front) as second:
-            second.sendall(b"there")
-            with attendant.start():
-                assert first.recv(9) == b"hello"
-                assert second.recv(9) == b"there"
-
-
-def test_the_declared_time_has_an_end_too(front: socket.socket) -> None:
-    with attended(front, way="attended:2") as (attendant, process), client(front) as made:
-        threading.Thread(target=attendant.answer, daemon=True).start()
-        began = time.monotonic()
-        assert rest(made) == b""
-        assert 1.8 < time.monotonic() - began < 4
-        process.terminate()
-        assert "proxy: the daemon accepted no connection in 2 s: " in process.communicate()[1]
-
-
-def test_it_ends_behind_its_attendant(front: socket.socket) -> None:
-    with attended(front, idle="1") as (attendant, process):
-        attendant.say()
-        assert attendant.asked() == b""
-        with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(0.3)
-        attendant.mine.close()
-        assert process.wait(5) == 0
-
-
-def test_it_goes_on_without_its_attendant(front: socket.socket) -> None:
-    with attended(front, idle="1") as (attendant, process):
-        daemon = attendant.start()
-        with daemon:
-            attendant.say()
-            attendant.mine.close()
-            assert echoed(client(front), b"hello") == b"hello"
-            assert process.wait(5) == 0
 
 
 @contextmanager

@@ -181,7 +181,7 @@ keeper.kill()
 
 
 @with_nftables
-def test_nobody_there_to_apply_rules_is_told_by_the_code(tmp_path: Path) -> None:
+def test_nobody_there_to_apply_rules_is_reported_by_the_code(tmp_path: Path) -> None:
     install(rules(DENIED), tmp_path)
     code, said = story('print(json.dumps(apply("0")))', tmp_path)
     assert code == 3
@@ -210,7 +210,7 @@ keeper.kill()
 
 
 @with_nftables
-def test_keeper_that_is_told_to_end_takes_its_socket_along(tmp_path: Path) -> None:
+def test_keeper_that_is_terminated_removes_its_socket(tmp_path: Path) -> None:
     install(rules(DENIED), tmp_path)
     found = story(
         """

@@ -64,7 +64,7 @@ def test_nothing_left_costs_no_time() -> None:
     assert time.monotonic() - begin < 2
 
 
-def test_a_signal_is_told_as_a_shell_does() -> None:
+def test_a_signal_is_reported_as_a_shell_does() -> None:
     assert subprocess.run(ender("/bin/sh", "-c", "kill -KILL $$"), check=False).returncode == 137
     assert subprocess.run(ender("/no/such/program"), check=False).returncode == 127
 

@@ -21,8 +21,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.del
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import PATH
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.schema.values import RESERVED_VARIABLES
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.handlers import environment as helper
+from ansible_collections.ondemand.superserver.tests.unit.drawn import VALUES
 from ansible_collections.ondemand.superserver.tests.unit.programs import installed
-from ansible_collections.ondemand.superserver.tests.unit.test_properties import VALUES
 
 PROGRAM = [sys.executable, "-IS", installed(helper)]
 NULL = ["/usr/bin/env", "-0"]
@@ -112,7 +112,7 @@ def test_what_is_refused_is_not_told(folder: Path) -> None:
     assert b"geheim" not in done.stderr
 
 
-def test_a_client_is_not_told_either(folder: Path) -> None:
+def test_nothing_is_sent_to_the_client_either(folder: Path) -> None:
     words = [*PROGRAM, "open", "-f", str(folder / "missing"), "-q", "--", *NULL]
     done = subprocess.run(words, capture_output=True, check=False, timeout=30)
     assert (done.returncode, done.stdout, done.stderr) == (helper.WRONG, b"", b"")

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.process import GATE, TELLING, gate
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.process import TELLING, gate
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.handlers import gate as _helper_gate
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs.installed import GATE
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, service
 
 # More than what the kernel keeps for a client that does not read.

@@ -48,7 +48,7 @@ def test_nothing_is_ignored_that_python_ignores() -> None:
     assert not ignored & sum(1 << (number - 1) for number in (signal.SIGPIPE, signal.SIGXFSZ))
 
 
-def test_a_program_that_is_not_there_is_told_as_env_does() -> None:
+def test_a_program_that_is_not_there_is_reported_as_env_does() -> None:
     done = named("/no/such/program", "x")
     assert (done.returncode, done.stderr) == (127, b"superserver: /no/such/program: No such file or directory\n")
 

@@ -81,7 +81,7 @@ def test_the_handler_gets_what_is_handed_over(handler: Path, connection: tuple[s
     assert second == "0 1 2 3 from the client"
 
 
-def test_a_client_without_an_address_is_told_as_none(handler: Path) -> None:
+def test_a_client_without_an_address_is_reported_as_none(handler: Path) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         command = waiting(handler, sys.executable, "-c", STAND_IN, "x", *STARTER, "ask")
