@@ -19,7 +19,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.cou
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.errors import RunFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.picture import Picture, Request
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import (
-    Action,
     changes_of,
     changing,
     plan_actions,
@@ -52,6 +51,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.ste
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.switch import GapMeter, carry_out
 from ansible_collections.ondemand.superserver.plugins.module_utils._guard.loading import GUARD, check_guard
 from ansible_collections.ondemand.superserver.plugins.module_utils._handover import hold
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover.actions import Action
 from ansible_collections.ondemand.superserver.plugins.module_utils._handover.methods import HOLD
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost

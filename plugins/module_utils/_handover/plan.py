@@ -14,8 +14,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities
     column_of,
     enforced_by_guard,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import Action
 from ansible_collections.ondemand.superserver.plugins.module_utils._guard.hold import SECONDS, held
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover.actions import Action
 from ansible_collections.ondemand.superserver.plugins.module_utils._handover.fdholder import (
     Inheriting,
     inheriting_of,

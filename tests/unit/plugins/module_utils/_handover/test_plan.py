@@ -16,8 +16,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.liv
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.owners import Owner
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import run
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.picture import Request
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import Action
 from ansible_collections.ondemand.superserver.plugins.module_utils._handover import hold
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover.actions import Action
 from ansible_collections.ondemand.superserver.plugins.module_utils._handover.methods import Choice, Move
 from ansible_collections.ondemand.superserver.plugins.module_utils._handover.plan import (
     Passage,
