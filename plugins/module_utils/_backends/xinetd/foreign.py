@@ -35,6 +35,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xin
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.restrictions import restrictions
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import disk as _disk
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.entries import destination, target
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.store import Seen
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import Socket
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Host, SwitchFailed
@@ -47,8 +48,8 @@ _DISABLED = "\tdisable = yes"
 def foreign_entries(own: Collection[str], config: str = CONFIG) -> tuple[list[Entry], Entry]:
     """Every entry of a file that is not one of ``own``, by whatever path, and the defaults."""
     entries, defaults = read_entries(config)
-    ours = set(map(_disk.real, own))
-    return [entry for entry in entries if _disk.real(entry.path) not in ours], defaults
+    ours = set(map(destination, own))
+    return [entry for entry in entries if destination(entry.path) not in ours], defaults
 
 
 def foreign_services(own: Collection[str], config: str = CONFIG) -> list[XinetdService]:
@@ -141,7 +142,7 @@ def _edited(seen: Seen, text: str) -> Seen:
 
 def _behind(path: str, link: Seen) -> Seen | None:
     """What a link that is or was at a path leads to."""
-    return _files.look(_disk.target(path, link.content))
+    return _files.look(target(path, link.content))
 
 
 class EntryStrangers(Strangers):
@@ -197,8 +198,8 @@ class Entries(ForeignServices):
             if seen is None or seen.kind != "file":
                 continue
             cleared, link = on(seen, name), before.get(path)
-            target = _behind(path, link) if link else None
-            files[path] = link if target and target.content == cleared.content else cleared
+            behind = _behind(path, link) if link else None
+            files[path] = link if behind and behind.content == cleared.content else cleared
         return files
 
     def read_again(self, opening: Sequence[Listener], platform: Platform, host: Host) -> None:

@@ -36,6 +36,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.sys
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.sockets import listens_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import disk as _disk
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import entries
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.places import placed
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.store import Seen
@@ -182,5 +183,5 @@ def _every_link(folder: str) -> Iterator[str]:
         path = f"{folder}/{name}"
         if name.endswith(_PULLS):
             yield from (f"{path}/{link}" for link in _disk.names(path))
-        elif _disk.is_link(path):
+        elif entries.is_link(path):
             yield path
