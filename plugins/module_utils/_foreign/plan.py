@@ -27,6 +27,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoi
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import Problem
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 
+_NOBODYS = "is not the name of anything that can be taken over"
+
 
 @dataclass(frozen=True)
 class Demand:
@@ -82,7 +84,7 @@ def _look(names: Sequence[str], own: Collection[str], init: str, host: LocalHost
             found.update({each: Foreign(each, name, problem=absence) for each in mine})
         elif mine:
             found.update(kind.look(mine, own, host))
-    return found
+    return {**found, **{each: Foreign(each, "", problem=_NOBODYS) for each in rest}}
 
 
 def _holdings(found: Iterable[Foreign], host: LocalHost) -> Holdings:

@@ -165,8 +165,8 @@ class Entries(ForeignServices):
     entries = True
 
     def nameable(self, name: str) -> bool:
-        """An id may be any word."""
-        return bool(name)
+        """An id may be any word; of what is none, the list of services tells."""
+        return True
 
     def look(self, names: Sequence[str], own: Collection[str], host: Host) -> dict[str, Foreign]:
         return look_at_services(names, own)

@@ -176,6 +176,22 @@ def edit(takeover: Takeover) -> None:
     Edit(takeover.edited).run(Site({}, Platform(), LocalHost(_helper_watcher.Commands())))
 
 
+@pytest.mark.parametrize(
+    ("kinds", "words"),
+    [(None, "neither a service of xinetd on this host"), ({}, "not the name of anything that can be taken over")],
+)
+def test_no_name_is_left_out(monkeypatch: pytest.MonkeyPatch, kinds: dict[str, t.Any] | None, words: str) -> None:
+    monkeypatch.setattr(_foreign_xinetd, "CONFIG", "/nonesuch")
+    if kinds is not None:
+        monkeypatch.setattr(_adopt, "foreign_services", lambda: kinds)
+    names = ["", "a\nb", "a"]
+    problems = plan_takeover(Demand(names), (), Live({}, {}), "s6", FakeHost()).problems
+    assert sorted(problem.path for problem in problems) == [
+        f"superserver_adopt[{index}]" for index in range(len(names))
+    ]
+    assert all(words in problem.message for problem in problems)
+
+
 def test_two_services_in_one_file_that_is_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     needed = "\twait = no\n\tuser = root\n\tserver = /bin/sh\n"
     body = f"{{\n\ttype = UNLISTED\n\tsocket_type = stream\n\tport = %d\n{needed}}}\n"
