@@ -13,9 +13,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import (
     At,
+    CompetingServices,
     Foreign,
     ForeignServices,
-    Strangers,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd import daemon
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.check import CONFIG
@@ -145,7 +145,7 @@ def _behind(path: str, link: Seen) -> Seen | None:
     return _files.look(target(path, link.content))
 
 
-class EntryStrangers(Strangers):
+class CompetingEntries(CompetingServices):
     """What xinetd serves for others."""
 
     def __init__(self, services: Sequence[XinetdService]) -> None:
@@ -177,8 +177,8 @@ class Entries(ForeignServices):
             return found.problem
         return f"is neither in {CONFIG} nor in a file that this includes; disable it where it is defined"
 
-    def strangers(self, own: Collection[str], init: str, host: Host) -> Strangers:
-        return EntryStrangers(foreign_services(own))
+    def competing(self, own: Collection[str], init: str, host: Host) -> CompetingServices:
+        return CompetingEntries(foreign_services(own))
 
     def switched_off(self, foreign: Foreign, at: At) -> dict[str, Seen | None]:
         files: dict[str, Seen | None] = {}

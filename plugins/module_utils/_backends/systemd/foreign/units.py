@@ -135,7 +135,7 @@ def _transport(address: str, kind: str) -> str:
     return "unix" if address.startswith(("/", "@")) else _TRANSPORTS.get(kind, "tcp")
 
 
-def rivals(own: Container[str], host: Host) -> dict[str, tuple[Listener, ...]]:
+def competing_sockets(own: Container[str], host: Host) -> dict[str, tuple[Listener, ...]]:
     """What socket units of others listen on that systemd starts at boot, by unit; one command."""
     listing = host.run(["systemctl", "show", f"--property={_SHOWN}", "--", "*.socket"], check=False)
     return {
