@@ -8,8 +8,7 @@ It is read from a host, or from anything else that has files by their paths.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.grammar import (
     Check,
@@ -20,7 +19,6 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xin
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.lines import (
     Assignment,
-    plain,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.services import (
     TRANSPORTS,
@@ -43,21 +41,12 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host.network
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import Socket
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Texts
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import ANY
+from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.findings import Place
+from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.texts import GivenTexts, plain
 
 # A file that includes itself twice would be read without end.
 _MOST_FILES = 10000
 _DISK = _disk.Disk()
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where something is: in a file, in the line of this number."""
-
-    path: str
-    line: int
-
-    def __str__(self) -> str:
-        return f"{self.path}:{self.line}"
 
 
 def no_file(_path: str) -> bool:
@@ -119,20 +108,6 @@ class Configuration:
         names = [] if self._only_main else sorted(self._texts.names(target), key=_disk.encoded)
         paths = [plain(f"{target}/{name}") for name in names if "." not in name and not name.endswith("~")]
         return [path for path in paths if not self._left_out(path)]
-
-
-class GivenTexts:
-    """Files that are given as texts by their paths; implements :class:`types.Texts`."""
-
-    def __init__(self, files: Mapping[str, str]) -> None:
-        self._files = {plain(path): text for path, text in files.items()}
-
-    def text(self, path: str) -> str | None:
-        return self._files.get(path)
-
-    def names(self, path: str) -> list[str]:
-        inside = path.rstrip("/") + "/"
-        return sorted({file[len(inside) :].partition("/")[0] for file in self._files if file.startswith(inside)})
 
 
 def read_services(path: str) -> list[XinetdService]:

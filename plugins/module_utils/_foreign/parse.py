@@ -1,0 +1,160 @@
+# Copyright: Contributors to the ondemand.superserver collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Configuration of others as a declaration: what one reader finds, checked against the schema and the capability table.
+Pure."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
+from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.answers import Refusal, refusals
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.layers import BASE, Layer
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.loading.services import load_services
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.names import RAW
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import InvalidDeclaration, Problem
+from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.findings import (
+    DIFFERS,
+    ERROR,
+    UNSUPPORTED,
+    Finding,
+    Parsed,
+    ParsedService,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.minimal import minimal
+from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.texts import GivenTexts
+
+Reader = Callable[[GivenTexts], Parsed]
+
+# What reads configuration of super-servers that are no backend.
+_OTHERS: dict[str, Reader] = {}
+_INDEX = re.compile(re.escape(BASE) + r"\[(?P<index>[0-9]+)\][.]?(?P<field>.*)")
+
+
+class UnknownKind(Exception):
+    """There is no reader for this kind of configuration; the text says which there are."""
+
+
+def readers() -> dict[str, Reader]:
+    """What reads configuration, by its kind."""
+    return {**{name: backend.parse for name, backend in BACKENDS.items() if backend.parses}, **_OTHERS}
+
+
+def parse_files(files: Mapping[str, str], kind: str, platform: Platform) -> Parsed:
+    """The services of configuration of one kind, as minimal entries that are valid together, and the findings.
+
+    What would be refused of a service under other backends on a host like this is found here, for every reader.
+    """
+    known = readers()
+    if kind not in known:
+        raise UnknownKind(f"{kind} cannot be read yet; these can: {', '.join(sorted(known)) or 'none'}")
+    read = known[kind](GivenTexts(files))
+    named, renamed = _told_apart([replace(each, fields=minimal(each.fields)) for each in read.services])
+    services, wrong = _valid(named, kind)
+    targets = [name for name in BACKENDS if name != kind]
+    refused = [finding for each in services for finding in _unsupported(each, targets, platform)]
+    return Parsed(tuple(services), (*read.findings, *renamed, *wrong, *refused))
+
+
+def _told_apart(services: Sequence[ParsedService]) -> tuple[list[ParsedService], list[Finding]]:
+    """The services with a name for each: the first of several keeps it."""
+    taken = {service.name for service in services}
+    found: dict[str, ParsedService] = {}
+    findings = []
+    for service in services:
+        old = service.name
+        if old not in found:
+            found[old] = service
+            continue
+        new = next(name for name in _numbered(old) if name not in taken)
+        taken.add(new)
+        message = f'an earlier service is called "{old}" already; this one is called "{new}"'
+        findings.append(Finding(DIFFERS, service.place, message, new, written=old, runs=new))
+        found[new] = replace(service, fields={**service.fields, "name": new})
+    return list(found.values()), findings
+
+
+def _numbered(name: str) -> Iterator[str]:
+    number = 2
+    while True:
+        yield f"{name[:58]}-{number}"
+        number += 1
+
+
+def _valid(services: Sequence[ParsedService], kind: str) -> tuple[list[ParsedService], list[Finding]]:
+    """Those that the schema takes, first each by itself and then together, and what is wrong with the others."""
+    backend = kind if kind in BACKENDS else next(iter(BACKENDS))
+    found = [(service, _problems([service], backend)) for service in services]
+    findings = [_error(service, problem) for service, problems in found for problem in problems]
+    sound = [service for service, problems in found if not problems]
+    # Numbers of services in problems hold until one of them is left out.
+    for problem in iter(lambda: next(iter(_problems(sound, backend)), None), None):
+        match = _INDEX.match(problem.path)
+        culprit = sound.pop(int(match["index"]) if match else -1)
+        findings.append(_error(culprit, problem))
+    return sound, findings
+
+
+def _problems(services: Sequence[ParsedService], backend: str) -> list[Problem]:
+    try:
+        load_services([Layer(BASE, [dict(service.fields) for service in services])], None, backend)
+    except InvalidDeclaration as exc:
+        return exc.problems
+    return []
+
+
+def _error(service: ParsedService, problem: Problem) -> Finding:
+    match = _INDEX.match(problem.path)
+    field = match["field"] if match else problem.path
+    message = f"left out, because a declaration takes no such {field or 'service'}: {problem.message}"
+    return Finding(ERROR, service.at(re.sub(r"\[[0-9]+\]", "", field)), message, service.name)
+
+
+def _unsupported(service: ParsedService, targets: Sequence[str], platform: Platform) -> Iterator[Finding]:
+    """A finding for each field that some of the backends refuse, with all of those that do."""
+    reasons: dict[str, dict[str, str]] = {}
+    for target in targets:
+        for field, reason in _refused(service, target, platform):
+            reasons.setdefault(field, {})[target] = reason
+    for field, by_backend in reasons.items():
+        yield Finding(
+            UNSUPPORTED,
+            service.at(field.partition(" ")[0]),
+            f"{field}: {'; '.join(_grouped(by_backend))}",
+            service.name,
+            backends=tuple(by_backend),
+        )
+
+
+def _refused(service: ParsedService, target: str, platform: Platform) -> Iterator[tuple[str, str]]:
+    [built] = load_services([Layer(BASE, [{**service.fields, "backend": target}])], None, target)
+    for refusal in refusals([built], platform):
+        yield _field_of(refusal), refusal.reason
+    for raw in RAW:
+        for name in built.native.of(raw.field) if raw.backend != target else ():
+            yield f"native.{raw.field}.{name}", f"only {raw.backend} has it"
+
+
+def _field_of(refusal: Refusal) -> str:
+    return f"{refusal.row.field} ({refusal.row.case})" if refusal.row.case else refusal.row.field
+
+
+def _grouped(by_backend: Mapping[str, str]) -> Iterable[str]:
+    """Reasons, each with the backends that give it."""
+    reasons: dict[str, list[str]] = {}
+    for backend, reason in by_backend.items():
+        reasons.setdefault(reason, []).append(backend)
+    return [f"{', '.join(backends)}: {reason}" for reason, backends in reasons.items()]
+
+
+def to_json(parsed: Parsed) -> dict[str, t.Any]:
+    """The result of the filter."""
+    return {
+        "services": [dict(service.fields) for service in parsed.services],
+        "findings": [finding.to_json() for finding in parsed.findings],
+    }
