@@ -13,6 +13,11 @@ from dataclasses import replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.answers import Refusal, refusals
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.checks.meaning import (
+    declares,
+    inapplicable_fields,
+    without_field,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.layers import BASE, Layer
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.loading.services import load_services
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.names import RAW
@@ -20,6 +25,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.platfo
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import InvalidDeclaration, Problem
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.findings import (
     DIFFERS,
+    DROPPED,
     ERROR,
     UNSUPPORTED,
     Finding,
@@ -54,11 +60,23 @@ def parse_files(files: Mapping[str, str], kind: str, platform: Platform) -> Pars
     if kind not in known:
         raise UnknownKind(f"{kind} cannot be read yet; these can: {', '.join(sorted(known)) or 'none'}")
     read = known[kind](GivenTexts(files))
-    named, renamed = _told_apart([replace(each, fields=minimal(each.fields)) for each in read.services])
+    meant = [_meaningful(replace(each, fields=minimal(each.fields))) for each in read.services]
+    named, renamed = _told_apart([service for service, _without in meant])
+    pointless = [finding for _service, without in meant for finding in without]
     services, wrong = _valid(named, kind)
     targets = [name for name in BACKENDS if name != kind]
     refused = [finding for each in services for finding in _unsupported(each, targets, platform)]
-    return Parsed(tuple(services), (*read.findings, *renamed, *wrong, *refused))
+    return Parsed(tuple(services), (*read.findings, *pointless, *renamed, *wrong, *refused))
+
+
+def _meaningful(service: ParsedService) -> tuple[ParsedService, list[Finding]]:
+    """The service without fields that mean nothing for it."""
+    fields, findings = dict(service.fields), []
+    for path, reason in list(inapplicable_fields(fields)):
+        if declares(fields, path):
+            findings.append(Finding(DROPPED, service.at(path), f"{path} {reason}", service.name))
+        fields = without_field(fields, path)
+    return replace(service, fields=minimal(fields)), findings
 
 
 def _told_apart(services: Sequence[ParsedService]) -> tuple[list[ParsedService], list[Finding]]:

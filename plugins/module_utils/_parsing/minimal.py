@@ -33,7 +33,7 @@ def _of_record(record: Record, fields: Mapping[str, t.Any]) -> dict[str, t.Any]:
 def _of_field(record: Record, name: str, value: t.Any) -> t.Any:
     kind = record.by_name[name].kind if name in record.by_name else None
     if isinstance(kind, Record) and isinstance(value, Mapping):
-        return _of_record(kind, value) or (dict(value) if name == _MEANT else {})
+        return _of_record(kind, value) or (dict(list(value.items())[:1]) if name == _MEANT else {})
     if isinstance(kind, Listing) and isinstance(kind.item, Record) and isinstance(value, list):
         return [_of_record(kind.item, entry) if isinstance(entry, Mapping) else entry for entry in value]
     return value

@@ -34,11 +34,16 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xin
     render_services,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.foreign import Entries
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.parsing.configuration import (
+    parse_configuration,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, Host, Process, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import Problem
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.findings import Parsed
+from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.texts import GivenTexts
 
 LINES = 20
 # How long what a handler has said may take to be in its log, in seconds.
@@ -54,6 +59,7 @@ class Xinetd(Backend):
     foreign = Entries()
     offline: t.ClassVar[Mapping[str, t.Any]] = {"xinetd": "2.3.15.4"}
     programs = ("xinetd",)
+    parses = True
     atomic = True
     entries = ENTRIES
     stopping = (DROP_IN, waiting.UNIT_FILE, waiting.UNIT_LINK)
@@ -70,6 +76,9 @@ class Xinetd(Backend):
         front = [*render_services(fronts, platform), *waiting.waiter_files(services, platform)]
         back = behind(services, platform)
         return joined(secret_files(services), joined(back, front))
+
+    def parse(self, files: GivenTexts) -> Parsed:
+        return parse_configuration(files)
 
     def refuse(self, service: Service, platform: Platform) -> list[Problem]:
         return refuse_native(service)

@@ -16,17 +16,21 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xin
     Include,
     items,
     parse,
+    take_all,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.lines import (
     Assignment,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.services import (
     TRANSPORTS,
+    Lookup,
     XinetdService,
     effective,
     enabled,
+    objections,
     service_from,
     started,
+    transport,
     wanted,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.values import (
@@ -152,12 +156,15 @@ __all__ = (
     "Entry",
     "GivenTexts",
     "Include",
+    "Lookup",
     "Place",
     "XinetdService",
     "effective",
     "enabled",
     "fits_somewhere",
+    "items",
     "literal_address",
+    "objections",
     "parse",
     "read_entries",
     "read_inetd_services",
@@ -165,5 +172,7 @@ __all__ = (
     "service_from",
     "service_of",
     "started",
+    "take_all",
+    "transport",
     "wanted",
 )

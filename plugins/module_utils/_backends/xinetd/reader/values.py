@@ -184,10 +184,10 @@ def _load(values: Values) -> bool:
 
 
 def _limit(values: Values) -> bool:
-    return fold(values[0]) == "unlimited" or _bytes(values[0]) is not None
+    return fold(values[0]) == "unlimited" or size(values[0]) is not None
 
 
-def _bytes(text: str) -> int | None:
+def size(text: str) -> int | None:
     """A size with a unit, or without one; None for what is none."""
     bare = fold(text).rstrip(_BLANKS)
     unit = _UNITS.get(bare[-1:], 1)
@@ -213,7 +213,7 @@ def _log_type(values: Values) -> bool:
 
 
 def _log_limits(values: Values) -> bool:
-    sizes = [_bytes(value) for value in values]
+    sizes = [size(value) for value in values]
     known = [size for size in sizes if size is not None]
     return len(known) == len(sizes) and known == sorted(known)
 
