@@ -27,6 +27,13 @@ options:
     type: str
     choices: [systemd, xinetd, s6, inetd]
     required: true
+  dialect:
+    description:
+      - Which inetd reads the file, for O(kind=inetd). The same file means other things to others.
+      - V(openbsd) is Debian's openbsd-inetd, V(xinetd) is xinetd with its option C(-inetd_compat).
+    type: str
+    choices: [openbsd, inetutils, busybox, freebsd, xinetd]
+    default: openbsd
 author:
   - Contributors to the ondemand.superserver collection (@ondemand)
 """
@@ -126,16 +133,18 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.pars
     parse_files,
     to_json,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.inetd.dialects import USUAL
 
 _NAME = "ondemand.superserver.parse"
 
 
-def parse(files: t.Any, kind: str) -> dict[str, t.Any]:
+def parse(files: t.Any, kind: str, dialect: str = USUAL) -> dict[str, t.Any]:
     """Services and findings; see DOCUMENTATION."""
     if not isinstance(files, dict):
         raise AnsibleFilterError(f"{_NAME}: the files must be a mapping of paths to texts")
+    texts = {str(path): str(text) for path, text in files.items()}
     try:
-        return to_json(parse_files({str(path): str(text) for path, text in files.items()}, str(kind), platform_of({})))
+        return to_json(parse_files(texts, str(kind), platform_of({}), str(dialect)))
     except UnknownKind as exc:
         raise AnsibleFilterError(f"{_NAME}: {exc}") from exc
 

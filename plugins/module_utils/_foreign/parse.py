@@ -32,13 +32,19 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.find
     Parsed,
     ParsedService,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.inetd.configuration import parse_inetd
+from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.inetd.dialects import (
+    DIALECTS,
+    USUAL,
+    Dialect,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.minimal import minimal
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.texts import GivenTexts
 
 Reader = Callable[[GivenTexts], Parsed]
 
-# What reads configuration of super-servers that are no backend.
-_OTHERS: dict[str, Reader] = {}
+# What reads configuration of super-servers that are no backend, with the dialect that it is written in.
+_OTHERS: dict[str, Callable[[GivenTexts, Dialect], Parsed]] = {"inetd": parse_inetd}
 _INDEX = re.compile(re.escape(BASE) + r"\[(?P<index>[0-9]+)\][.]?(?P<field>.*)")
 
 
@@ -46,19 +52,26 @@ class UnknownKind(Exception):
     """There is no reader for this kind of configuration; the text says which there are."""
 
 
-def readers() -> dict[str, Reader]:
+def readers(dialect: str = USUAL) -> dict[str, Reader]:
     """What reads configuration, by its kind."""
-    return {**{name: backend.parse for name, backend in BACKENDS.items() if backend.parses}, **_OTHERS}
+    if dialect not in DIALECTS:
+        raise UnknownKind(f"there is no dialect {dialect} of inetd.conf; there are {', '.join(DIALECTS)}")
+    backends: dict[str, Reader] = {name: backend.parse for name, backend in BACKENDS.items() if backend.parses}
+    return {**backends, **{name: _bound(read, DIALECTS[dialect]) for name, read in _OTHERS.items()}}
 
 
-def parse_files(files: Mapping[str, str], kind: str, platform: Platform) -> Parsed:
+def _bound(read: Callable[[GivenTexts, Dialect], Parsed], dialect: Dialect) -> Reader:
+    return lambda files: read(files, dialect)
+
+
+def parse_files(files: Mapping[str, str], kind: str, platform: Platform, dialect: str = USUAL) -> Parsed:
     """The services of configuration of one kind, as minimal entries that are valid together, and the findings.
 
     What would be refused of a service under other backends on a host like this is found here, for every reader.
     """
-    known = readers()
+    known = readers(dialect)
     if kind not in known:
-        raise UnknownKind(f"{kind} cannot be read yet; these can: {', '.join(sorted(known)) or 'none'}")
+        raise UnknownKind(f"{kind} cannot be read yet; these can: {', '.join(sorted(known))}")
     read = known[kind](GivenTexts(files))
     meant = [_meaningful(replace(each, fields=minimal(each.fields))) for each in read.services]
     named, renamed = _told_apart([service for service, _without in meant])

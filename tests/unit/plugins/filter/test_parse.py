@@ -19,7 +19,8 @@ ECHO: dict[str, t.Any] = {"name": "echo", "listen": [{"tcp": "7"}], "exec": ["/b
 
 
 def test_services_and_findings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(parse._OTHERS, "given", lambda texts: Parsed((ParsedService(ECHO),) * len(texts.paths)))
+    found = Parsed((ParsedService(ECHO),))
+    monkeypatch.setitem(parse._OTHERS, "given", lambda _texts, _dialect: found)
     assert PARSE({"/a": "x"}, "given") == {"services": [ECHO], "findings": []}
 
 

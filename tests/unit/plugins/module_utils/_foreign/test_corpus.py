@@ -10,8 +10,17 @@ import pytest
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.offline import platform_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.parse import parse_files, readers
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing import ports
+from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.inetd.dialects import USUAL
 from ansible_collections.ondemand.superserver.tests.unit.corpus import CORPUS, PORTS, cases, compare, files_of
 
+# Cases whose inetd is another one than the usual.
+DIALECTS = {
+    "busybox-kobo": "busybox",
+    "daq-numeric": "busybox",
+    "freebsd-host": "freebsd",
+    "printer-quotes": "freebsd",
+    "toy-router": "busybox",
+}
 CASES = [(kind, case) for kind in sorted(readers()) for case in cases(kind)]
 
 
@@ -24,7 +33,7 @@ def _known_ports(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(("kind", "case"), CASES)
 def test_case_is_classified(kind: str, case: str) -> None:
     files = files_of(kind, case)
-    parsed = parse_files(files, kind, platform_of({}))
+    parsed = parse_files(files, kind, platform_of({}), DIALECTS.get(case, USUAL))
     assert parsed.services or parsed.findings
     assert {finding.place.path for finding in parsed.findings} <= {*files}
     compare(kind, case, parsed)

@@ -29,7 +29,7 @@ PLACE = Place("/etc/inetd.conf", 3)
 def fixture_read(monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., Parsed]:
     def read(*services: dict[str, t.Any], kind: str = "given", places: dict[str, Place] | None = None) -> Parsed:
         found = tuple(ParsedService(fields, PLACE, places or {}) for fields in services)
-        monkeypatch.setitem(parse._OTHERS, kind, lambda _texts: Parsed(found))
+        monkeypatch.setitem(parse._OTHERS, kind, lambda _texts, _dialect: Parsed(found))
         return parse.parse_files({}, kind, platform_of({}))
 
     return read
