@@ -44,6 +44,10 @@ class Draft:
         if place:
             self._places[path] = place
 
+    def unset(self, name: str) -> None:
+        """Forget a field."""
+        self._fields.pop(name, None)
+
     def get(self, path: str, default: t.Any = None) -> t.Any:
         """What a field has so far."""
         value: t.Any = self._fields

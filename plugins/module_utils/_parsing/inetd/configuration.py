@@ -17,10 +17,12 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.find
     Parsed,
     Place,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.hosts_access import HostsAccess
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.inetd.dialects import Dialect
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.inetd.lines import Line, lines
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.inetd.service import (
     INTERNAL,
+    Known,
     Reading,
     read,
 )
@@ -34,7 +36,7 @@ _NO_NAME = re.compile(r"[^A-Za-z0-9_-]+")
 
 def parse_inetd(files: GivenTexts, dialect: Dialect) -> Parsed:
     """What an inetd makes of the files."""
-    ports = Ports(files)
+    known = Known(Ports(files), HostsAccess(files))
     drafts: list[Draft] = []
     findings: list[Finding] = []
     for path in files.paths:
@@ -43,7 +45,7 @@ def parse_inetd(files: GivenTexts, dialect: Dialect) -> Parsed:
         if not _is_read(path, dialect):
             findings.append(Finding(DROPPED, Place(path), f"inetd does not read it: it reads {_read_by(dialect)}"))
             continue
-        drafts += _drafts(path, list(lines(path, files.text(path) or "", dialect)), dialect, ports)
+        drafts += _drafts(path, list(lines(path, files.text(path) or "", dialect)), dialect, known)
     findings += [finding for draft in drafts for finding in draft.findings]
     findings += _unwritten(drafts)
     return Parsed(tuple(service for draft in drafts for service in draft.services()), tuple(findings))
@@ -59,7 +61,7 @@ def _read_by(dialect: Dialect) -> str:
     return "inetd.conf" + (f" and the files in {dialect.directory}" if dialect.directory else "")
 
 
-def _drafts(path: str, found: Sequence[Line], dialect: Dialect, ports: Ports) -> Iterator[Draft]:
+def _drafts(path: str, found: Sequence[Line], dialect: Dialect, known: Known) -> Iterator[Draft]:
     default = ""
     streams = {_base(line) for line in found if line.words[1:2] == ("stream",)}
     for line in found:
@@ -69,7 +71,7 @@ def _drafts(path: str, found: Sequence[Line], dialect: Dialect, ports: Ports) ->
         if line.off and len(line.words) < 6:
             continue
         draft = Draft(_name(line, streams), line.place)
-        read(Reading(line, dialect, ports, default, draft))
+        read(Reading(line, dialect, known, default, draft))
         yield draft
 
 

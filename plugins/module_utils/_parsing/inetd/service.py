@@ -11,9 +11,11 @@ import re
 from dataclasses import dataclass
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.draft import Draft
+from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.hosts_access import HostsAccess
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.inetd.dialects import Dialect
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.inetd.lines import Line
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.ports import Ports
+from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.tcpd import unwrap
 
 INTERNAL = "internal"
 _KINDS = {"stream": "tcp", "dgram": "udp"}
@@ -23,6 +25,14 @@ _BUFFERS = re.compile(r",(?:rcvbuf|sndbuf)=[0-9]+[kKmM]?")
 _PORT_NAME = re.compile(r"(?=[A-Za-z0-9-]*[A-Za-z])[A-Za-z0-9][A-Za-z0-9-]{0,62}")
 
 
+@dataclass(frozen=True)
+class Known:
+    """What is known of the host."""
+
+    ports: Ports
+    hosts: HostsAccess
+
+
 @dataclass
 class Reading:
     """One line that is being read: its first six words by name, the arguments, the addresses that lines before it have
@@ -30,7 +40,7 @@ class Reading:
 
     line: Line
     dialect: Dialect
-    ports: Ports
+    known: Known
     default: str
     draft: Draft
 
@@ -134,10 +144,10 @@ def _network(reading: Reading, transport: str, family: str) -> None:
 
 def _port(reading: Reading, transport: str) -> str:
     name, place, draft = reading.port, reading.line.place, reading.draft
-    number = int(name) if name.isascii() and name.isdigit() else reading.ports.number(name, transport)
+    number = int(name) if name.isascii() and name.isdigit() else reading.known.ports.number(name, transport)
     if number:
         return str(number)
-    if reading.ports.certain or not _PORT_NAME.fullmatch(name):
+    if reading.known.ports.certain or not _PORT_NAME.fullmatch(name):
         reading.refuse(f"{name} is no name of a port")
         return ""
     draft.ask(
@@ -264,6 +274,7 @@ def _program(reading: Reading) -> None:
     draft.set("exec", [program, *words[1:]], place)
     if called != program:
         draft.set("argv0", called, place)
+    unwrap(draft, reading.known.hosts, place)
 
 
 def _internal(reading: Reading) -> None:

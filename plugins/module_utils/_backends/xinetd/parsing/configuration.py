@@ -38,6 +38,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.find
     Parsed,
     Place,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.hosts_access import HostsAccess
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.ports import Ports
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.texts import GivenTexts
 
@@ -50,17 +51,17 @@ def parse_configuration(files: GivenTexts) -> Parsed:
     """See :meth:`base.Backend.parse`."""
     main, texts = _entry_point(files)
     config = Configuration(main, texts, _check)
-    ports = Ports(files)
+    ports, hosts = Ports(files), HostsAccess(files)
     lookup = assuming(config.entries, ports)
     running = {id(entry) for entry, _service in started(config.entries, config.defaults, lookup)}
-    known = Known(config.defaults, ports, lookup, _check)
+    known = Known(config.defaults, ports, hosts, lookup, _check)
     drafts = [draft_of(entry, known, id(entry) in running) for entry in config.entries]
     findings = [
         *unread_files(files, config),
         *(finding for path in config.files if path in files.paths for finding in unread_lines(path, texts, config)),
         *_of_defaults(config),
         *(finding for draft in drafts for finding in draft.findings),
-        *unwritten(list(zip(config.entries, drafts)), config.defaults, _beginning(files, config)),
+        *unwritten(list(zip(config.entries, drafts)), config.defaults, _beginning(files, config), hosts.given),
     ]
     order = {path: number for number, path in enumerate(config.files)}
     findings.sort(key=lambda finding: (order.get(finding.place.path, len(order)), finding.place.line))

@@ -32,6 +32,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xin
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.lines import fold
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.draft import Draft
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.findings import Place
+from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.hosts_access import HostsAccess
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.ports import Ports
 
 Converter = Callable[[Source], None]
@@ -114,6 +115,7 @@ class Known:
 
     defaults: Entry
     ports: Ports
+    hosts: HostsAccess
     lookup: Lookup
     check: Check
 
@@ -133,6 +135,7 @@ def draft_of(entry: Entry, known: Known, is_started: bool) -> Draft:
             convert(source)
     for convert in _ALWAYS:
         convert(source)
+    process.wrapped(source, known.hosts)
     if not (draft.get("exec") or draft.get("internal") or draft.get("proxy")) and draft.expressible:
         draft.error(draft.place, "there is no service: nothing is written that could answer a client")
     return draft

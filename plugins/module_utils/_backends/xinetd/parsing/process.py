@@ -5,9 +5,13 @@
 
 from __future__ import annotations
 
+import posixpath
+
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.parsing.source import Source
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.lines import fold
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.values import number, size
+from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.hosts_access import HostsAccess, restrict
+from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.tcpd import unwrap
 
 _RESOURCES = {
     "rlimit_as": "address_space",
@@ -93,3 +97,12 @@ def limit(source: Source, attribute: str) -> None:
     else:
         found = number(value) if attribute == "rlimit_cpu" else size(value)
         source.draft.set(f"resources.{_RESOURCES[attribute]}", found, where)
+
+
+def wrapped(source: Source, hosts: HostsAccess) -> None:
+    """xinetd looks for the name of the program, tcpd for the one that it is called by."""
+    if "nolibwrap" not in source.folded("flags") and hosts.given:
+        server, arguments = source.one("server"), source.values("server_args")
+        called = arguments[0] if "nameinargs" in source.folded("flags") and arguments else server
+        restrict(source.draft, hosts.verdict({source.one("libwrap") or posixpath.basename(called) or source.entry.id}))
+    unwrap(source.draft, hosts, source.at("server"))

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.config import Entry
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.lines import fold
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.draft import Draft
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.findings import DIFFERS, Finding, Place
 
@@ -22,6 +23,10 @@ class _Custom:
     holds: t.Callable[[Draft], t.Any]
     message: str
     runs: str
+
+
+def _flags(entry: Entry) -> set[str]:
+    return {fold(flag) for flag in entry.many("flags")}
 
 
 def _handles(draft: Draft) -> bool:
@@ -56,8 +61,15 @@ _CUSTOMS = (
 )
 
 
-def unwritten(read: Sequence[tuple[Entry, Draft]], defaults: Entry, where: Place) -> Iterator[Finding]:
+def unwritten(
+    read: Sequence[tuple[Entry, Draft]], defaults: Entry, where: Place, rules_given: bool
+) -> Iterator[Finding]:
     """Findings about all services together."""
+    wrapped = [draft.name for entry, draft in read if draft.expressible and "nolibwrap" not in _flags(entry)]
+    if wrapped and not rules_given:
+        message = "xinetd applies the host's hosts.allow and hosts.deny, which are not given; a declaration does not"
+        about = ", ".join(dict.fromkeys(wrapped))
+        yield Finding(DIFFERS, where, f"{message} ({about})", runs="rules of libwrap")
     for custom in _CUSTOMS:
         names = [
             draft.name

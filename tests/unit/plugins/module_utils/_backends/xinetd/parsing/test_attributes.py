@@ -61,7 +61,12 @@ def test_what_a_usual_service_is() -> None:
     parsed = read()
     assert [service.fields for service in parsed.services] == [USUAL]
     assert told(parsed, "differs", "ask", "dropped", "error") == []
-    assert [finding.runs for finding in parsed.findings] == ["REMOTE_HOST", "cps = 50 10", "instances = UNLIMITED"]
+    assert [finding.runs for finding in parsed.findings] == [
+        "rules of libwrap",
+        "REMOTE_HOST",
+        "cps = 50 10",
+        "instances = UNLIMITED",
+    ]
 
 
 @pytest.mark.parametrize(
