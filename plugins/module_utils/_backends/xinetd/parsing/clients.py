@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.parsing.source import Source
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.lines import fold
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.values import number
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.values import load, number
 
 UNLIMITED = "unlimited"
 # What xinetd does where nothing is written.
 RATE = ("50", "10")
-_MOST_COUNT, _LONGEST_PAUSE = 10000, 86400
+_MOST_COUNT, _LONGEST_PAUSE, _HIGHEST_LOAD = 10000, 86400, 10000
 _WHAT = ("host", "pid", "exit", "duration")
 # Of these nothing is logged under any backend.
 _UNLOGGED = {
@@ -58,7 +58,11 @@ def _count(source: Source, attribute: str, field: str) -> None:
 
 
 def max_load(source: Source) -> None:
-    source.draft.set("connections.max_load", float(source.one("max_load")), source.at("max_load"))
+    value, where = load(source.one("max_load")), source.at("max_load")
+    if value is None or not 0 <= value <= _HIGHEST_LOAD:
+        source.draft.dropped(where, f"max_load = {source.one('max_load')} is no limit")
+    else:
+        source.draft.set("connections.max_load", value, where)
 
 
 def banner(source: Source) -> None:

@@ -15,6 +15,11 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xin
     draft_of,
     ignored,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.parsing.own import (
+    is_beside,
+    is_own,
+    own_draft,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.parsing.source import place
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.parsing.unread import (
     OTHERS,
@@ -55,17 +60,31 @@ def parse_configuration(files: GivenTexts) -> Parsed:
     lookup = assuming(config.entries, ports)
     running = {id(entry) for entry, _service in started(config.entries, config.defaults, lookup)}
     known = Known(config.defaults, ports, hosts, lookup, _check)
-    drafts = [draft_of(entry, known, id(entry) in running) for entry in config.entries]
+    drafts: list[Draft] = []
+    read: list[tuple[Entry, Draft]] = []
+    own: dict[str, list[Entry]] = {}
+    for entry in config.entries:
+        if is_own(entry, files):
+            own.setdefault(entry.path, []).append(entry)
+            continue
+        draft = draft_of(entry, known, id(entry) in running)
+        drafts.append(draft)
+        read.append((entry, draft))
+    drafts += [own_draft(entries, config.defaults, ports, files) for entries in own.values()]
     findings = [
-        *unread_files(files, config),
+        *(finding for finding in unread_files(files, config) if not is_beside(finding.place.path)),
         *(finding for path in config.files if path in files.paths for finding in unread_lines(path, texts, config)),
         *_of_defaults(config),
         *(finding for draft in drafts for finding in draft.findings),
-        *unwritten(list(zip(config.entries, drafts)), config.defaults, _beginning(files, config), hosts.given),
+        *unwritten(read, config.defaults, _beginning(files, config), hosts.given),
     ]
     order = {path: number for number, path in enumerate(config.files)}
     findings.sort(key=lambda finding: (order.get(finding.place.path, len(order)), finding.place.line))
     return Parsed(tuple(service for draft in drafts for service in draft.services()), tuple(findings))
+
+
+def _is_of_others(path: str) -> bool:
+    return posixpath.basename(path) in OTHERS or is_beside(path)
 
 
 def _check(entry: Entry, given: Assignment) -> bool:
@@ -80,7 +99,7 @@ def _entry_point(files: GivenTexts) -> tuple[str, GivenTexts]:
     mains = [path for path in files.paths if posixpath.basename(path) == _MAIN]
     if mains:
         return (CONFIG if CONFIG in mains else mains[0]), files
-    included = [path for path in files.paths if posixpath.basename(path) not in OTHERS and is_entry(path)]
+    included = [path for path in files.paths if is_entry(path) and not _is_of_others(path)]
     text = "".join(f"include {path}\n" for path in included)
     return CONFIG, GivenTexts({**{path: files.text(path) or "" for path in files.paths}, CONFIG: text})
 

@@ -33,7 +33,7 @@ def server(source: Source) -> None:
     if not path.startswith("/"):
         source.draft.differs(where, "xinetd starts it in the root directory", f"server = {path}", f"/{path}")
         path = f"/{path}"
-    if "nameinargs" in source.folded("flags"):
+    if words and "nameinargs" in source.folded("flags"):
         called, words = words[0], words[1:]
         if called != path:
             source.draft.set("argv0", called, source.at("server_args"))

@@ -183,6 +183,15 @@ def _load(values: Values) -> bool:
     return match is not None and re.match("0+(?:[.]0*)?$|[.]0+$", match["number"]) is None
 
 
+def load(text: str) -> float | None:
+    """A load as the C library reads it: what comes behind the number is no matter. None for what is none."""
+    match = _FLOAT.match(text)
+    if not match:
+        return None
+    digits = match["number"].lower()
+    return float.fromhex(digits) if digits.startswith("0x") else float(digits)
+
+
 def _limit(values: Values) -> bool:
     return fold(values[0]) == "unlimited" or size(values[0]) is not None
 
