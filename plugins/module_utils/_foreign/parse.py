@@ -41,7 +41,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.inet
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.minimal import minimal
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.texts import GivenTexts
 
-Reader = Callable[[GivenTexts], Parsed]
+Reader = t.Callable[[GivenTexts], Parsed]
 
 # What reads configuration of super-servers that are no backend, with the dialect that it is written in.
 _OTHERS: dict[str, Callable[[GivenTexts, Dialect], Parsed]] = {"inetd": parse_inetd}

@@ -18,7 +18,6 @@ _WHAT = ("host", "pid", "exit", "duration")
 _UNLOGGED = {
     "userid": "no backend asks the client's host for the name of an account (ident)",
     "traffic": "no backend counts bytes",
-    "attempt": "that a client was refused is logged with its address",
 }
 
 
@@ -96,12 +95,16 @@ def log(source: Source) -> None:
         for name in dict(words):
             source.draft.dropped(source.at(name), f"{name} has no effect without log_type")
         return
+    if not source.accepts:
+        if words:
+            source.draft.dropped(source.at("log_type"), "with wait = yes xinetd logs starts of the server, not clients")
+        return
     for name, word in words:
         if word in _UNLOGGED:
             source.draft.dropped(source.at(name), f"{name}: {word.upper()} is left out, because {_UNLOGGED[word]}")
     what = [word for word in _WHAT if ("log_on_success", word) in words]
     what += _refused(source)
-    if what and source.accepts:
+    if what:
         _log(source, what)
 
 

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+import typing as t
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.attributes import VALUES
@@ -28,14 +29,17 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xin
     Lookup,
     objections,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.grammar import Check
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.grammar import (
+    MODIFIABLE,
+    Check,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.lines import fold
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.draft import Draft
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.findings import Place
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.hosts_access import HostsAccess
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.ports import Ports
 
-Converter = Callable[[Source], None]
+Converter = t.Callable[[Source], None]
 
 
 def _told_elsewhere(_source: Source) -> None:
@@ -192,12 +196,11 @@ def _reason(entry: Entry, line: Assignment, check: Check) -> tuple[str, str]:
             f"{line.name} takes {wanted} values and not {count}{comment}; xinetd passes over the line",
             "nothing of it",
         )
-    if not entry.name and not check(entry, line):
+    once = line.name in entry.specified and not (line.name in MODIFIABLE or not entry.name)
+    if not once and not check(entry, line):
         return _wrong(entry, line), _without(entry)
     if line.name in entry.specified or line.name in entry.attributes:
         return "the attribute is set by another line", f"{line.name} = {' '.join(entry.attributes.get(line.name, []))}"
-    if not check(entry, line):
-        return _wrong(entry, line), _without(entry)
     return f"{line.operator} is not for {line.name} here; xinetd passes over the line", nothing
 
 

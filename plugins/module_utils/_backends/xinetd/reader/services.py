@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import typing as t
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import claim
@@ -20,7 +21,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host.network
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener, collide
 
 # The number of a port by its name and the protocol.
-Lookup = Callable[[str, str], "int | None"]
+Lookup = t.Callable[[str, str], t.Optional[int]]
 
 TRANSPORTS = {"stream": "tcp", "dgram": "udp"}
 # By their numbers (IANA); a listener of MPTCP has a port of TCP.
