@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.picture import Request
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.inputs import Request
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.layers import BASE, Layer
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.names import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Rc

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import yaml
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.offline import honourable
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.offline import apply_capabilities
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.answers import (
     ROWS,
     Row,
@@ -254,7 +254,7 @@ def _refusal(case: Case, host: Host) -> Refusal | None:
         special = (each for each in expected if each.only)
         return Refusal(case, "table", (*_of_table(case, problems), *special), droppable)
     try:
-        honourable(services, host.platform, "fail")
+        apply_capabilities(services, host.platform, "fail")
     except InvalidDeclaration as problem:
         return Refusal(case, "table", _expected(case, expected, problem))
     return Refusal(case, "host", expected) if expected else None

@@ -12,8 +12,6 @@ from collections.abc import Iterator
 
 from _checks import COLLECTION, ROOT
 
-from ansible_collections.ondemand.superserver.tests.unit.layer_exceptions import ARROWS, SYSTEM
-
 PLUGINS = ROOT / "plugins"
 PACKAGE = f"ansible_collections.{COLLECTION}.plugins."
 
@@ -33,7 +31,7 @@ LAYERS = (
     ("plugins", r"(?:modules|action|filter|doc_fragments)/\w+"),
 )
 HOST = "host"
-# These only compute: they may import what is listed below, and nothing else, but for what SYSTEM knows of their files.
+# These only compute: they may import what is listed below, and nothing else.
 PURE = ("model", "capabilities", "guard", "parsing", "backends")
 # Wiring on the controller and in modules, which may ask for the process that they are.
 WIRING = ("module", "plugins")
@@ -122,16 +120,9 @@ def import_violation(source: str, module: str, name: str) -> str | None:
         return own_import_violation(source, module, name)
     if module.partition(".")[0] in FORBIDDEN_MODULES:
         return f"{module}: programs run through AnsibleModule.run_command"
-    if named_layer(source) in PURE and not is_pure(source, module, name):
+    if named_layer(source) in PURE and not (module in PURE_MODULES or (module, name) in PURE_NAMES):
         return f"{module} is not for a pure layer"
     return None
-
-
-def is_pure(source: str, module: str, name: str) -> bool:
-    # Of such a module of the system, SYSTEM says what is used.
-    if source in SYSTEM and module in SYSTEM_MODULES:
-        return True
-    return module in PURE_MODULES or (module, name) in PURE_NAMES
 
 
 def own_import_violation(source: str, module: str, name: str) -> str | None:
@@ -148,7 +139,7 @@ def target_of(module: str, name: str) -> str | None:
 
 
 def arrow(source: str, target: str) -> str | None:
-    """What is wrong with one file's reading another one; see ARROWS for those that are known."""
+    """What is wrong with one file's reading another one; None where it may."""
     here, there = layer_of(source), layer_of(target)
     assert here is not None
     assert there is not None
@@ -161,7 +152,7 @@ def arrow(source: str, target: str) -> str | None:
 
 
 def use_violation(source: str, node: ast.AST) -> str | None:
-    forbidden = IMPURE_BUILTINS - set(SYSTEM.get(source, "").split()) if named_layer(source) in PURE else ()
+    forbidden = IMPURE_BUILTINS if named_layer(source) in PURE else ()
     if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in forbidden:
         return f"{node.id}() is not for a pure layer"
     if not (isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)):
@@ -173,19 +164,10 @@ def use_violation(source: str, node: ast.AST) -> str | None:
     return None
 
 
-def known(source: str, module: str, name: str) -> bool:
-    target = target_of(module, name) if module.startswith(PACKAGE) else None
-    return target is not None and (source, target) in ARROWS
-
-
 def violations(source: str, text: str) -> list[str]:
     """Everything in a file's text that its place in the layers forbids, as "line: what"."""
     tree = ast.parse(text)
-    found = [
-        (line, import_violation(source, module, name))
-        for line, module, name in imports(tree)
-        if not known(source, module, name)
-    ]
+    found = [(line, import_violation(source, module, name)) for line, module, name in imports(tree)]
     found += [(getattr(node, "lineno", 0), use_violation(source, node)) for node in ast.walk(tree)]
     return [f"{line}: {what}" for line, what in sorted(found, key=lambda one: one[0]) if what]
 

@@ -20,7 +20,7 @@ import typing as t
 from _checks import CACHE
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.errors import RunFailed
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.picture import Request
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.inputs import Request
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.run import converge
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.status import status
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.layers import BASE, Layer

@@ -18,7 +18,7 @@ from itertools import count
 from pathlib import Path
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import SocketTable
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.owners import Owner
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.backend import S6
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.backend import Systemd
@@ -114,11 +114,11 @@ class Machine:
         """As the kernel's table has it."""
         return {each: [opened.socket for opened in self.at(each.port)] for each in listeners}
 
-    def look(self, *_arguments: object) -> Live:
+    def look(self, *_arguments: object) -> SocketTable:
         sockets: dict[tuple[str, int | str], list[Socket]] = {}
         for each in self.listeners:
             sockets.setdefault(("tcp", each.port), []).append(each.socket)
-        return Live(
+        return SocketTable(
             sockets,
             {
                 each.inode: Owner("systemd" if each.kind == "unit" else each.kind, each.name, 1, each.kind)
@@ -177,17 +177,17 @@ class Played:
     def service_of(self, owner: tuple[str, str]) -> str:
         return owner[1] if owner[0] == self.name else ""
 
-    def wake(self, *_arguments: t.Any) -> None:
+    def start_runtime(self, *_arguments: t.Any) -> None:
         self._machine.happens(f"{self.name} woken")
         self._machine.running.add(self.name)
 
     def prepare(self, *_arguments: t.Any) -> None:
         self._machine.happens(f"{self.name} prepared")
 
-    def settle(self, *_arguments: t.Any) -> None:
+    def after_activate(self, *_arguments: t.Any) -> None:
         self._machine.happens(f"{self.name} settled")
 
-    def cuts(self, *_arguments: t.Any) -> list[Service]:
+    def interrupted_services(self, *_arguments: t.Any) -> list[Service]:
         return []
 
     def reopens(self, *_arguments: t.Any) -> list[Service]:

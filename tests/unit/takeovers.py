@@ -10,8 +10,8 @@ import typing as t
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import Foreign, Strangers
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import CompetingServices, Foreign
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import SocketTable
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.owners import Holder
 from ansible_collections.ondemand.superserver.plugins.module_utils._foreign import plan as _adopt
 from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.draft import Holdings
@@ -30,7 +30,7 @@ KEPT = Adoption("systemd", (SEVEN,), (SEVEN,), {WANTS: LINK}, ("a.socket",))
 RETURNED = Adoption("systemd", (SEVEN,), (SEVEN,), given_back=True)
 
 
-class Known(Strangers):
+class Known(CompetingServices):
     """What others have, as it is given."""
 
     def __init__(self, claims: t.Mapping[str, t.Sequence[Listener]]) -> None:
@@ -53,10 +53,10 @@ def planned(
     holders = {owner: [Holder(99, "nc", "nc", "root")] for owner in holdings}
     monkeypatch.setattr(_adopt, "_look", lambda *_arguments: {each.name: each for each in found})
     monkeypatch.setattr(_adopt, "_holdings", lambda *_arguments: Holdings(holdings, holders))
-    monkeypatch.setattr(_adopt, "_strangers", lambda *_arguments: {"systemd": Known(more.pop("rivals", {}))})
+    monkeypatch.setattr(_adopt, "_competing", lambda *_arguments: {"systemd": Known(more.pop("competing_sockets", {}))})
     records = {name: json.loads(json.dumps(record.to_json())) for name, record in (recorded or {}).items()}
     demand = Demand(adopt, records, declared, more.pop("services", ()))
-    return plan_takeover(demand, (), Live({}, {}), "systemd", FakeHost())
+    return plan_takeover(demand, (), SocketTable({}, {}), "systemd", FakeHost())
 
 
 def unit(name: str, *companions: str, claims: t.Sequence[Listener] = (), **more: t.Any) -> Foreign:

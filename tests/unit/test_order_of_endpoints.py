@@ -14,7 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.offline import honourable, render_all
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.offline import (
+    apply_capabilities,
+    render_all,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import InvalidDeclaration
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
@@ -50,7 +53,7 @@ def served(fields: Fields, host: str) -> tuple[list[Service], set[str], Platform
     """A service as far as a host can have it, and what is said about the rest, without the places of endpoints."""
     backend, platform = HOSTS[host]
     try:
-        services, told = honourable([service(**fields, backend=backend)], platform, "warn")
+        services, told = apply_capabilities([service(**fields, backend=backend)], platform, "warn")
     except InvalidDeclaration as invalid:
         services, told = [], [str(problem) for problem in invalid.problems]
     return services, {re.sub(r"\[[0-9]+\]", "", text) for text in told}, platform

@@ -14,7 +14,10 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Change
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.offline import honourable, render_all
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.offline import (
+    apply_capabilities,
+    render_all,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.early import early
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import boot as _boot
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import watch as _watch
@@ -69,7 +72,7 @@ ENCRYPTED = {**PLAIN, "tls": {"certificate": "/etc/a.pem", "key": "/etc/a.key"}}
 def rendered(place: str, fields: t.Mapping[str, t.Any]) -> list[File]:
     backend, platform = PLACES[place]
     services = load_services([Layer(BASE, [fields])], None, backend, b"key")
-    services, _warnings = honourable(services, platform, "fail")
+    services, _warnings = apply_capabilities(services, platform, "fail")
     return _files.with_folders(render_all(services, platform))
 
 

@@ -19,6 +19,7 @@ import subprocess
 import time
 import typing as t
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from ansible.module_utils.as_is import Result, run
 from ansible.module_utils.basic import AnsibleModule
@@ -57,6 +58,13 @@ ROUNDS, RESTARTS = 1000, 60
 PATIENCE, RUN = 10.0, 25.0
 
 Services = list[dict[str, t.Any]]
+
+
+def wait_for(what: Callable[[], t.Any], otherwise: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not what():
+        require(time.monotonic() < deadline, otherwise)
+        time.sleep(0.1)
 
 
 class Host:
@@ -113,10 +121,7 @@ class Host:
     def serves(self) -> None:
         """Every service answers."""
         for service in self.services:
-            deadline = time.monotonic() + PATIENCE
-            while not quietly(ask, service["listen"][0]):
-                require(time.monotonic() < deadline, f"{service['name']} does not answer")
-                time.sleep(0.1)
+            wait_for(partial(quietly, ask, service["listen"][0]), f"{service['name']} does not answer")
 
     def intact(self) -> None:
         """What is root's is as it was, and no place of root's has anything of the account's."""
@@ -173,7 +178,8 @@ def locking(host: Host) -> None:
         host.changes()
         for _connection in range(4):
             host.serves()
-    require(os.path.exists(f"{LOG}.1") and os.path.exists(f"{STICKY_LOG}.1"), "logs were not put aside")
+    # What writes the log of a connection may end after the connection.
+    wait_for(lambda: all(os.path.exists(f"{log}.1") for log in (LOG, STICKY_LOG)), "logs were not put aside")
 
 
 def lock_of_before(host: Host) -> None:

@@ -134,7 +134,7 @@ class Backend(abc.ABC):
         names that are there twice are found by :mod:`_foreign.parse` for all of them. Pure."""
         return Parsed()
 
-    def refuse(self, service: Service, platform: Platform) -> list[Problem]:
+    def further_problems(self, service: Service, platform: Platform) -> list[Problem]:
         """Problems beyond the capability table: raw directives that the backend does not know or for which the
         schema has a field. Pure."""
         return []
@@ -182,7 +182,7 @@ class Backend(abc.ABC):
     def stop_guard(self, platform: Platform, host: Host) -> None:
         """Have the guard's keeper end, where the runtime is PID 1."""
 
-    def claims(self, service: Service, platform: Platform) -> list[str]:
+    def reserved_paths(self, service: Service, platform: Platform) -> list[str]:
         """Paths at which a new service must not find foreign files, for example a unit of a package that the
         service's own unit would hide. Pure."""
         return []
@@ -207,7 +207,7 @@ class Backend(abc.ABC):
         """Problems that the backend's own checker finds in files staged below ``root`` (at ``root + file.path``)."""
         return []
 
-    def wake(self, platform: Platform, host: Host) -> None:
+    def start_runtime(self, platform: Platform, host: Host) -> None:
         """Start the runtime if it does not run, with its previous files, so that no listener is closed
         while it starts."""
 
@@ -239,7 +239,7 @@ class Backend(abc.ABC):
     def give(self, descriptors: Mapping[str, int], platform: Platform, host: Host) -> None:
         """Handover ``fdholder``: have these sockets kept, by name, for the servers to come."""
 
-    def cuts(self, change: Change, platform: Platform, host: Host) -> list[Service]:
+    def interrupted_services(self, change: Change, platform: Platform, host: Host) -> list[Service]:
         """Services, as they were, whose established connections the change ends. At most one command."""
         return change.ended
 
@@ -256,7 +256,7 @@ class Backend(abc.ABC):
         """Open the listeners of ``change.start`` and apply ``change.refresh``, starting the runtime if it does not
         run."""
 
-    def settle(self, change: Change, platform: Platform, host: Host) -> None:
+    def after_activate(self, change: Change, platform: Platform, host: Host) -> None:
         """Finish ``activate`` with work that takes time, while the listeners are open."""
 
     def health(self, services: Sequence[Service], platform: Platform, host: Host) -> dict[str, str]:
@@ -268,5 +268,5 @@ class Backend(abc.ABC):
         """The last lines that were logged for these services, for a failure's message; one command at the most."""
         return ""
 
-    def retire(self, platform: Platform, host: Host) -> None:
+    def stop_runtime(self, platform: Platform, host: Host) -> None:
         """Stop and disable a runtime that this collection installed and that has no service any more."""

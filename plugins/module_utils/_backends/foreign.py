@@ -94,7 +94,7 @@ def same(one: Seen | None, other: Seen | None) -> bool:
     return (one.kind, one.content) == (other.kind, other.content)
 
 
-class Strangers:
+class CompetingServices:
     """Services of one kind that others have now, named or not. By default there are none."""
 
     def claims(self) -> Mapping[str, Sequence[Listener]]:
@@ -131,9 +131,9 @@ class ForeignServices(abc.ABC):
         """Why one that holds a port cannot be named, in words; empty where it can."""
         return found.problem
 
-    def strangers(self, own: Collection[str], init: str, host: Host) -> Strangers:
+    def competing(self, own: Collection[str], init: str, host: Host) -> CompetingServices:
         """All of them that this collection has not made."""
-        return Strangers()
+        return CompetingServices()
 
     @abc.abstractmethod
     def switched_off(self, foreign: Foreign, at: At) -> dict[str, Seen | None]:

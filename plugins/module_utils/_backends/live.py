@@ -28,7 +28,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.servic
 
 
 @dataclass(frozen=True)
-class Live:
+class SocketTable:
     """Every listening socket, by port (or path), and the owner of each by inode.
 
     ``orphans``: by inode, the service whose daemon holds the socket though the super-server that started it is gone;
@@ -64,7 +64,7 @@ class Live:
         return str(self.owners.get(socket.inode, "no visible process"))
 
 
-def look(want: Iterable[Service], have: Iterable[Service], platform: Platform, host: LocalHost) -> Live:
+def look(want: Iterable[Service], have: Iterable[Service], platform: Platform, host: LocalHost) -> SocketTable:
     """One pass over the kernel's table and /proc, for the ports and paths of services declared and services held."""
     services, held = [*want, *have], list(have)
     wanted = {_key(listener) for service in services for listener in service.listeners(platform.ipv6)}
@@ -73,7 +73,7 @@ def look(want: Iterable[Service], have: Iterable[Service], platform: Platform, h
         if _key(socket.listener) in wanted:
             found.setdefault(_key(socket.listener), []).append(socket)
     sockets = [socket for group in found.values() for socket in group]
-    live = Live(found, owners(sockets, host.run_plain))
+    live = SocketTable(found, owners(sockets, host.run_plain))
     found_alone = list(_orphans(live, held, platform))
     return replace(
         live,
@@ -82,7 +82,7 @@ def look(want: Iterable[Service], have: Iterable[Service], platform: Platform, h
     )
 
 
-def _orphans(live: Live, have: Iterable[Service], platform: Platform) -> Iterator[tuple[int, str, Process]]:
+def _orphans(live: SocketTable, have: Iterable[Service], platform: Platform) -> Iterator[tuple[int, str, Process]]:
     """xinetd and s6 cannot end the daemons that they have started when they are killed, and a socket unit that is
     stopped leaves its daemon running."""
     for service in have:
@@ -131,7 +131,7 @@ def _because(listener: Listener) -> str:
     return ": the host does not have the address" if lacks_address(listener) else ""
 
 
-def listener_problem(service: Service, live: Live, backend: Backend, platform: Platform) -> str:
+def listener_problem(service: Service, live: SocketTable, backend: Backend, platform: Platform) -> str:
     """What is wrong with a service's listeners: not bound, bound otherwise, held by another owner; of a disabled
     service: bound by its backend. Empty when all is right."""
     problems = []

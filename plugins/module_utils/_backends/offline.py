@@ -33,7 +33,7 @@ def render_all(services: Sequence[Service], platform: Platform) -> list[File]:
     return list({file.path: file for file in files}.values())
 
 
-def honourable(services: Sequence[Service], platform: Platform, policy: str) -> tuple[list[Service], list[str]]:
+def apply_capabilities(services: Sequence[Service], platform: Platform, policy: str) -> tuple[list[Service], list[str]]:
     """Refuse what a backend cannot honour; with the policy ``warn`` leave out what a service can do without.
 
     Returns the services and the warnings; raises InvalidDeclaration.
@@ -49,7 +49,7 @@ def honourable(services: Sequence[Service], platform: Platform, policy: str) -> 
         else:
             problems.append(refusal.problem())
     for service in result.values():
-        problems += BACKENDS[service.backend].refuse(service, platform)
+        problems += BACKENDS[service.backend].further_problems(service, platform)
     if problems:
         raise InvalidDeclaration(problems)
     return list(result.values()), warnings
@@ -78,5 +78,5 @@ def render_offline(
     services, unknown = resolve_accounts(services, _ROOT.get, _ROOT.get)
     if unknown:
         raise InvalidDeclaration(unknown)
-    services, _warnings = honourable(services, platform, "fail")
+    services, _warnings = apply_capabilities(services, platform, "fail")
     return render_all(services, platform)

@@ -78,7 +78,7 @@ def script_file(service: Service) -> str:
     return f"{LIBRARY}/handlers/{service.name}.tls"
 
 
-def in_front(service: Service, platform: Platform) -> Service:
+def wrap_with_tls(service: Service, platform: Platform) -> Service:
     """The service as its super-server is to start it: stunnel in the place of a handler that is behind TLS.
 
     What a cgroup limits counts both of them.
@@ -136,7 +136,7 @@ def _nothing(_service: Service) -> tuple[str, ...]:
     return ()
 
 
-def behind(
+def tls_files(
     services: Sequence[Service], platform: Platform, passed: Callable[[Service], tuple[str, ...]] = _nothing
 ) -> list[File]:
     """What stunnel needs for these services, and what it starts. ``passed``: more variables that the super-server may
@@ -146,7 +146,7 @@ def behind(
     ]
 
 
-def joined(back: Sequence[File], front: Sequence[File]) -> list[File]:
+def merge_files(back: Sequence[File], front: Sequence[File]) -> list[File]:
     """Both, and what both of them want, such as a program of the collection's, once. What is behind something comes
     before it, so that it is there when a client comes while files are written."""
     return list({file.path: file for file in (*back, *front)}.values())

@@ -10,13 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover.actions import (
+    REFRESHES,
+    STARTS,
+    STOPS,
+    Action,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
-
-# How an action changes listeners: whether the old ones close, the new ones open, or the process is told.
-STOPS = ("remove", "disable", "move", "rebind", "repair listener")
-STARTS = ("create", "enable", "move", "rebind", "repair listener")
-REFRESHES = ("change", "repair file")
 
 
 @dataclass(frozen=True)
@@ -30,24 +31,6 @@ class Condition:
     files: tuple[str, ...] = ()
     listeners: str = ""
     health: str = ""
-
-
-@dataclass(frozen=True)
-class Action:
-    """What happens to one service, and why. ``kind`` is ``none`` or one of :data:`STOPS`, :data:`STARTS`,
-    :data:`REFRESHES`."""
-
-    name: str
-    kind: str
-    reason: str = ""
-    old: Service | None = None
-    new: Service | None = None
-
-    @property
-    def backend(self) -> str:
-        """The backend that holds the service afterwards, or held it."""
-        service = self.new or self.old
-        return service.backend if service else ""
 
 
 def plan_actions(

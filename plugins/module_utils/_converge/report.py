@@ -18,22 +18,22 @@ if t.TYPE_CHECKING:
 
 def report(plan: Plan, steps: Sequence[str], recovered: Sequence[str]) -> dict[str, t.Any]:
     """What a run does, before it does it; ``steps`` are its steps in words."""
-    picture = plan.picture
+    snapshot = plan.snapshot
     return {
         "changed": not plan.empty or bool(recovered),
         "services": [
             {"name": action.name, "backend": action.backend, "action": action.kind, "reason": action.reason}
             for action in plan.actions
         ],
-        "adopted": picture.takeover.rows(),
+        "adopted": snapshot.takeover.rows(),
         "steps": list(steps),
-        "missing": dict(picture.missing),
-        "diff": [*_steps_diff(steps), *_diff(plan), *picture.takeover.diff()],
-        "warnings": [*picture.warnings, *picture.takeover.warnings, *recovered],
+        "missing": dict(snapshot.missing),
+        "diff": [*_steps_diff(steps), *_diff(plan), *snapshot.takeover.diff()],
+        "warnings": [*snapshot.warnings, *snapshot.takeover.warnings, *recovered],
     }
 
 
-def with_passages(result: dict[str, t.Any], passed: Mapping[str, Mapping[str, t.Any]]) -> dict[str, t.Any]:
+def with_handovers(result: dict[str, t.Any], passed: Mapping[str, Mapping[str, t.Any]]) -> dict[str, t.Any]:
     """Add handover and sessions to the entry of each service."""
     for row in result["services"]:
         row.update(passed.get(row["name"], {}))
@@ -48,7 +48,7 @@ def _steps_diff(steps: Sequence[str]) -> list[dict[str, str]]:
 
 def _rules_diff(plan: Plan) -> list[dict[str, str]]:
     """The kernel's rules beside those that their file has, where they differ."""
-    found = plan.picture.guard
+    found = plan.snapshot.guard
     if found.have == found.want:
         return []
     return [
@@ -63,7 +63,7 @@ def _rules_diff(plan: Plan) -> list[dict[str, str]]:
 
 def _diff(plan: Plan) -> list[dict[str, str]]:
     """One entry for each file that changes, as ``ansible-playbook --diff`` shows it."""
-    seen = plan.picture.seen
+    seen = plan.snapshot.seen
     entries = _rules_diff(plan)
     for file in plan.install:
         there = seen[file.path]

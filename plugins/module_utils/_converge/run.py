@@ -14,12 +14,11 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.reg
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.course import (
     Course,
     course_of,
-    passage_between,
+    handover_between,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.errors import RunFailed
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.picture import Picture, Request
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.inputs import Request, Snapshot
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import (
-    Action,
     changes_of,
     changing,
     plan_actions,
@@ -36,7 +35,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.rec
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery.rollback import recover, roll_back
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery.watch import arm
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.report import report, with_passages
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.report import report, with_handovers
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.sessions import sessions, told, touched
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import read
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import everything
@@ -52,6 +51,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.ste
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.switch import GapMeter, carry_out
 from ansible_collections.ondemand.superserver.plugins.module_utils._guard.loading import GUARD, check_guard
 from ansible_collections.ondemand.superserver.plugins.module_utils._handover import hold
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover.actions import Action
 from ansible_collections.ondemand.superserver.plugins.module_utils._handover.methods import HOLD
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
@@ -67,7 +67,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._programs.gua
 class Plan:
     """The plan of a run."""
 
-    picture: Picture
+    snapshot: Snapshot
     actions: Sequence[Action]
     changes: Mapping[str, Change]
     install: Sequence[File]
@@ -80,7 +80,7 @@ class Plan:
         return (
             not (self.install or self.remove or self.guard is not None)
             and all(change.empty for change in self.changes.values())
-            and self.picture.takeover.empty
+            and self.snapshot.takeover.empty
         )
 
 
@@ -107,10 +107,10 @@ def converge(request: Request, host: LocalHost) -> dict[str, t.Any]:
         result["warnings"] += found
         if not request.check:
             result["warnings"] += _journal.told()
-        if request.check or plan.picture.missing:
-            course.passage.close()
+        if request.check or plan.snapshot.missing:
+            course.handover.close()
             return result if request.check else {**result, "changed": bool(recovered)}
-        site = Site(BACKENDS, plan.picture.platform, host)
+        site = Site(BACKENDS, plan.snapshot.platform, host)
         if plan.empty:
             for step in course.recording:
                 step.do(site)
@@ -122,8 +122,8 @@ def converge(request: Request, host: LocalHost) -> dict[str, t.Any]:
         passed = _carry_out(plan, course, request, site)
         if not waits:
             boot.conclude(host)
-        result["warnings"] += [*passed.warnings, *_leave(course, site), *boot.gaps(plan.picture.platform)]
-        result = with_passages(result, passed.rows)
+        result["warnings"] += [*passed.warnings, *_leave(course, site), *boot.gaps(plan.snapshot.platform)]
+        result = with_handovers(result, passed.rows)
         if waits:
             await_confirmation(course.journal, request.confirm_timeout, result)
         return result
@@ -134,9 +134,9 @@ def _prepare(request: Request, host: LocalHost) -> Plan:
     try:
         plan = make_plan(read(request, host))
         if _lacks_hold(plan, request, host):
-            missing = {**plan.picture.missing, "hold": "nftables"}
-            plan = replace(plan, picture=replace(plan.picture, missing=missing))
-        if not (plan.empty or plan.picture.missing):
+            missing = {**plan.snapshot.missing, "hold": "nftables"}
+            plan = replace(plan, snapshot=replace(plan.snapshot, missing=missing))
+        if not (plan.empty or plan.snapshot.missing):
             _check(plan, host)
     except (SwitchFailed, OSError) as exc:
         raise RunFailed(f"{exc}\nnothing was changed") from exc
@@ -145,27 +145,27 @@ def _prepare(request: Request, host: LocalHost) -> Plan:
 
 def _lacks_hold(plan: Plan, request: Request, host: LocalHost) -> bool:
     """Whether clients of a service would be refused because nftables is missing, which the caller can install."""
-    picture = plan.picture
-    if plan.empty or not request.installs_nftables or not hold.installable(picture.platform, host):
+    snapshot = plan.snapshot
+    if plan.empty or not request.installs_nftables or not hold.installable(snapshot.platform, host):
         return False
-    passage = passage_between(plan, request, lambda _listeners: "")
-    passage.close()
-    return any(choice.method == HOLD for choice in passage.choices.values())
+    handover = handover_between(plan, request, lambda _listeners: "")
+    handover.close()
+    return any(choice.method == HOLD for choice in handover.choices.values())
 
 
-def make_plan(picture: Picture) -> Plan:
+def make_plan(snapshot: Snapshot) -> Plan:
     """Decide what to do about what was read."""
-    actions = plan_actions(picture.want, picture.have, picture.conditions(), BACKENDS, picture.platform)
-    guarded = any(file.path == RULES for file in picture.files)
-    rules_change = any(file.backend == GUARD for file in picture.dirty)
+    actions = plan_actions(snapshot.want, snapshot.have, snapshot.conditions(), BACKENDS, snapshot.platform)
+    guarded = any(file.path == RULES for file in snapshot.files)
+    rules_change = any(file.backend == GUARD for file in snapshot.dirty)
     guard: bool | None = None
-    if guarded and (rules_change or picture.guard.problem):
+    if guarded and (rules_change or snapshot.guard.problem):
         guard = True
-    elif not guarded and RULES in picture.manifest.files:
+    elif not guarded and RULES in snapshot.manifest.files:
         guard = False
-    found = {file.path: seen.text for file in picture.dirty for seen in (picture.seen[file.path],) if seen}
-    changes = {name: replace(change, replaced=found) for name, change in changes_of(actions, picture.want).items()}
-    return Plan(picture, actions, changes, picture.dirty, picture.obsolete, guard)
+    found = {file.path: seen.text for file in snapshot.dirty for seen in (snapshot.seen[file.path],) if seen}
+    changes = {name: replace(change, replaced=found) for name, change in changes_of(actions, snapshot.want).items()}
+    return Plan(snapshot, actions, changes, snapshot.dirty, snapshot.obsolete, guard)
 
 
 def _recover(request: Request, host: LocalHost) -> list[str]:
@@ -193,15 +193,15 @@ def _recover(request: Request, host: LocalHost) -> list[str]:
 def _check(plan: Plan, host: LocalHost) -> None:
     """Let every backend's own checker look at the staged files."""
     changing = list(plan.install)
-    root = store.stage(list(plan.picture.files), STAGES)
+    root = store.stage(list(plan.snapshot.files), STAGES)
     try:
-        problems = check_guard(root, changing, plan.picture.platform, host)
+        problems = check_guard(root, changing, plan.snapshot.platform, host)
         for name, backend in BACKENDS.items():
             mine = [file for file in changing if file.backend == name]
             # A backend that is only to let go of something reads its whole configuration again, too.
-            again = plan.picture.takeover.read_again(backend) and not backend.missing(plan.picture.platform, host)
+            again = plan.snapshot.takeover.read_again(backend) and not backend.missing(plan.snapshot.platform, host)
             if mine or again or not plan.changes.get(name, Change()).empty:
-                problems += backend.check(root, mine, plan.picture.platform, host)
+                problems += backend.check(root, mine, plan.snapshot.platform, host)
     finally:
         store.remove_tree(root)
         store.prune(STAGES, (STATE,))
@@ -211,14 +211,14 @@ def _check(plan: Plan, host: LocalHost) -> None:
 
 def _carry_out(plan: Plan, course: Course, request: Request, site: Site) -> Passed:
     """Switch, prove and record, or put everything back; the journal is left. Returns how listeners passed over."""
-    platform, passage = site.platform, course.passage
+    platform, handover = site.platform, course.handover
     _begin(course.journal, platform, site.host)
     clients = sessions(touched(plan.changes), platform)
     stopped = [service for change in plan.changes.values() for service in change.stop]
     site.closing = sockets_of(stopped, platform)
-    site.staying = plan.picture.takeover.others.sockets(plan.picture.live)
+    site.staying = plan.snapshot.takeover.others.sockets(plan.snapshot.live)
     try:
-        with GapMeter({**passage.listeners, **_inherited(plan)}) as meter:
+        with GapMeter({**handover.listeners, **_inherited(plan)}) as meter:
             carry_out(course.switching, site)
         served = told(clients, sessions(touched(plan.changes), platform))
         _prove(plan, request, site.host)
@@ -226,9 +226,9 @@ def _carry_out(plan: Plan, course: Course, request: Request, site: Site) -> Pass
     except (SwitchFailed, OSError) as exc:
         problems = roll_back(course.journal, site.host)
         raise RunFailed(f"{exc}\n{_outcome(problems)}") from exc
-    passed = passage.told(meter.gaps())
+    passed = handover.told(meter.gaps())
     rows = {name: {**passed.get(name, {}), **served.get(name, {})} for name in {**passed, **served}}
-    return Passed(rows, passage.warnings(meter.gaps()))
+    return Passed(rows, handover.warnings(meter.gaps()))
 
 
 def _outcome(problems: Sequence[str]) -> str:
@@ -254,19 +254,19 @@ def _begin(journal: Journal, platform: Platform, host: LocalHost) -> None:
 
 def _inherited(plan: Plan) -> dict[str, list[Listener]]:
     """Listeners of new services that foreign services hold until now."""
-    picture = plan.picture
+    snapshot = plan.snapshot
     return {
-        action.name: [each for each in action.new.listeners(picture.platform.ipv6) if picture.live.near(each)]
+        action.name: [each for each in action.new.listeners(snapshot.platform.ipv6) if snapshot.live.near(each)]
         for action in plan.actions
         if action.kind == "create" and action.new and action.new.enabled
     }
 
 
 def _prove(plan: Plan, request: Request, host: LocalHost) -> None:
-    picture = plan.picture
-    failures = prove_listeners(list(picture.want.values()), BACKENDS, picture.platform, host)
+    snapshot = plan.snapshot
+    failures = prove_listeners(list(snapshot.want.values()), BACKENDS, snapshot.platform, host)
     if not failures and request.verify:
-        failures = prove_answers(changing(plan.actions), picture.platform)
+        failures = prove_answers(changing(plan.actions), snapshot.platform)
     if failures:
         told = "\n".join(str(failure) for failure in failures)
         raise SwitchFailed(
@@ -280,7 +280,7 @@ def _logs(services: Sequence[Service], plan: Plan, host: LocalHost) -> str:
     excerpts = []
     for name in sorted({service.backend for service in services}):
         mine = [service for service in services if service.backend == name]
-        text = BACKENDS[name].log(mine, plan.picture.platform, host)
+        text = BACKENDS[name].log(mine, plan.snapshot.platform, host)
         if text:
             excerpts.append(f"{name} logged:\n{text}")
     return "\n".join(excerpts)

@@ -46,7 +46,7 @@ def drain(
         service
         for name, change in changes.items()
         if seconds and not change.empty
-        for service in backends[name].cuts(change, platform, host)
+        for service in backends[name].interrupted_services(change, platform, host)
     ]
     if ending:
         waited_for = _all(sessions(ending, platform))

@@ -9,14 +9,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import look
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.offline import honourable, render_all
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.offline import (
+    apply_capabilities,
+    render_all,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.detection import (
     Settings,
     choose_backend,
     detect,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.picture import Picture, Request
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.inputs import Request, Snapshot
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.accounts import own_account_lacks
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.checks import check
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
@@ -42,7 +45,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.servic
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.guard.rules import RULES
 
 
-def read(request: Request, host: LocalHost) -> Picture:
+def read(request: Request, host: LocalHost) -> Snapshot:
     """Read declaration and host. Raises InvalidDeclaration with everything that speaks against the declaration."""
     manifest = _manifest.load()
     have = manifest.built()
@@ -55,12 +58,12 @@ def read(request: Request, host: LocalHost) -> Picture:
     services, collisions = resolve_paths(services, resolved)
     settings = Settings(request.guard, request.bin_directory, request.s6_rc)
     platform = detect([*services, *have.values()], processes, settings, host)
-    services, warnings = honourable(services, platform, request.on_unsupported)
+    services, warnings = apply_capabilities(services, platform, request.on_unsupported)
     files = store.with_folders(render_all(services, platform))
     paths = {file.path for file in files} | set(manifest.files)
     live = look(services, have.values(), platform, host)
     listeners = [listener for service in services for listener in service.listeners(platform.ipv6)]
-    picture = Picture(
+    snapshot = Snapshot(
         {service.name: service for service in services},
         have,
         platform,
@@ -76,11 +79,11 @@ def read(request: Request, host: LocalHost) -> Picture:
         unknown,
         collisions,
     )
-    warnings = [*warnings, *check(picture, request, host)]
-    guard = findings(platform, processes, host) if _has_rules(picture) else Findings()
+    warnings = [*warnings, *check(snapshot, request, host)]
+    guard = findings(platform, processes, host) if _has_rules(snapshot) else Findings()
     if not request.check:
         secrets.keep_key(key, services)
-    return replace(picture, warnings=warnings, guard=guard)
+    return replace(snapshot, warnings=warnings, guard=guard)
 
 
 def _loaded(request: Request, processes: Sequence[Process], key: bytes) -> list[Service]:
@@ -104,10 +107,10 @@ def _missing(
     return {name: reason for name, reason in missing.items() if reason}
 
 
-def _has_rules(picture: Picture) -> bool:
+def _has_rules(snapshot: Snapshot) -> bool:
     """Whether the guard's rules are as wanted. Those that are not in their file yet are not in the kernel either."""
-    guarded = any(file.path == RULES for file in picture.files) and "guard" not in picture.missing
-    return guarded and not any(file.path == RULES for file in picture.dirty)
+    guarded = any(file.path == RULES for file in snapshot.files) and "guard" not in snapshot.missing
+    return guarded and not any(file.path == RULES for file in snapshot.dirty)
 
 
 def _health(

@@ -16,7 +16,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._converge.det
     choose_backend,
     detect,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.picture import Picture, Request
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.inputs import Request, Snapshot
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.accounts import (
     own_account_problems,
 )
@@ -109,31 +109,31 @@ def _compare(result: dict[str, t.Any], plan: Plan) -> None:
         if each.kind != "none"
     ]
     result["problems"] += _differences(plan, result["files"])
-    result["warnings"] = list(plan.picture.warnings)
+    result["warnings"] = list(plan.snapshot.warnings)
 
 
 def _differences(plan: Plan, files: Sequence[Mapping[str, str]]) -> list[str]:
     """What is not as declared."""
-    picture = plan.picture
+    snapshot = plan.snapshot
     changes = [
         *((each.name, each.kind, each.reason) for each in plan.actions),
-        *((each.name, each.action, each.reason) for each in picture.takeover.decisions),
+        *((each.name, each.action, each.reason) for each in snapshot.takeover.decisions),
     ]
-    lacking = own_account_problems(picture.want.values()) if "account" in picture.missing else []
+    lacking = own_account_problems(snapshot.want.values()) if "account" in snapshot.missing else []
     return [
         *(f"{name}: not as declared: {kind}, {reason}" for name, kind, reason in changes if kind != "none"),
-        *_of_no_service(picture, files),
+        *_of_no_service(snapshot, files),
         *map(str, lacking),
     ]
 
 
-def _of_no_service(picture: Picture, rows: Sequence[Mapping[str, str]]) -> list[str]:
+def _of_no_service(snapshot: Snapshot, rows: Sequence[Mapping[str, str]]) -> list[str]:
     """What services share and is there, but with another owner or mode, or other content, than it should have."""
     told = {row["path"] for row in rows if row["problem"]}
     return [
         f"{file.path}: not as declared, of {seen.owner}:{seen.group} with mode {seen.mode:04o}"
-        for file in picture.dirty
-        for seen in (picture.seen[file.path],)
+        for file in snapshot.dirty
+        for seen in (snapshot.seen[file.path],)
         if seen is not None and not file.service and file.path not in told
     ]
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import MASK, ForeignServices
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live, bound
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import SocketTable, bound
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS, foreign_services
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
@@ -46,14 +46,14 @@ class Others:
             self, stop=self.start, start=self.stop, failed=(), masks=(), closing=self.opening, opening=self.closing
         )
 
-    def sockets(self, live: Live) -> frozenset[int]:
+    def sockets(self, live: SocketTable) -> frozenset[int]:
         """Inodes of the sockets that they hold, or may hold: files that alone tell whose a socket is may be newer than
         what runs."""
         return frozenset(
             socket.inode for sockets in live.sockets.values() for socket in sockets if self._may_hold(socket, live)
         )
 
-    def _may_hold(self, socket: Socket, live: Live) -> bool:
+    def _may_hold(self, socket: Socket, live: SocketTable) -> bool:
         owner = live.owner(socket)
         opens = any(collide(socket.listener, listener) for listener in self.opening)
         kind = foreign_services().get(owner[0])

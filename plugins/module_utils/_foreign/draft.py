@@ -185,9 +185,9 @@ class Draft:
         self._note(foreign, "repair" if kept else "adopt", foreign.in_force)
         self._warn(foreign, bool(kept), held)
 
-    def warn_of(self, rivals: Mapping[str, Sequence[Listener]], names: Collection[str]) -> None:
+    def warn_of(self, competing_sockets: Mapping[str, Sequence[Listener]], names: Collection[str]) -> None:
         """Warn of foreign services that do not hold a declared listener now, but may hold it after a boot."""
-        for name, claims in rivals.items():
+        for name, claims in competing_sockets.items():
             wanted = [listener for listener in claims if self._wanted([listener])]
             if wanted and name not in names:
                 self._warnings.append(

@@ -14,8 +14,8 @@ import typing as t
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import Foreign, Strangers
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import CompetingServices, Foreign
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import SocketTable
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.owners import Holder, holders, owners
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS, foreign_services
 from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.draft import Draft, Holdings
@@ -26,6 +26,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import Problem
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
+
+_NOBODYS = "is not the name of anything that can be taken over"
 
 
 @dataclass(frozen=True)
@@ -39,13 +41,13 @@ class Demand:
     services: Sequence[Service] = ()
 
 
-def plan_takeover(demand: Demand, own: Collection[str], live: Live, init: str, host: LocalHost) -> Takeover:
+def plan_takeover(demand: Demand, own: Collection[str], live: SocketTable, init: str, host: LocalHost) -> Takeover:
     """Decide about everything that is named, or was. ``own`` are the files of this collection."""
     records = {name: adoption_from_json(value) for name, value in demand.recorded.items()}
     wishes, wrong = wishes_of(demand.adopt)
-    strangers = _strangers(own, init, host)
+    competing = _competing(own, init, host)
     if not (wishes or records or wrong):
-        return Takeover(strangers=strangers)
+        return Takeover(competing=competing)
     wished = {wish.name: wish for wish in wishes}
     found = _look([*dict.fromkeys((*wished, *records))], own, init, host)
     holdings = _holdings(found.values(), host) if any(each.in_force for each in found.values()) else Holdings()
@@ -53,7 +55,7 @@ def plan_takeover(demand: Demand, own: Collection[str], live: Live, init: str, h
     for name, foreign in sorted(found.items()):
         draft.decide(foreign, wished.get(name))
     known = {*wished, *(unit for each in found.values() for unit in each.members)}
-    for each in strangers.values():
+    for each in competing.values():
         draft.warn_of(each.claims(), known)
     problems = [
         *wrong,
@@ -63,11 +65,11 @@ def plan_takeover(demand: Demand, own: Collection[str], live: Live, init: str, h
             for text in ([_kind_problem(name, live)] if _kind_problem(name, live) else texts)
         ),
     ]
-    return replace(draft.finished(problems), strangers=strangers)
+    return replace(draft.finished(problems), competing=competing)
 
 
-def _strangers(own: Collection[str], init: str, host: LocalHost) -> dict[str, Strangers]:
-    return {name: kind.strangers(own, init, host) for name, kind in foreign_services().items()}
+def _competing(own: Collection[str], init: str, host: LocalHost) -> dict[str, CompetingServices]:
+    return {name: kind.competing(own, init, host) for name, kind in foreign_services().items()}
 
 
 def _look(names: Sequence[str], own: Collection[str], init: str, host: LocalHost) -> dict[str, Foreign]:
@@ -82,7 +84,7 @@ def _look(names: Sequence[str], own: Collection[str], init: str, host: LocalHost
             found.update({each: Foreign(each, name, problem=absence) for each in mine})
         elif mine:
             found.update(kind.look(mine, own, host))
-    return found
+    return {**found, **{each: Foreign(each, "", problem=_NOBODYS) for each in rest}}
 
 
 def _holdings(found: Iterable[Foreign], host: LocalHost) -> Holdings:
@@ -101,7 +103,7 @@ def _holdings(found: Iterable[Foreign], host: LocalHost) -> Holdings:
     return Holdings(listeners, processes)
 
 
-def _kind_problem(name: str, live: Live) -> str:
+def _kind_problem(name: str, live: SocketTable) -> str:
     """Whether a name is that of something that cannot be taken over."""
     for owner in live.owners.values():
         if owner.kind == "program" and name in (owner.program, posixpath.basename(owner.program)):

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import Strangers
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import CompetingServices
 from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.change import Others, listeners_from_json
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.seen import seen_from_json, seen_to_json
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.store import Seen
@@ -74,7 +74,7 @@ class Decision:
 class Takeover:
     """All of them: one decision each; ``files``, what is at each path and what shall be; ``records``, what the manifest
     keeps; ``problems``, what speaks against it. ``adopted`` are owners that let go of their sockets, ``refused`` those
-    that were named and that a problem tells of. By kind, ``strangers`` are all that others have; ``kinds`` says of
+    that were named and that a problem tells of. By kind, ``competing`` are all that others have; ``kinds`` says of
     which the files are."""
 
     decisions: Sequence[Decision] = ()
@@ -85,17 +85,17 @@ class Takeover:
     warnings: Sequence[str] = ()
     adopted: frozenset[tuple[str, str]] = frozenset()
     refused: frozenset[tuple[str, str]] = frozenset()
-    strangers: Mapping[str, Strangers] = field(default_factory=dict)
+    competing: Mapping[str, CompetingServices] = field(default_factory=dict)
     kinds: Mapping[str, str] = field(default_factory=dict)
 
-    def standing(self, socket: Socket, owner: tuple[str, str]) -> bool | None:
+    def release_status(self, socket: Socket, owner: tuple[str, str]) -> bool | None:
         """Whether somebody else's socket is let go of, or would be but for a problem; None where that is not known to
         be somebody else's. An entry of others may have the same id as one of this collection."""
         if owner in self.adopted or owner in self.refused:
             return True
         kind, name = owner
-        strangers = self.strangers.get(kind)
-        return False if name and strangers and strangers.owner(socket) == name else None
+        competing = self.competing.get(kind)
+        return False if name and competing and competing.owner(socket) == name else None
 
     def read_again(self, backend: Backend) -> bool:
         """Whether entries change that a backend reads together with its own."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change, by_backend
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import SocketTable
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.duplication import (
@@ -49,7 +49,7 @@ class Inheriting:
 
 
 def inheriting_of(
-    services: Sequence[Service], sockets: Iterable[Duplicate], live: Live, platform: Platform
+    services: Sequence[Service], sockets: Iterable[Duplicate], live: SocketTable, platform: Platform
 ) -> Inheriting:
     """Which of the duplicates each server gets."""
     duplicates = {inode_of(entry): entry for entry in sockets}
@@ -61,7 +61,7 @@ def inheriting_of(
     )
 
 
-def other_socket(old: Service, new: Service, live: Live, platform: Platform) -> str:
+def other_socket(old: Service, new: Service, live: SocketTable, platform: Platform) -> str:
     """Why servers of s6 cannot go on with the very sockets that a service has, in words; empty where they can."""
     backend = BACKENDS[new.backend]
     kept = [listener for _name, listener, _backlog in backend.kept_sockets(new, platform)]
@@ -70,7 +70,7 @@ def other_socket(old: Service, new: Service, live: Live, platform: Platform) -> 
     return backend.differing_socket(old, new, platform) or differs
 
 
-def _matching(listener: Listener, live: Live) -> list[Socket]:
+def _matching(listener: Listener, live: SocketTable) -> list[Socket]:
     """The one socket that is exactly this listener."""
     found = realising(listener, live.near(listener))
     return found if len(found) == 1 else []

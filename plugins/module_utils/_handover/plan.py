@@ -9,13 +9,13 @@ import typing as t
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import SocketTable
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.answers import (
     column_of,
     enforced_by_guard,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import Action
 from ansible_collections.ondemand.superserver.plugins.module_utils._guard.hold import SECONDS, held
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover.actions import Action
 from ansible_collections.ondemand.superserver.plugins.module_utils._handover.fdholder import (
     Inheriting,
     inheriting_of,
@@ -42,7 +42,7 @@ _FROM_OTHERS = Choice(GAP, "a foreign service held its listeners")
 
 
 @dataclass(frozen=True)
-class Passage:
+class HandoverPlan:
     """``listeners`` that pass over, and the method, by service. ``sharing`` and ``inheriting``: what is taken over
     while the old listeners are open."""
 
@@ -92,7 +92,7 @@ def _outlasted(method: str, gap: float) -> bool:
 
 
 @dataclass(frozen=True)
-class Passing:
+class Candidate:
     """One service whose listeners are open before and after. ``move`` is the same for the choice of a method."""
 
     old: Service
@@ -101,23 +101,23 @@ class Passing:
     move: Move
 
 
-def passing_of(
+def candidates_of(
     actions: Iterable[Action], reopened: Collection[Service], guard_changes: bool, platform: Platform
-) -> dict[str, Passing]:
+) -> dict[str, Candidate]:
     """The services whose listeners are open before and after, by name. ``reopened``: those that keep their super-server
     and their listeners, which close and open nevertheless."""
     moved = [action for action in actions if action.kind in ("move", "rebind") or action.new in reopened]
-    found = ((action.name, _passing(action, guard_changes, platform)) for action in moved)
+    found = ((action.name, _candidate(action, guard_changes, platform)) for action in moved)
     return {name: passing for name, passing in found if passing}
 
 
-def passage_of(
-    passing: Mapping[str, Passing],
+def handover_plan(
+    passing: Mapping[str, Candidate],
     wanted: str,
-    live: Live,
+    live: SocketTable,
     platform: Platform,
     obstacle: t.Callable[[Sequence[Listener]], str],
-) -> Passage:
+) -> HandoverPlan:
     """Choose for every service by what this host permits. ``obstacle``: what keeps it from holding such listeners, in
     words; empty where nothing does."""
     every = held(listener for found in passing.values() for listener in found.listeners)
@@ -136,7 +136,7 @@ def passage_of(
         names = [name for name, choice in choices.items() if choice.method == method]
         return [passing[name].new for name in names], [entry for name in names for entry in sockets[name]]
 
-    return Passage(
+    return HandoverPlan(
         {name: found.listeners for name, found in passing.items()},
         choices,
         Sharing(*duplicated(REUSEPORT)),
@@ -144,7 +144,7 @@ def passage_of(
     )
 
 
-def _passing(action: Action, guard_changes: bool, platform: Platform) -> Passing | None:
+def _candidate(action: Action, guard_changes: bool, platform: Platform) -> Candidate | None:
     old, new = action.old, action.new
     if old is None or new is None:
         return None
@@ -156,7 +156,7 @@ def _passing(action: Action, guard_changes: bool, platform: Platform) -> Passing
         guard_changes and bool(enforced_by_guard(new, platform)),
         len(listeners) < len(new.listeners(platform.ipv6)),
     )
-    return Passing(old, new, listeners, move) if listeners else None
+    return Candidate(old, new, listeners, move) if listeners else None
 
 
 def common(old: Service, new: Service, ipv6: bool) -> list[Listener]:
@@ -165,7 +165,7 @@ def common(old: Service, new: Service, ipv6: bool) -> list[Listener]:
     return [listener for listener in new.listeners(ipv6) if listener in before]
 
 
-def old_sockets(passing: Passing, live: Live) -> tuple[list[Duplicate], str]:
+def old_sockets(passing: Candidate, live: SocketTable) -> tuple[list[Duplicate], str]:
     """Duplicates of the sockets that a service has, or what keeps this process from having them."""
     inodes: dict[int, list[int]] = {}
     for listener in passing.listeners:

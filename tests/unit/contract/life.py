@@ -13,7 +13,10 @@ import socket
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.offline import honourable, render_all
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.offline import (
+    apply_capabilities,
+    render_all,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS, register
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.detection import Settings, detect
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import (
@@ -71,7 +74,7 @@ class Life:
         platform = self._detected(every)
         missing = self.backend.missing(platform, self.host)
         assert not missing, missing
-        honoured, _warnings = honourable(wanted, platform, "fail")
+        honoured, _warnings = apply_capabilities(wanted, platform, "fail")
         want = {each.name: each for each in honoured}
         files = _files.with_folders(render_all(honoured, platform))
         dirty = [file for file in files if not _files.matches(file, _files.look(file.path))]

@@ -24,7 +24,10 @@ import yaml
 from _checks import ROOT
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.offline import honourable, render_all
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.offline import (
+    apply_capabilities,
+    render_all,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.owners import kinds, owner_words
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.ownership import WORDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import (
@@ -132,14 +135,18 @@ def test_what_a_backend_leaves_out_does_nothing() -> None:
             setattr(Least, name, getattr(Backend, name))
     host, least, echo = LocalHost(Commands()), Least(), declared(Runit())
     change = Change(stop=(echo,), start=(echo,), refresh=((echo, echo),))
-    assert [least.refuse(echo, PLATFORM), least.claims(echo, PLATFORM), least.reopens(change, PLATFORM)] == [[], [], []]
+    assert [
+        least.further_problems(echo, PLATFORM),
+        least.reserved_paths(echo, PLATFORM),
+        least.reopens(change, PLATFORM),
+    ] == [[], [], []]
     assert (least.hides(echo, PLATFORM), least.health([echo], PLATFORM, host)) == ({}, {})
     assert least.disturbed([echo], [], PLATFORM, host) == ([], [])
     assert least.foreign is None
     assert (least.check("/", [], PLATFORM, host), least.log([echo], PLATFORM, host)) == ([], "")
-    for hook in (least.prepare, least.release, least.settle):
+    for hook in (least.prepare, least.release, least.after_activate):
         hook(change, PLATFORM, host)
-    for plain in (least.wake, least.reload, least.retire):
+    for plain in (least.start_runtime, least.reload, least.stop_runtime):
         plain(PLATFORM, host)
     assert host.commands == []
 
@@ -171,14 +178,14 @@ IMPOSSIBLE = [
 def test_what_a_backend_cannot_do_is_refused_by_its_column(name: str, row: Row) -> None:
     made = service(**{**SAMPLES[row.field, row.case], "backend": name})
     with pytest.raises(InvalidDeclaration) as caught:
-        honourable([made], PLATFORM, "fail")
+        apply_capabilities([made], PLATFORM, "fail")
     assert f"{name} cannot honour this" in str(caught.value)
     assert effective(column_of(name, PLATFORM).cell(row), PLATFORM).note in str(caught.value)
 
 
 def test_the_fourth_backend_is_offered_where_another_one_cannot() -> None:
     with pytest.raises(InvalidDeclaration, match=f"backend: {FOURTH} or backend: s6 or backend: systemd"):
-        honourable([service(backend="xinetd", listen=[{"tcp": "7", "backlog": 5}])], PLATFORM, "fail")
+        apply_capabilities([service(backend="xinetd", listen=[{"tcp": "7", "backlog": 5}])], PLATFORM, "fail")
 
 
 def test_files_are_each_at_a_place_of_their_own(backend: Backend) -> None:

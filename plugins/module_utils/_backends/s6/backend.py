@@ -53,7 +53,11 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.
     servers,
     supervised_at,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.tls import behind, in_front, joined
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.tls import (
+    merge_files,
+    tls_files,
+    wrap_with_tls,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, Host, Process, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
@@ -91,11 +95,11 @@ class S6(Backend):
         return facts(inquiry)
 
     def render(self, services: Sequence[Service], platform: Platform) -> list[File]:
-        fronts = [in_front(service, platform) for service in services]
-        front, back = render_services(fronts, platform), behind(services, platform)
-        return joined(secret_files(services), joined(back, front))
+        fronts = [wrap_with_tls(service, platform) for service in services]
+        front, back = render_services(fronts, platform), tls_files(services, platform)
+        return merge_files(secret_files(services), merge_files(back, front))
 
-    def refuse(self, service: Service, platform: Platform) -> list[Problem]:
+    def further_problems(self, service: Service, platform: Platform) -> list[Problem]:
         return native_problems(service)
 
     def rebinds(self, old: Service, new: Service, platform: Platform) -> bool:
@@ -127,7 +131,7 @@ class S6(Backend):
     def not_adoptable(self, name: str) -> str:
         return f"is an s6 service directory ({name}), which is not taken over; bring it down by hand"
 
-    def claims(self, service: Service, platform: Platform) -> list[str]:
+    def reserved_paths(self, service: Service, platform: Platform) -> list[str]:
         return [path for server in servers(service, platform) for path in scanned_at(server.name, platform)]
 
     def disturbed(
@@ -166,7 +170,7 @@ class S6(Backend):
         result = host.run([platform.program("sh"), "-c", PARSE, execlineb, *scripts], check=False)
         return [*found, *(line.replace(root, "") for line in (result.out + result.err).splitlines())]
 
-    def wake(self, platform: Platform, host: Host) -> None:
+    def start_runtime(self, platform: Platform, host: Host) -> None:
         ensure_running(platform, host)
 
     def reload(self, platform: Platform, host: Host) -> None:
@@ -289,7 +293,7 @@ class S6(Backend):
             lines += (host.read(f"{logs}/current") or "").splitlines()[-LOG_LINES:]
         return "\n".join(lines[-LOG_LINES:])
 
-    def retire(self, platform: Platform, host: Host) -> None:
+    def stop_runtime(self, platform: Platform, host: Host) -> None:
         if platform.managed:
             _systemd_boot.retire(UNIT, host)
             # A session that lives on keeps its logger, and that the tree until systemd's patience is at its end.

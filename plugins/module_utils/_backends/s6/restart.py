@@ -15,7 +15,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.
     Server,
     servers,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.tls import in_front
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.tls import wrap_with_tls
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 
@@ -26,7 +26,7 @@ def bindings(service: Service, platform: Platform) -> list[tuple[object, ...]]:
 
 def restarted(old: Service, new: Service, replaced: Mapping[str, str] | None, platform: Platform) -> list[Server]:
     """The servers that must be started again to be as declared."""
-    before = {server.name: _running(server, platform) for server in servers(in_front(old, platform), platform)}
+    before = {server.name: _running(server, platform) for server in servers(wrap_with_tls(old, platform), platform)}
     repair = old.to_json() == new.to_json()
 
     def must(server: Server) -> bool:
@@ -34,7 +34,7 @@ def restarted(old: Service, new: Service, replaced: Mapping[str, str] | None, pl
             return _may_run_anything(server, replaced)
         return before.get(server.name) != _running(server, platform) or _ran_another(server, replaced, platform)
 
-    return [server for server in servers(in_front(new, platform), platform) if must(server)]
+    return [server for server in servers(wrap_with_tls(new, platform), platform) if must(server)]
 
 
 def _may_run_anything(server: Server, replaced: Mapping[str, str] | None) -> bool:

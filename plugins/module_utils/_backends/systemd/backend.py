@@ -38,7 +38,11 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.sys
     readers,
     render_service,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.tls import behind, in_front, joined
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.tls import (
+    merge_files,
+    tls_files,
+    wrap_with_tls,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._guard.boot import UNIT as GUARD
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, Host, Process, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
@@ -91,11 +95,11 @@ class Systemd(Backend):
         return facts(inquiry)
 
     def render(self, services: Sequence[Service], platform: Platform) -> list[File]:
-        fronts = [in_front(service, platform) for service in services]
-        front, back = render_service(fronts, platform), behind(services, platform, directed)
-        return joined(secret_files(services), joined(back, front))
+        fronts = [wrap_with_tls(service, platform) for service in services]
+        front, back = render_service(fronts, platform), tls_files(services, platform, directed)
+        return merge_files(secret_files(services), merge_files(back, front))
 
-    def refuse(self, service: Service, platform: Platform) -> list[Problem]:
+    def further_problems(self, service: Service, platform: Platform) -> list[Problem]:
         native = service.native
         raw = native.of("systemd.socket") or native.of("systemd.service")
         written = self._written(service, platform) if raw else {}
@@ -103,7 +107,7 @@ class Systemd(Backend):
 
     def _written(self, service: Service, platform: Platform) -> dict[str, dict[str, list[str]]]:
         """What the units of a service have without its raw directives, by section and directive."""
-        plain = in_front(replace(service, native=Native()), platform)
+        plain = wrap_with_tls(replace(service, native=Native()), platform)
         texts = {file.path: file.content for file in render_service([plain], platform)}
         own = parts(plain, platform)
         return {
@@ -125,7 +129,7 @@ class Systemd(Backend):
         found = _SOCKET_UNIT.fullmatch(unit)
         return found.group("service") if kind == self.name and found else ""
 
-    def claims(self, service: Service, platform: Platform) -> list[str]:
+    def reserved_paths(self, service: Service, platform: Platform) -> list[str]:
         """Foreign drop-ins are checked, see :meth:`disturbed`."""
         return [
             f"{folder}/{unit}"
@@ -218,9 +222,9 @@ class Systemd(Backend):
                 f"systemctl start failed: {result.err.strip()}\n{self.log(change.start, platform, host)}"
             )
 
-    def settle(self, change: Change, platform: Platform, host: Host) -> None:
+    def after_activate(self, change: Change, platform: Platform, host: Host) -> None:
         """What read messages, and has no unit any more, would stay for good."""
-        pairs = [(in_front(old, platform), in_front(new, platform)) for old, new in change.refresh]
+        pairs = [(wrap_with_tls(old, platform), wrap_with_tls(new, platform)) for old, new in change.refresh]
         gone = [name for old, new in pairs for name in sorted(readers(old, platform) - readers(new, platform))]
         self._stop(gone, host)
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.ownership import Run
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.foreign.states import states_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import disk as _disk
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import entries
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes import table as _processes
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import Socket
 
@@ -53,7 +54,7 @@ class SocketUnit:
 
 def is_manager() -> bool:
     """Whether systemd is the first process, as sd_booted(3) tests it."""
-    return _disk.is_directory("/run/systemd/system") and _processes.program(MANAGER) == "systemd"
+    return entries.is_directory("/run/systemd/system") and _processes.program(MANAGER) == "systemd"
 
 
 def socket_units(run: Run) -> list[SocketUnit]:
@@ -119,7 +120,7 @@ def _interfaces(names: Sequence[str], run: Run) -> dict[str, str]:
 def _cgroups() -> dict[str, int]:
     """By the name of each socket unit that has a cgroup, its id: the inode of the directory in version 2."""
     _hierarchy, root = _manager_hierarchy()
-    tops = [top + root for top in _CGROUP_ROOTS if _disk.exists(f"{top}/cgroup.controllers")]
+    tops = [top + root for top in _CGROUP_ROOTS if entries.exists(f"{top}/cgroup.controllers")]
     return {name: inode for top in tops for name, inode in _below(top)}
 
 

@@ -11,7 +11,11 @@ from collections.abc import Mapping, Sequence
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change, Inquiry
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.delivery import secret_files
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.ownership import Run, Tracing
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.tls import behind, in_front, joined
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.tls import (
+    merge_files,
+    tls_files,
+    wrap_with_tls,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd import boot, daemon, waiting
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.attributes import refuse_native
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.check import (
@@ -72,15 +76,15 @@ class Xinetd(Backend):
         return facts(inquiry)
 
     def render(self, services: Sequence[Service], platform: Platform) -> list[File]:
-        fronts = [in_front(service, platform) for service in services]
+        fronts = [wrap_with_tls(service, platform) for service in services]
         front = [*render_services(fronts, platform), *waiting.waiter_files(services, platform)]
-        back = behind(services, platform)
-        return joined(secret_files(services), joined(back, front))
+        back = tls_files(services, platform)
+        return merge_files(secret_files(services), merge_files(back, front))
 
     def parse(self, files: GivenTexts) -> Parsed:
         return parse_configuration(files)
 
-    def refuse(self, service: Service, platform: Platform) -> list[Problem]:
+    def further_problems(self, service: Service, platform: Platform) -> list[Problem]:
         return refuse_native(service)
 
     def rebinds(self, old: Service, new: Service, platform: Platform) -> bool:
@@ -108,12 +112,12 @@ class Xinetd(Backend):
         problems = [config_problem(host), defaults_elsewhere(host)] if files else []
         return [*filter(None, problems), *check_entries(root, files, platform, host)]
 
-    def wake(self, platform: Platform, host: Host) -> None:
+    def start_runtime(self, platform: Platform, host: Host) -> None:
         """What is wrong with the configuration is told by ``activate``."""
         if not config_problem(host) and daemon.find(host) is None:
             daemon.start(platform, host)
 
-    def cuts(self, change: Change, platform: Platform, host: Host) -> list[Service]:
+    def interrupted_services(self, change: Change, platform: Platform, host: Host) -> list[Service]:
         """When it reads that a service is gone, it kills its handlers."""
         stays = change.stop and (any(service.enabled for service in change.kept) or _serves_others(host))
         gone = change.stop if stays else ()
@@ -135,7 +139,7 @@ class Xinetd(Backend):
         elif needed:
             daemon.start(platform, host)
 
-    def settle(self, change: Change, platform: Platform, host: Host) -> None:
+    def after_activate(self, change: Change, platform: Platform, host: Host) -> None:
         if any(service.enabled for service in change.kept):
             boot.enable(platform, host)
         if platform.managed:
@@ -159,14 +163,14 @@ class Xinetd(Backend):
         if platform.managed:
             argv = ["journalctl", "--no-pager", "-q", "-n", str(LINES), "-o", "cat", "-t", "xinetd"]
             lines = host.run(argv, check=False).out.splitlines()
-        files = [path for path in (log_file(in_front(service, platform)) for service in services) if path]
+        files = [path for path in (log_file(wrap_with_tls(service, platform)) for service in services) if path]
         # Its writer may have started a moment ago.
         host.wait(lambda: all(map(host.read, files)), WRITTEN)
         for path in files:
             lines += (host.read(path) or "").splitlines()[-LINES:]
         return "\n".join(lines)
 
-    def retire(self, platform: Platform, host: Host) -> None:
+    def stop_runtime(self, platform: Platform, host: Host) -> None:
         if not _serves_others(host):
             daemon.stop(platform, host)
 

@@ -13,9 +13,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import (
     At,
+    CompetingServices,
     Foreign,
     ForeignServices,
-    Strangers,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd import daemon
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.check import CONFIG
@@ -35,6 +35,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xin
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.restrictions import restrictions
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import disk as _disk
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.entries import destination, target
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.store import Seen
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import Socket
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Host, SwitchFailed
@@ -47,8 +48,8 @@ _DISABLED = "\tdisable = yes"
 def foreign_entries(own: Collection[str], config: str = CONFIG) -> tuple[list[Entry], Entry]:
     """Every entry of a file that is not one of ``own``, by whatever path, and the defaults."""
     entries, defaults = read_entries(config)
-    ours = set(map(_disk.real, own))
-    return [entry for entry in entries if _disk.real(entry.path) not in ours], defaults
+    ours = set(map(destination, own))
+    return [entry for entry in entries if destination(entry.path) not in ours], defaults
 
 
 def foreign_services(own: Collection[str], config: str = CONFIG) -> list[XinetdService]:
@@ -141,10 +142,10 @@ def _edited(seen: Seen, text: str) -> Seen:
 
 def _behind(path: str, link: Seen) -> Seen | None:
     """What a link that is or was at a path leads to."""
-    return _files.look(_disk.target(path, link.content))
+    return _files.look(target(path, link.content))
 
 
-class EntryStrangers(Strangers):
+class CompetingEntries(CompetingServices):
     """What xinetd serves for others."""
 
     def __init__(self, services: Sequence[XinetdService]) -> None:
@@ -164,8 +165,8 @@ class Entries(ForeignServices):
     entries = True
 
     def nameable(self, name: str) -> bool:
-        """An id may be any word."""
-        return bool(name)
+        """An id may be any word; of what is none, the list of services tells."""
+        return True
 
     def look(self, names: Sequence[str], own: Collection[str], host: Host) -> dict[str, Foreign]:
         return look_at_services(names, own)
@@ -176,8 +177,8 @@ class Entries(ForeignServices):
             return found.problem
         return f"is neither in {CONFIG} nor in a file that this includes; disable it where it is defined"
 
-    def strangers(self, own: Collection[str], init: str, host: Host) -> Strangers:
-        return EntryStrangers(foreign_services(own))
+    def competing(self, own: Collection[str], init: str, host: Host) -> CompetingServices:
+        return CompetingEntries(foreign_services(own))
 
     def switched_off(self, foreign: Foreign, at: At) -> dict[str, Seen | None]:
         files: dict[str, Seen | None] = {}
@@ -197,8 +198,8 @@ class Entries(ForeignServices):
             if seen is None or seen.kind != "file":
                 continue
             cleared, link = on(seen, name), before.get(path)
-            target = _behind(path, link) if link else None
-            files[path] = link if target and target.content == cleared.content else cleared
+            behind = _behind(path, link) if link else None
+            files[path] = link if behind and behind.content == cleared.content else cleared
         return files
 
     def read_again(self, opening: Sequence[Listener], platform: Platform, host: Host) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.picture import Picture, Request
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.inputs import Request, Snapshot
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import changing, plan_actions
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.accounts import (
     account_problems,
@@ -53,26 +53,26 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.proble
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 
 
-def check(picture: Picture, request: Request, host: LocalHost) -> list[str]:
+def check(snapshot: Snapshot, request: Request, host: LocalHost) -> list[str]:
     """Raise what speaks against the declaration; in check mode, what may be there by then is only a warning."""
-    services = list(picture.want.values())
-    actions = plan_actions(picture.want, picture.have, picture.conditions(), BACKENDS, picture.platform)
+    services = list(snapshot.want.values())
+    actions = plan_actions(snapshot.want, snapshot.have, snapshot.conditions(), BACKENDS, snapshot.platform)
     changed = changing(actions)
-    disturbed, disturbing = _disturbances(picture, host)
-    uncounted, some_uncounted = counting_problems(services, picture.platform, host)
-    absent = _absent(picture, changed, request, host)
-    lasting = lasting_problems(services, picture.platform) if request.verify else []
-    problems = [*_taken(picture, host), *disturbed, *uncounted, *lasting]
+    disturbed, disturbing = _disturbances(snapshot, host)
+    uncounted, some_uncounted = counting_problems(services, snapshot.platform, host)
+    absent = _absent(snapshot, changed, request, host)
+    lasting = lasting_problems(services, snapshot.platform) if request.verify else []
+    problems = [*_taken(snapshot, host), *disturbed, *uncounted, *lasting]
     if problems or (absent and not request.check):
         raise InvalidDeclaration([*absent, *problems])
     would_be = [f"would be refused in the present state of the host: {problem}" for problem in absent]
-    return [*would_be, *some_uncounted, *disturbing, *expiring(services), *_away(picture, changed)]
+    return [*would_be, *some_uncounted, *disturbing, *expiring(services), *_away(snapshot, changed)]
 
 
-def _absent(picture: Picture, changed: Sequence[Service], request: Request, host: LocalHost) -> list[Problem]:
+def _absent(snapshot: Snapshot, changed: Sequence[Service], request: Request, host: LocalHost) -> list[Problem]:
     """What the host lacks, or has in a state that somebody may mend before the run."""
-    services = list(picture.want.values())
-    absent = [*picture.unknown]
+    services = list(snapshot.want.values())
+    absent = [*snapshot.unknown]
     for service in services:
         absent += account_problems(service)
         absent += reach_problems(service)
@@ -80,46 +80,46 @@ def _absent(picture: Picture, changed: Sequence[Service], request: Request, host
         absent += certificate_problems(service)
         absent += environment_problems(service)
         absent += interface_problems(service)
-    absent += [] if "account" in picture.missing else own_account_problems(services)
-    absent += daemon_problems(services, picture.platform, host)
-    absent += address_problems(changed, picture.platform, host)
+    absent += [] if "account" in snapshot.missing else own_account_problems(services)
+    absent += daemon_problems(services, snapshot.platform, host)
+    absent += address_problems(changed, snapshot.platform, host)
     absent += passing_problems(changed, this_moment()) if request.verify else []
     return absent
 
 
-def _taken(picture: Picture, host: LocalHost) -> list[Problem]:
+def _taken(snapshot: Snapshot, host: LocalHost) -> list[Problem]:
     """What the declaration cannot have on this host, because something else has it or keeps it away."""
-    problems = [*picture.collisions, *manager_problems(picture.manifest, picture.platform)]
+    problems = [*snapshot.collisions, *manager_problems(snapshot.manifest, snapshot.platform)]
     refused = set()
-    for service in picture.want.values():
+    for service in snapshot.want.values():
         backend = BACKENDS[service.backend]
         problems += secrets.problems_of(service)
-        problems += sandbox_problems(service, backend.hides(service, picture.platform))
-        names = name_problems(service, picture.manifest, backend, picture.platform, host)
+        problems += sandbox_problems(service, backend.hides(service, snapshot.platform))
+        names = name_problems(service, snapshot.manifest, backend, snapshot.platform, host)
         refused |= {service.name} if names else set()
         problems += names
-    files = [file for file in picture.files if file.service not in refused]
-    problems += file_problems(picture.want, files, picture.seen, picture.manifest)
-    own = {file.path for file in picture.files} | set(picture.manifest.files)
-    possession = Possession(picture.have, picture.live, BACKENDS, picture.platform, picture.takeover.standing)
-    problems += holder_problems(picture.want.values(), possession, objections_on(host, own))
-    return [*problems, *picture.takeover.problems]
+    files = [file for file in snapshot.files if file.service not in refused]
+    problems += file_problems(snapshot.want, files, snapshot.seen, snapshot.manifest)
+    own = {file.path for file in snapshot.files} | set(snapshot.manifest.files)
+    possession = Possession(snapshot.have, snapshot.live, BACKENDS, snapshot.platform, snapshot.takeover.release_status)
+    problems += holder_problems(snapshot.want.values(), possession, objections_on(host, own))
+    return [*problems, *snapshot.takeover.problems]
 
 
-def _disturbances(picture: Picture, host: LocalHost) -> tuple[list[Problem], list[str]]:
+def _disturbances(snapshot: Snapshot, host: LocalHost) -> tuple[list[Problem], list[str]]:
     """What files of others make of the collection's own, on every backend."""
     problems: list[Problem] = []
     warnings: list[str] = []
     for name, backend in BACKENDS.items():
-        services = [service for service in picture.want.values() if service.backend == name]
-        found, told = backend.disturbed(services, picture.files, picture.platform, host)
+        services = [service for service in snapshot.want.values() if service.backend == name]
+        found, told = backend.disturbed(services, snapshot.files, snapshot.platform, host)
         problems += found
         warnings += told
     return problems, warnings
 
 
-def _away(picture: Picture, changed: Sequence[Service]) -> list[str]:
+def _away(snapshot: Snapshot, changed: Sequence[Service]) -> list[str]:
     """What is told of addresses that the host does not have."""
     names = {service.name for service in changed}
-    others = [service for name, service in picture.want.items() if name not in names]
-    return [*waiting(picture.want.values(), picture.platform), *unreachable(others, picture.platform)]
+    others = [service for name, service in snapshot.want.items() if name not in names]
+    return [*waiting(snapshot.want.values(), snapshot.platform), *unreachable(others, snapshot.platform)]

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import SocketTable
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.owners import Owner, holders
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import Manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._foreign import adoptable
@@ -46,7 +46,7 @@ def name_problems(
     held = manifest.services.get(service.name)
     if held is not None and held["backend"] == service.backend:
         return []
-    for path in backend.claims(service, platform):
+    for path in backend.reserved_paths(service, platform):
         if path not in manifest.files and host.exists(path) and not _ours(host.read(path)):
             return [
                 Problem(
@@ -118,19 +118,19 @@ def holder_problems(
 
 @dataclass(frozen=True)
 class Possession:
-    """What the collection holds. ``standing`` tells for some foreign sockets whether this run releases them, None if it
-    does not know."""
+    """What the collection holds. ``release_status`` tells for some foreign sockets whether this run releases them, None
+    if it does not know."""
 
     have: Mapping[str, Service]
-    live: Live
+    live: SocketTable
     backends: Mapping[str, Backend]
     platform: Platform
-    standing: Standing = lambda _socket, _owner: None
+    release_status: Standing = lambda _socket, _owner: None
 
     def holds(self, socket: Socket, declared: Service) -> bool:
         """Whether it holds a socket, for any of its services or for this one."""
         owner = self.live.owner(socket)
-        known = self.standing(socket, owner)
+        known = self.release_status(socket, owner)
         if known is not None:
             return known
         for name, backend in self.backends.items():

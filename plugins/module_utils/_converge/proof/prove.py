@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import (
-    Live,
+    SocketTable,
     bound,
     lacks_address,
     listener_problem,
@@ -102,7 +102,7 @@ def probe_service(service: Service, platform: Platform) -> list[dict[str, t.Any]
 
 
 def status_rows(
-    services: Sequence[Service], live: Live, backends: Mapping[str, Backend], platform: Platform
+    services: Sequence[Service], live: SocketTable, backends: Mapping[str, Backend], platform: Platform
 ) -> list[dict[str, t.Any]]:
     """One row for each endpoint: who should hold it, who does, and what is wrong with that."""
     rows = []

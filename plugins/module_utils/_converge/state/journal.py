@@ -71,7 +71,7 @@ def confirmation(within: int, connection: str, result: Mapping[str, t.Any]) -> C
 class Journal:
     """``files``: what was at each path that the switch writes or removes, None for nothing; ``backends``: whose each
     is. ``changes``: what the switch does, by backend. ``manifest``: the one before; ``guarded``: whether there was a
-    guard. ``policy``, ``bin_directory`` and ``s6_rc``: of the run, see ``picture.Request``. ``others``: what it does
+    guard. ``policy``, ``bin_directory`` and ``s6_rc``: of the run, see ``snapshot.Request``. ``others``: what it does
     to services of others. ``confirmation``: what a run that came to its end still waits for. ``steps``: what the run
     does, in words."""
 

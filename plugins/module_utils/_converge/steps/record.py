@@ -65,7 +65,7 @@ class Retire(Operation):
 
     def run(self, site: Site) -> None:
         try:
-            site.backends[self.backend].retire(site.platform, site.host)
+            site.backends[self.backend].stop_runtime(site.platform, site.host)
         except SwitchFailed as exc:
             raise SwitchFailed(f"{self.backend} has no services any more but could not be stopped: {exc}") from exc
         manifest.save(manifest.load().retired(self.backend))

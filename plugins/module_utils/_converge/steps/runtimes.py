@@ -22,7 +22,7 @@ class Wake(Operation):
         return f"start {self.backend} unless it runs"
 
     def run(self, site: Site) -> None:
-        site.backends[self.backend].wake(site.platform, site.host)
+        site.backends[self.backend].start_runtime(site.platform, site.host)
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Settle(Operation):
         return f"complete the change of {_changed(self.change)} ({self.backend}) while the new listeners are open"
 
     def run(self, site: Site) -> None:
-        site.backends[self.backend].settle(self.change, site.platform, site.host)
+        site.backends[self.backend].after_activate(self.change, site.platform, site.host)
 
 
 def _changed(change: Change) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live, look
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import SocketTable, look
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Operation, Site
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.listeners import end, sockets_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._foreign.change import Others
@@ -42,7 +42,7 @@ class TakeStock(Operation):
 
 
 def staying(
-    changes: Mapping[str, Change], have: Mapping[str, Service], others: Others, live: Live, site: Site
+    changes: Mapping[str, Change], have: Mapping[str, Service], others: Others, live: SocketTable, site: Site
 ) -> frozenset[int]:
     """Sockets of listeners that the run was to open and that still, or again, belong to their previous owner."""
     backends, platform = site.backends, site.platform

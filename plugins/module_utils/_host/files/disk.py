@@ -47,41 +47,6 @@ def inodes(path: str) -> dict[str, int]:
         return {}
 
 
-def exists(path: str) -> bool:
-    """Whether anything is at a path, be it a link that leads nowhere."""
-    return os.path.lexists(path)
-
-
-def is_link(path: str) -> bool:
-    """Whether a link is at a path."""
-    return os.path.islink(path)
-
-
-def is_directory(path: str) -> bool:
-    """Whether a path leads to a directory."""
-    return os.path.isdir(path)
-
-
-def real(path: str) -> str:
-    """The path without links, as far as it is there."""
-    return os.path.realpath(path)
-
-
-def link(path: str) -> str:
-    """What a link has in it, be it one of the kernel's. Raises OSError where there is none."""
-    return os.readlink(path)
-
-
-def target(path: str, content: bytes) -> str:
-    """Where a link at a path leads to that has this in it."""
-    return real(os.path.join(os.path.dirname(path), os.fsdecode(content)))
-
-
-def executable(path: str) -> bool:
-    """Whether the kernel lets this process execute what is at a path."""
-    return os.access(path, os.X_OK)
-
-
 def encoded(path: str) -> bytes:
     """A path as the kernel has it."""
     return os.fsencode(path)

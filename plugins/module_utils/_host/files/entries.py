@@ -37,6 +37,26 @@ def destination(path: str) -> str:
     return os.path.realpath(path)
 
 
+def is_link(path: str) -> bool:
+    """Whether a link is at a path."""
+    return os.path.islink(path)
+
+
+def link(path: str) -> str:
+    """What a link has in it, be it one of the kernel's. Raises OSError where there is none."""
+    return os.readlink(path)
+
+
+def target(path: str, content: bytes) -> str:
+    """Where a link at a path leads to that has this in it."""
+    return destination(os.path.join(os.path.dirname(path), os.fsdecode(content)))
+
+
+def executable(path: str) -> bool:
+    """Whether the kernel lets this process execute what is at a path."""
+    return os.access(path, os.X_OK)
+
+
 def is_on_noexec(path: str) -> bool:
     """Whether a file is on a file system that is mounted so that no program on it is started. Raises OSError."""
     return bool(os.statvfs(path).f_flag & os.ST_NOEXEC)

@@ -175,7 +175,8 @@ class Guide:
         return f"write {self.shape(path)}{note}"
 
     def _path(self, word: str) -> str:
-        inside = [path for path in (*EXAMPLES, *WHOLE) if self._is_mine(path) and plain(path[self._start :]) == word]
+        shown = {**{path: path for path in EXAMPLES}, **WHOLE}
+        inside = [shown[path] for path in shown if self._is_mine(path) and plain(path[self._start :]) == word]
         return (
             next(iter(inside), "")
             or _INSIDE.get((self.place, word), "")

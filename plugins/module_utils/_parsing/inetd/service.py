@@ -228,6 +228,9 @@ def _rate(reading: Reading, limit: str) -> None:
                 "limit all connections with connections.rate",
             )
         numbers = []
+    if reading.unix:
+        reading.draft.dropped(reading.line.place, "no backend limits the connections of a unix socket in a minute")
+        return
     count = next(iter(numbers), 0) or reading.dialect.rate
     if 0 < count <= _MOST:
         rate = {"count": count, "interval": _MINUTE, "pause": _OFF_SECONDS}

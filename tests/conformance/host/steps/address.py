@@ -22,7 +22,18 @@ def address(step: Step, _vantage: Vantage) -> None:
         verb = "add" if step["there"] else "del"
         subprocess.run(["ip", "address", verb, f"{step['address']}/{length}", "dev", "lo"], check=True)
     if step["there"]:
+        _await_validity(step)
         _await_listener(step)
+
+
+def _await_validity(step: Step) -> None:
+    """An address of IPv6 is tentative at first; until it is not, a client of the host itself has another source."""
+    deadline = time.monotonic() + PATIENCE
+    query = ["ip", "-o", "address", "show", "to", step["address"], "tentative"]
+    while subprocess.run(query, stdout=subprocess.PIPE, check=True).stdout:
+        if time.monotonic() > deadline:
+            raise Wrong(f"{step['address']} is tentative after {PATIENCE:g} s")
+        time.sleep(0.05)
 
 
 def _await_listener(step: Step) -> None:

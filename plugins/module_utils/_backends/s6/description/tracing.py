@@ -8,7 +8,7 @@ from __future__ import annotations
 import posixpath
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.ownership import Owner, Tracing
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import disk as _disk
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import entries
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes import table as _processes
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.processes.table import Holder
 
@@ -31,7 +31,7 @@ class DirectoryTracing(Tracing):
 def is_directory(asked: str, found: str) -> bool:
     """Whether a service directory is the one that was asked for, by its path or by its name."""
     if "/" in asked:
-        return _disk.real(asked) == _disk.real(found)
+        return entries.destination(asked) == entries.destination(found)
     return asked == posixpath.basename(found)
 
 
@@ -40,7 +40,7 @@ def _service_directory(pid: int) -> str | None:
     for ancestor in _processes.ancestors(pid):
         try:
             if _processes.program(ancestor) == _SUPERVISOR:
-                return _disk.link(f"/proc/{ancestor}/cwd")
+                return entries.link(f"/proc/{ancestor}/cwd")
         except OSError:
             return None
     return None

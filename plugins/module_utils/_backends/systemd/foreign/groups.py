@@ -22,7 +22,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.sys
     State,
     Survey,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import disk as _disk
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import entries
 
 # The kinds of units that can be named.
 NAMEABLE = (".socket", ".service", ".path", ".timer")
@@ -217,7 +217,7 @@ class _Bounds:
 def unmaskable(unit: str, state: State, folder: str) -> str:
     """The file that takes precedence over a mask; empty where the mask would take effect."""
     path, there = f"{folder}/{unit}", state.one("FragmentPath")
-    if _disk.exists(path):
+    if entries.exists(path):
         return path
     return there if there.startswith(_ABOVE) else ""
 

@@ -10,15 +10,15 @@ from collections.abc import Collection, Mapping, Sequence
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import (
     MASK,
     At,
+    CompetingServices,
     Foreign,
     ForeignServices,
-    Strangers,
     same,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.foreign.units import (
+    competing_sockets,
     is_unit,
     look_at_units,
-    rivals,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.store import Seen
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Host
@@ -31,7 +31,7 @@ _TYPES = frozenset({
 })  # fmt: skip
 
 
-class UnitStrangers(Strangers):
+class CompetingUnits(CompetingServices):
     """Socket units that are started at boot."""
 
     def __init__(self, own: Collection[str], host: Host) -> None:
@@ -39,7 +39,7 @@ class UnitStrangers(Strangers):
         self._host = host
 
     def claims(self) -> Mapping[str, Sequence[Listener]]:
-        return rivals(self._own, self._host)
+        return competing_sockets(self._own, self._host)
 
 
 class Units(ForeignServices):
@@ -56,8 +56,8 @@ class Units(ForeignServices):
     def look(self, names: Sequence[str], own: Collection[str], host: Host) -> dict[str, Foreign]:
         return look_at_units(names, own, host)
 
-    def strangers(self, own: Collection[str], init: str, host: Host) -> Strangers:
-        return Strangers() if self.absence(init) else UnitStrangers(own, host)
+    def competing(self, own: Collection[str], init: str, host: Host) -> CompetingServices:
+        return CompetingServices() if self.absence(init) else CompetingUnits(own, host)
 
     def switched_off(self, foreign: Foreign, at: At) -> dict[str, Seen | None]:
         return {**dict.fromkeys(foreign.links), **dict.fromkeys(foreign.masks, MASK)}

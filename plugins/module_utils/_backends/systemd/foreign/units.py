@@ -36,6 +36,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.sys
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.systemd.sockets import listens_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import disk as _disk
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import entries
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.places import placed
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.store import Seen
@@ -134,7 +135,7 @@ def _transport(address: str, kind: str) -> str:
     return "unix" if address.startswith(("/", "@")) else _TRANSPORTS.get(kind, "tcp")
 
 
-def rivals(own: Container[str], host: Host) -> dict[str, tuple[Listener, ...]]:
+def competing_sockets(own: Container[str], host: Host) -> dict[str, tuple[Listener, ...]]:
     """What socket units of others listen on that systemd starts at boot, by unit; one command."""
     listing = host.run(["systemctl", "show", f"--property={_SHOWN}", "--", "*.socket"], check=False)
     return {
@@ -182,5 +183,5 @@ def _every_link(folder: str) -> Iterator[str]:
         path = f"{folder}/{name}"
         if name.endswith(_PULLS):
             yield from (f"{path}/{link}" for link in _disk.names(path))
-        elif _disk.is_link(path):
+        elif entries.is_link(path):
             yield path

@@ -15,7 +15,7 @@ import typing as t
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.grammar import Entry
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.lines import Assignment, fold
 from ansible_collections.ondemand.superserver.plugins.module_utils._host import accounts as _accounts
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import disk as _disk
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import entries
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.network.names import (
     literal_address,
     port_number,
@@ -118,7 +118,7 @@ def _known(is_there: t.Callable[[str], bool], name: str) -> bool:
 
 
 def _server(values: Values) -> bool:
-    return _disk.executable(posixpath.join("/", values[0]))
+    return entries.executable(posixpath.join("/", values[0]))
 
 
 def _addresses(values: Values) -> bool:

@@ -16,10 +16,10 @@ import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.tls import (
-    behind,
     configuration_file,
-    in_front,
     script_file,
+    tls_files,
+    wrap_with_tls,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import PATH, Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._programs.handlers import session as _helper_session
@@ -57,28 +57,28 @@ CLIENTS: tuple[tuple[dict[str, str], list[str]], ...] = (
 
 
 def test_what_is_behind_is_not_in_front() -> None:
-    plain, inner = in_front(service(tls=TLS), HOST), in_front(service(tls=TLS, **INNER), HOST)
+    plain, inner = wrap_with_tls(service(tls=TLS), HOST), wrap_with_tls(service(tls=TLS, **INNER), HOST)
     assert plain == inner
-    assert in_front(plain, HOST) == plain
+    assert wrap_with_tls(plain, HOST) == plain
 
 
 def test_what_stands_for_the_connection_stays_in_front() -> None:
     outer = {"umask": "077", "nice": -5, "connections": {"max": 5}, "resources": {"tasks_max": 5}}
     made = service(tls=TLS, **outer)
-    front = in_front(made, HOST)
+    front = wrap_with_tls(made, HOST)
     assert all(getattr(front, name) == getattr(made, name) for name in outer)
 
 
 @pytest.mark.parametrize(("handlers", "stunnels"), [(7, 7 + 7 + 10), (100, 60 + 100 + 10)])
 def test_stunnel_has_time_for_the_handshake_and_the_handler(handlers: int, stunnels: int) -> None:
-    front = in_front(service(tls=TLS, resources={"connection_time": handlers}), HOST)
+    front = wrap_with_tls(service(tls=TLS, resources={"connection_time": handlers}), HOST)
     assert front.resources.connection_time == stunnels
 
 
 def test_services_without_tls_are_as_they_were() -> None:
     made = service(**INNER)
-    assert in_front(made, HOST) is made
-    assert behind([made], HOST) == []
+    assert wrap_with_tls(made, HOST) is made
+    assert tls_files([made], HOST) == []
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -100,7 +100,7 @@ def test_the_handler_gets_the_address_of_its_client(told: dict[str, str], wanted
     program.write_text('#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done\nshift\nexec "$@"\n')
     program.chmod(0o755)
     made = service(exec=["/usr/bin/env"], tls=TLS, environment={"PATH": "/bin", "A": "a 'b' $c"})
-    files = {file.path: file for file in behind([made], Platform(programs={"setpriv": str(program)}))}
+    files = {file.path: file for file in tls_files([made], Platform(programs={"setpriv": str(program)}))}
     session = tmp_path / "session"
     session.write_text(files[SESSION].content)
     session.chmod(0o755)
@@ -112,7 +112,7 @@ def test_the_handler_gets_the_address_of_its_client(told: dict[str, str], wanted
 
 def test_files_of_the_version_before_are_left_to_those_that_read_them() -> None:
     """They go once nobody starts them any more."""
-    paths = {file.path for file in behind([service(tls=TLS)], HOST)}
+    paths = {file.path for file in tls_files([service(tls=TLS)], HOST)}
     assert "/etc/superserver/tls/echo.conf" not in paths
 
 
@@ -148,7 +148,7 @@ def test_what_systemd_sets_because_of_a_directive_gets_through(told: dict[str, s
 
 
 def test_a_short_time_is_a_short_handshake() -> None:
-    configuration = behind([service(tls=TLS, resources={"connection_time": 7})], HOST)[0].content
+    configuration = tls_files([service(tls=TLS, resources={"connection_time": 7})], HOST)[0].content
     assert "\nTIMEOUTbusy = 7\n" in configuration
     assert "verifyChain" not in configuration
 

@@ -13,17 +13,17 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Backend, Change
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import SocketTable
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.course import course_of
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.picture import Picture, Request
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import Action
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.inputs import Request, Snapshot
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.run import Plan, _leave
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import manifest_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.base import Site
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.steps.record import Record
 from ansible_collections.ondemand.superserver.plugins.module_utils._handover import hold
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover.actions import Action
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
@@ -36,12 +36,14 @@ PLATFORM = Platform(programs={"nft": "/usr/sbin/nft"})
 OLD, NEW = service(backend="systemd"), service(backend="xinetd")
 
 
-def picture(
+def snapshot(
     want: Sequence[Service], have: Sequence[Service], files: Sequence[File], runtimes: t.Mapping[str, str]
-) -> Picture:
+) -> Snapshot:
     wanted, held = ({each.name: each for each in group} for group in (want, have))
     seen = dict.fromkeys((file.path for file in files), None)
-    return Picture(wanted, held, PLATFORM, manifest_of(have, [], runtimes), files, seen, Live({}, {}), {}, {}, [])
+    return Snapshot(
+        wanted, held, PLATFORM, manifest_of(have, [], runtimes), files, seen, SocketTable({}, {}), {}, {}, []
+    )
 
 
 def plan(**fields: t.Any) -> Plan:
@@ -49,13 +51,13 @@ def plan(**fields: t.Any) -> Plan:
     files = [File("/etc/xinetd.d/superserver-echo", "new", service="echo", backend="xinetd")]
     actions = [Action("echo", "move", "", OLD, NEW)]
     changes = {"systemd": Change(stop=(OLD,)), "xinetd": Change(start=(NEW,))}
-    found = Plan(picture([NEW], [OLD], files, {}), actions, changes, files, [], None)
+    found = Plan(snapshot([NEW], [OLD], files, {}), actions, changes, files, [], None)
     return replace(found, **fields)
 
 
 def still(runtimes: t.Mapping[str, str], have: Sequence[Service] = ()) -> Plan:
     """Nothing changes."""
-    return Plan(picture([], have, [], runtimes), [], {}, [], [], None)
+    return Plan(snapshot([], have, [], runtimes), [], {}, [], [], None)
 
 
 @pytest.fixture(autouse=True)
@@ -99,8 +101,8 @@ def test_what_is_not_installed_yet_is_taken_as_installed(
     missing: str, held: bool, nftables: bool, asked: list[str]
 ) -> None:
     platform = PLATFORM if nftables else Platform(programs={})
-    lacking = replace(plan().picture, missing={missing: "a package"}, platform=platform)
-    assert (STEPS[3] in course_of(plan(picture=lacking), Request([]), HOST).lines) == (held or nftables)
+    lacking = replace(plan().snapshot, missing={missing: "a package"}, platform=platform)
+    assert (STEPS[3] in course_of(plan(snapshot=lacking), Request([]), HOST).lines) == (held or nftables)
     assert asked == []
 
 
@@ -129,13 +131,13 @@ def test_a_runtime_that_does_not_stop_is_a_warning(tmp_path: Path, monkeypatch: 
     course = course_of(still({"xinetd": "active", "s6": "active"}), Request([]), HOST)
     stopped: list[str] = []
 
-    def retire(self: Backend, *_arguments: object) -> None:
+    def stop_runtime(self: Backend, *_arguments: object) -> None:
         if self.name == "xinetd":
             raise SwitchFailed("busy")
         stopped.append(self.name)
 
     for backend in BACKENDS.values():
-        monkeypatch.setattr(type(backend), "retire", retire)
+        monkeypatch.setattr(type(backend), "stop_runtime", stop_runtime)
     record = course.recording[0].operation
     assert isinstance(record, Record)
     manifest.save(record.new)

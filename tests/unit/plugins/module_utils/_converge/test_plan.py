@@ -12,14 +12,16 @@ import pytest
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Change
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import (
-    REFRESHES,
-    STARTS,
-    STOPS,
-    Action,
     Condition,
     changes_of,
     plan_actions,
     reverse,
+)
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover.actions import (
+    REFRESHES,
+    STARTS,
+    STOPS,
+    Action,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service

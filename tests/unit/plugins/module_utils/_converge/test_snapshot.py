@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.picture import Picture, Request
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.inputs import Request, Snapshot
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import read
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest, secrets
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import manifest_of
@@ -40,7 +40,7 @@ def host(*programs: str) -> FakeHost:
     return FakeHost(*running, files={"/bin/cat": ""})
 
 
-def snapshot(*entries: Fields, on: FakeHost | None = None, **options: t.Any) -> Picture:
+def snapshot(*entries: Fields, on: FakeHost | None = None, **options: t.Any) -> Snapshot:
     request = Request([Layer(BASE, list(entries))], **{"backend": "xinetd", "guard": "never", "check": True, **options})
     return read(request, on or host())
 
@@ -50,11 +50,11 @@ def echo(number: int = 1) -> Fields:
 
 
 def test_a_new_host_has_nothing_of_what_is_wanted() -> None:
-    picture = snapshot(echo())
-    assert (set(picture.want), picture.have, picture.obsolete) == ({"echo-1"}, {}, [])
-    assert {file.path for file in picture.files} == {file.path for file in picture.dirty}
-    assert {file.service for file in picture.dirty} == {"", "echo-1"}
-    (condition,) = picture.conditions().values()
+    found = snapshot(echo())
+    assert (set(found.want), found.have, found.obsolete) == ({"echo-1"}, {}, [])
+    assert {file.path for file in found.files} == {file.path for file in found.dirty}
+    assert {file.service for file in found.dirty} == {"", "echo-1"}
+    (condition,) = found.conditions().values()
     assert (condition.listeners, condition.health) == ("", "")
 
 
@@ -65,10 +65,10 @@ def test_what_is_held_and_not_wanted_is_obsolete(state: Path) -> None:
     folder = File(str(state), kind="directory", service="old", backend="xinetd")
     old = service(name="old", backend="xinetd", listen=[{"tcp": "127.0.0.1:9"}])
     manifest.save(manifest_of([old], [*files, folder], {}))
-    picture = snapshot()
-    assert (set(picture.want), set(picture.have)) == (set(), {"old"})
+    found = snapshot()
+    assert (set(found.want), set(found.have)) == (set(), {"old"})
     # Neither what is gone already nor what may have others' files in it.
-    assert picture.obsolete == [str(kept)]
+    assert found.obsolete == [str(kept)]
 
 
 def test_everything_that_speaks_against_a_declaration_is_said_at_once() -> None:
@@ -89,8 +89,8 @@ def test_check_mode_warns_of_what_may_be_there_by_then() -> None:
     ("running", "backend"), [(["systemd"], "systemd"), (["init", "s6-svscan"], "s6"), (["init"], "xinetd")]
 )
 def test_what_runs_says_which_backend_is_meant(running: list[str], backend: str) -> None:
-    picture = snapshot(echo(), on=host(*running), backend="auto")
-    assert [each.backend for each in picture.want.values()] == [backend]
+    found = snapshot(echo(), on=host(*running), backend="auto")
+    assert [each.backend for each in found.want.values()] == [backend]
 
 
 def test_what_is_not_installed_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,12 +13,12 @@ from types import SimpleNamespace
 import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import status
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.picture import Request
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import Action
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.inputs import Request
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight import accounts, certificates
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import Manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._guard.loading import Findings
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover.actions import Action
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files.store import Seen
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
@@ -39,11 +39,11 @@ def found(monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., dict[str, t.Any]]:
         seen = SimpleNamespace(digest="1" if changed else "0")
         monkeypatch.setattr(store, "look", lambda path: seen)
         monkeypatch.setattr(status, "findings", lambda platform, processes, host: Findings(problem))
-        picture = SimpleNamespace(
+        snapshot = SimpleNamespace(
             takeover=SimpleNamespace(decisions=()), warnings=["echo: about to expire"], dirty=(), missing={}
         )
-        monkeypatch.setattr(status, "read", lambda request, host: picture)
-        monkeypatch.setattr(status, "make_plan", lambda read: SimpleNamespace(actions=(), picture=read))
+        monkeypatch.setattr(status, "read", lambda request, host: snapshot)
+        monkeypatch.setattr(status, "make_plan", lambda read: SimpleNamespace(actions=(), snapshot=read))
         return status.status(Request((), {}), declared, False, FakeHost())
 
     return look
@@ -71,11 +71,11 @@ def test_a_directory_that_keeps_services_out_is_a_problem(monkeypatch: pytest.Mo
     """As a run with another mask has left it; no service of its own has it."""
     folder, absent = File("/etc/superserver", mode=0o755, kind="directory"), File("/etc/superserver/a")
     seen = {folder.path: Seen("directory", b"", 0o700, "root", "root"), absent.path: None}
-    picture = SimpleNamespace(
+    snapshot = SimpleNamespace(
         takeover=SimpleNamespace(decisions=()), warnings=(), dirty=(folder, absent), seen=seen, missing={}
     )
-    monkeypatch.setattr(status, "read", lambda request, host: picture)
-    monkeypatch.setattr(status, "make_plan", lambda read: SimpleNamespace(actions=(), picture=read))
+    monkeypatch.setattr(status, "read", lambda request, host: snapshot)
+    monkeypatch.setattr(status, "make_plan", lambda read: SimpleNamespace(actions=(), snapshot=read))
     found = status.status(Request((), {}), True, False, FakeHost())
     assert found["problems"] == ["/etc/superserver: not as declared, of root:root with mode 0700"]
 
@@ -83,11 +83,11 @@ def test_a_directory_that_keeps_services_out_is_a_problem(monkeypatch: pytest.Mo
 def test_what_a_run_would_do_is_pending(monkeypatch: pytest.MonkeyPatch) -> None:
     actions = [Action("a", "none", ""), Action("b", "change", "changed: umask", None, service(name="b"))]
     decisions = [SimpleNamespace(name=name, action=name, reason="why") for name in ("none", "adopt")]
-    picture = SimpleNamespace(
+    snapshot = SimpleNamespace(
         takeover=SimpleNamespace(decisions=decisions), warnings=["look"], dirty=(), seen={}, missing={}
     )
-    monkeypatch.setattr(status, "read", lambda request, host: picture)
-    monkeypatch.setattr(status, "make_plan", lambda read: SimpleNamespace(actions=actions, picture=read))
+    monkeypatch.setattr(status, "read", lambda request, host: snapshot)
+    monkeypatch.setattr(status, "make_plan", lambda read: SimpleNamespace(actions=actions, snapshot=read))
     found = status.status(Request((), {}), True, False, FakeHost())
     assert found["pending"] == [{"name": "b", "backend": "systemd", "action": "change", "reason": "changed: umask"}]
     assert found["problems"] == ["b: not as declared: change, changed: umask", "adopt: not as declared: adopt, why"]
@@ -111,14 +111,14 @@ def test_an_account_that_is_to_be_made_is_told_and_not_refused(monkeypatch: pyte
 
     def read(request: Request, host: LocalHost) -> SimpleNamespace:
         asked.append(request)
-        return picture
+        return snapshot
 
     wanted = {"a": service(exec=None, internal="echo")}
-    picture = SimpleNamespace(
+    snapshot = SimpleNamespace(
         takeover=SimpleNamespace(decisions=()), warnings=(), dirty=(), missing={"account": "superserver"}, want=wanted
     )
     monkeypatch.setattr(status, "read", read)
-    monkeypatch.setattr(status, "make_plan", lambda read: SimpleNamespace(actions=(), picture=read))
+    monkeypatch.setattr(status, "make_plan", lambda read: SimpleNamespace(actions=(), snapshot=read))
     monkeypatch.setattr(accounts, "is_user", lambda name: False)
     (problem,) = status.status(Request((), {}), True, False, FakeHost())["problems"]
     assert 'the host has no user "superserver"' in problem

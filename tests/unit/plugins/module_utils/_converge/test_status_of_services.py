@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import SocketTable
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.owners import Owner
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import status
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.picture import Request
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.inputs import Request
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import generations, journal, manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.journal import Journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import Manifest, manifest_of
@@ -47,7 +47,7 @@ def look(state: Path, monkeypatch: pytest.MonkeyPatch) -> Look:
     monkeypatch.setattr(generations, "DIRECTORY", str(state / "generations"))
 
     def looked(owner: Owner | None = OWN, **said: str) -> Status:
-        live = Live({("tcp", 7): [SEVEN]}, {INODE: owner}) if owner else Live({}, {})
+        live = SocketTable({("tcp", 7): [SEVEN]}, {INODE: owner}) if owner else SocketTable({}, {})
         monkeypatch.setattr(status, "look", lambda *_arguments: live)
         text = "\n".join(f"{key}={value}" for key, value in {**SHOWN, **said}.items())
         host = FakeHost(INIT, answers={SHOW: Result(0, f"{text}\n", "")})

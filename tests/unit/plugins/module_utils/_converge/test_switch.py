@@ -43,13 +43,13 @@ class Waking(Xinetd):
     def __init__(self, listener: socket.socket) -> None:
         self._listener = listener
 
-    def wake(self, *_arguments: t.Any) -> None:
+    def start_runtime(self, *_arguments: t.Any) -> None:
         self._listener.listen()
 
     def activate(self, *_arguments: t.Any) -> None:
         return
 
-    def settle(self, *_arguments: t.Any) -> None:
+    def after_activate(self, *_arguments: t.Any) -> None:
         return
 
 
@@ -61,7 +61,7 @@ class Hindered(Waking):
         self._times = times
         self.read = 0
 
-    def wake(self, *_arguments: t.Any) -> None:
+    def start_runtime(self, *_arguments: t.Any) -> None:
         return
 
     def activate(self, *_arguments: t.Any) -> None:

@@ -55,7 +55,7 @@ def test_every_unit_that_goes_along_is_told(monkeypatch: pytest.MonkeyPatch) -> 
         masks=("/etc/systemd/system/a.service",),
         links={WANTS: LINK},
     )
-    taken = planned(monkeypatch, ["a.socket"], [group], rivals={"a.path": (SEVEN,)})
+    taken = planned(monkeypatch, ["a.socket"], [group], competing_sockets={"a.path": (SEVEN,)})
     assert taken.rows()[0]["units"] == ["a.service", "a.path"]
     assert taken.others.stop == ("a.socket", "a.service")
     assert taken.files == {WANTS: (LINK, None), "/etc/systemd/system/a.service": (None, MASK)}

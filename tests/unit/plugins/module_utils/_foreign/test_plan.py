@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.foreign import Foreign
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import SocketTable
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.owners import Owner
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd import foreign as _foreign_xinetd
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.config import read_entries
@@ -60,10 +60,10 @@ def plan(monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., Takeover]:
         monkeypatch.setattr(
             _adopt, "_holdings", lambda *_arguments: Holdings({OWNER: [SEVEN]} if found.running else {})
         )
-        monkeypatch.setattr(_adopt, "_strangers", lambda *_arguments: {})
+        monkeypatch.setattr(_adopt, "_competing", lambda *_arguments: {})
         records = {found.name: json.loads(json.dumps(record.to_json()))} if record else {}
         names = [found.name] if named else []
-        return plan_takeover(Demand(names, records, declared), (), Live({}, {}), "systemd", FakeHost())
+        return plan_takeover(Demand(names, records, declared), (), SocketTable({}, {}), "systemd", FakeHost())
 
     return planned
 
@@ -152,17 +152,17 @@ def test_what_serves_elsewhere_too_is_told(plan: t.Callable[..., Takeover], monk
     assert ["was taken over before and had become active again" in text for text in takeover.warnings] == [True]
     monkeypatch.setattr(_adopt, "_holdings", lambda *_arguments: Holdings({OWNER: [SEVEN, EIGHT]}))
     monkeypatch.setattr(_adopt, "_look", lambda *_arguments: {"a.socket": ON})
-    strangers = Known({"b.socket": (SEVEN,), "c.socket": (EIGHT,)})
-    monkeypatch.setattr(_adopt, "_strangers", lambda *_arguments: {"systemd": strangers})
+    competing = Known({"b.socket": (SEVEN,), "c.socket": (EIGHT,)})
+    monkeypatch.setattr(_adopt, "_competing", lambda *_arguments: {"systemd": competing})
     demand = Demand(["a.socket"], listeners=[SEVEN])
-    told = plan_takeover(demand, (), Live({}, {}), "systemd", FakeHost()).warnings
+    told = plan_takeover(demand, (), SocketTable({}, {}), "systemd", FakeHost()).warnings
     assert len(told) == 2
     assert "a.socket also held tcp:*:8" in told[0]
     assert '"b.socket" also listens on tcp:*:7 once it is started' in told[1]
 
 
 def test_names_that_are_repeated_or_programs(monkeypatch: pytest.MonkeyPatch) -> None:
-    live = Live({}, {4: Owner("program", "nc", 99, "nc"), 5: Owner("s6", "/run/service/x", 98, "s6-tcpserver")})
+    live = SocketTable({}, {4: Owner("program", "nc", 99, "nc"), 5: Owner("s6", "/run/service/x", 98, "s6-tcpserver")})
     monkeypatch.setattr(_foreign_xinetd, "CONFIG", "/nonesuch")
     demand = Demand(["nc", "x", "nc", "a.socket"], listeners=[SEVEN])
     problems = plan_takeover(demand, (), live, "s6", FakeHost()).problems
@@ -176,6 +176,22 @@ def edit(takeover: Takeover) -> None:
     Edit(takeover.edited).run(Site({}, Platform(), LocalHost(_helper_watcher.Commands())))
 
 
+@pytest.mark.parametrize(
+    ("kinds", "words"),
+    [(None, "neither a service of xinetd on this host"), ({}, "not the name of anything that can be taken over")],
+)
+def test_no_name_is_left_out(monkeypatch: pytest.MonkeyPatch, kinds: dict[str, t.Any] | None, words: str) -> None:
+    monkeypatch.setattr(_foreign_xinetd, "CONFIG", "/nonesuch")
+    if kinds is not None:
+        monkeypatch.setattr(_adopt, "foreign_services", lambda: kinds)
+    names = ["", "a\nb", "a"]
+    problems = plan_takeover(Demand(names), (), SocketTable({}, {}), "s6", FakeHost()).problems
+    assert sorted(problem.path for problem in problems) == [
+        f"superserver_adopt[{index}]" for index in range(len(names))
+    ]
+    assert all(words in problem.message for problem in problems)
+
+
 def test_two_services_in_one_file_that_is_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     needed = "\twait = no\n\tuser = root\n\tserver = /bin/sh\n"
     body = f"{{\n\ttype = UNLISTED\n\tsocket_type = stream\n\tport = %d\n{needed}}}\n"
@@ -186,7 +202,7 @@ def test_two_services_in_one_file_that_is_a_link(tmp_path: Path, monkeypatch: py
     path = str(config)
 
     def planned(names: list[str], records: t.Mapping[str, t.Any], declared: list[Listener]) -> Takeover:
-        return plan_takeover(Demand(names, records, declared), (), Live({}, {}), "s6", FakeHost())
+        return plan_takeover(Demand(names, records, declared), (), SocketTable({}, {}), "s6", FakeHost())
 
     monkeypatch.setattr(_foreign_xinetd, "read_entries", lambda _path: read_entries(path))
     monkeypatch.setattr(_adopt, "_holdings", lambda *_arguments: Holdings())

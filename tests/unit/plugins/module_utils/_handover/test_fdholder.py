@@ -14,7 +14,7 @@ from dataclasses import replace
 import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Change
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live, look
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import SocketTable, look
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.backend import S6
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.fdholder import NAME
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.handover import kept_sockets
@@ -50,7 +50,7 @@ def declared(listener: socket.socket, **fields: t.Any) -> Service:
     return service(name="echo", backend="s6", listen=[{"tcp": f"127.0.0.1:{listener.getsockname()[1]}", **fields}])
 
 
-def seen(one: Service) -> Live:
+def seen(one: Service) -> SocketTable:
     return look([one], [], PLATFORM, machine())
 
 

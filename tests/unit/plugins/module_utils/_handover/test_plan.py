@@ -12,20 +12,20 @@ from types import SimpleNamespace
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import SocketTable
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.owners import Owner
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import run
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.picture import Request
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import Action
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.inputs import Request
 from ansible_collections.ondemand.superserver.plugins.module_utils._handover import hold
+from ansible_collections.ondemand.superserver.plugins.module_utils._handover.actions import Action
 from ansible_collections.ondemand.superserver.plugins.module_utils._handover.methods import Choice, Move
 from ansible_collections.ondemand.superserver.plugins.module_utils._handover.plan import (
-    Passage,
-    Passing,
+    Candidate,
+    HandoverPlan,
+    candidates_of,
     common,
+    handover_plan,
     old_sockets,
-    passage_of,
-    passing_of,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import listening
@@ -37,7 +37,9 @@ from ansible_collections.ondemand.superserver.tests.unit.declarations import ser
 SEVEN, EIGHT = Listener("tcp", "dual", "::", 7), Listener("tcp", "dual", "::", 8)
 PATH = Listener("unix", "unix", "/run/a", 0, "/run/a")
 WHY = "hold: nftables is not installed"
-PASSAGE = Passage({"held": [SEVEN, PATH], "closed": [EIGHT]}, {"held": Choice("hold"), "closed": Choice("gap", WHY)})
+PLAN = HandoverPlan(
+    {"held": [SEVEN, PATH], "closed": [EIGHT]}, {"held": Choice("hold"), "closed": Choice("gap", WHY)}
+)
 
 
 def test_listeners_of_before_and_after() -> None:
@@ -47,14 +49,14 @@ def test_listeners_of_before_and_after() -> None:
 
 
 def test_hold_that_did_not_last_is_told() -> None:
-    told = PASSAGE.told({"held": 5000.1, "closed": 5000.1})
+    told = PLAN.told({"held": 5000.1, "closed": 5000.1})
     assert told["held"]["method_reason"] == "the hold ended after 5 s, and clients were refused from then on"
     assert told["closed"]["method_reason"] == WHY
 
 
 def test_who_may_have_refused_clients_is_a_warning() -> None:
-    assert PASSAGE.warnings({"held": 12.5}) == []
-    told = PASSAGE.warnings({"held": 5000.1, "closed": 7.5, "also": 9.0})
+    assert PLAN.warnings({"held": 12.5}) == []
+    told = PLAN.warnings({"held": 5000.1, "closed": 7.5, "also": 9.0})
     assert told == [
         "clients of held may have been refused while listeners were closed, for up to 5000.1 ms "
         "(the hold ended after 5 s, and clients were refused from then on)",
@@ -65,8 +67,8 @@ def test_who_may_have_refused_clients_is_a_warning() -> None:
 
 
 def test_services_of_one_reason_are_warned_of_together() -> None:
-    passage = Passage({}, {name: Choice("gap", WHY) for name in ("a", "b")})
-    (text,) = passage.warnings({"a": 1.0, "b": 2.5})
+    handover = HandoverPlan({}, {name: Choice("gap", WHY) for name in ("a", "b")})
+    (text,) = handover.warnings({"a": 1.0, "b": 2.5})
     assert text.startswith("clients of a, b may have been refused while listeners were closed, for up to 2.5 ms (")
 
 
@@ -74,10 +76,12 @@ def test_services_of_one_reason_are_warned_of_together() -> None:
 def test_what_would_be_if_nftables_were_there(installed: bool, method: str) -> None:
     old, new = service(listen=[{"tcp": "7"}], backend="systemd"), service(listen=[{"tcp": "7"}], backend="xinetd")
     move = Action("echo", "move", "", old, new)
-    nothing = Live({}, {})
+    nothing = SocketTable({}, {})
     platform = Platform(programs={})
     lacking = "" if installed else hold.lacking(platform)
-    found = passage_of(passing_of([move], [], False, platform), "auto", nothing, platform, lambda _listeners: lacking)
+    found = handover_plan(
+        candidates_of([move], [], False, platform), "auto", nothing, platform, lambda _listeners: lacking
+    )
     assert found.choices["echo"].method == method
 
 
@@ -98,8 +102,8 @@ def test_nftables_is_asked_for_where_it_spares_clients_a_refusal(
     old, new = service(listen=[{"tcp": "7"}], backend=before), service(listen=[{"tcp": "7"}], backend=after)
     action = Action("echo", "move" if before != after else "change", "", old, new)
     platform = Platform(programs={}, policy=policy)
-    picture = SimpleNamespace(platform=platform, missing={}, live=Live({}, {}))
-    plan = SimpleNamespace(picture=picture, empty=False, actions=[action], changes={}, guard=None)
+    snapshot = SimpleNamespace(platform=platform, missing={}, live=SocketTable({}, {}))
+    plan = SimpleNamespace(snapshot=snapshot, empty=False, actions=[action], changes={}, guard=None)
     request = Request([], installs_nftables=installs)
     assert run._lacks_hold(t.cast("run.Plan", plan), request, LocalHost(watcher.Commands())) == lacks
 
@@ -109,8 +113,8 @@ def test_service_that_gets_new_listeners(ports: list[str], grows: bool) -> None:
     new = service(listen=[{"tcp": port} for port in ports])
     old = service(listen=[{"tcp": "7"}, {"tcp": "9"}], backend="xinetd")
     move = Move("systemd", frozenset({"tcp"}), grows=grows)
-    passing = passing_of([Action("echo", "move", "", old, new)], [], False, Platform())
-    assert passing == {"echo": Passing(old, new, [SEVEN], move)}
+    passing = candidates_of([Action("echo", "move", "", old, new)], [], False, Platform())
+    assert passing == {"echo": Candidate(old, new, [SEVEN], move)}
 
 
 def test_nothing_passes_to_or_from_a_disabled_service() -> None:
@@ -123,17 +127,17 @@ def test_listeners_that_a_change_closes_pass_over(again: bool, passing_over: lis
     old, new = service(listen=[{"tcp": "7"}]), service(listen=[{"tcp": "7"}], umask="077")
     change = Action("example", "change", "changed: umask", old, new)
     platform = Platform(programs={})
-    passing = passing_of([change], [new] if again else [], False, platform)
-    found = passage_of(passing, "auto", Live({}, {}), platform, lambda _listeners: "")
+    passing = candidates_of([change], [new] if again else [], False, platform)
+    found = handover_plan(passing, "auto", SocketTable({}, {}), platform, lambda _listeners: "")
     assert [*found.listeners] == [*found.choices] == passing_over
 
 
 def test_only_what_the_firewall_can_hold_is_held() -> None:
-    assert PASSAGE.held == [SEVEN]
+    assert PLAN.held == [SEVEN]
 
 
 def test_result() -> None:
-    assert PASSAGE.told({"held": 12.5, "closed": 3.0}) == {
+    assert PLAN.told({"held": 12.5, "closed": 3.0}) == {
         "held": {"method": "hold", "gap_ms": 12.5},
         "closed": {"method": "gap", "method_reason": WHY, "gap_ms": 3.0},
     }
@@ -143,7 +147,7 @@ def test_old_sockets_are_duplicated() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         inode = os.fstat(listener.fileno()).st_ino
         port = listener.getsockname()[1]
-        live = Live({("tcp", port): [entry for entry in listening() if entry.inode == inode]}, {inode: OWN})
+        live = SocketTable({("tcp", port): [entry for entry in listening() if entry.inode == inode]}, {inode: OWN})
         (copy,), why = old_sockets(passing(port), live)
         with copy:
             assert (os.fstat(copy.fileno()).st_ino, why) == (inode, "")
@@ -154,7 +158,7 @@ def test_socket_of_a_process_that_has_ended() -> None:
         inode = os.fstat(listener.fileno()).st_ino
         port = listener.getsockname()[1]
         found = [entry for entry in listening() if entry.inode == inode]
-    _sockets, why = old_sockets(passing(port), Live({("tcp", port): found}, {inode: OWN}))
+    _sockets, why = old_sockets(passing(port), SocketTable({("tcp", port): found}, {inode: OWN}))
     assert why.startswith("the old socket cannot be duplicated: ")
 
 
@@ -162,7 +166,7 @@ def test_socket_of_nobody_who_can_be_seen() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         found = [entry for entry in listening() if entry.port == port and entry.transport == "tcp"]
-        assert old_sockets(passing(port), Live({("tcp", port): found}, {})) == (
+        assert old_sockets(passing(port), SocketTable({("tcp", port): found}, {})) == (
             [],
             f"no visible process holds tcp:127.0.0.1:{port}",
         )
@@ -172,6 +176,6 @@ HOST = LocalHost(watcher.Commands())
 OWN = Owner("program", "python", os.getpid(), "python")
 
 
-def passing(port: int) -> Passing:
+def passing(port: int) -> Candidate:
     held = service(listen=[{"tcp": f"127.0.0.1:{port}"}])
-    return Passing(held, held, held.listeners(True), Move("systemd", frozenset({"tcp"})))
+    return Candidate(held, held, held.listeners(True), Move("systemd", frozenset({"tcp"})))

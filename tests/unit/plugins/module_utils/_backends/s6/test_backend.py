@@ -37,7 +37,7 @@ REFUSED: tuple[tuple[Fields, str, str], ...] = (
 
 @pytest.mark.parametrize(("native", "name", "gist"), REFUSED)
 def test_file_is_refused(native: Fields, name: str, gist: str) -> None:
-    (problem,) = BACKEND.refuse(service(native={"s6": native}), HOST)
+    (problem,) = BACKEND.further_problems(service(native={"s6": native}), HOST)
     assert problem.path == f"superserver_services[0].native.s6.{name}"
     assert gist in problem.message
 
@@ -45,7 +45,7 @@ def test_file_is_refused(native: Fields, name: str, gist: str) -> None:
 def test_files_that_may_be_added_are_taken() -> None:
     native = {"timeout-kill": 5000, "timeout-finish": "0", "max-death-tally": 4096, "down-signal": "SIGQUIT"}
     assert native.keys() == NATIVE.keys()
-    assert BACKEND.refuse(service(native={"s6": native}), HOST) == []
+    assert BACKEND.further_problems(service(native={"s6": native}), HOST) == []
 
 
 # Fields before and after, and whether listeners must be closed and opened.
@@ -109,11 +109,11 @@ def test_service_of_an_owner(owner: tuple[str, str], name: str) -> None:
 
 
 def test_claims_are_places_in_the_scan_directory() -> None:
-    assert BACKEND.claims(service(), HOST) == ["/etc/superserver/s6/echo"]
+    assert BACKEND.reserved_paths(service(), HOST) == ["/etc/superserver/s6/echo"]
     image = "/etc/s6-linux-init/current/run-image/service/superserver-echo"
-    assert BACKEND.claims(service(), AS_PID_1) == ["/run/service/superserver-echo", image]
+    assert BACKEND.reserved_paths(service(), AS_PID_1) == ["/run/service/superserver-echo", image]
     elsewhere = replace(AS_PID_1, scan_directory="/etc/service")
-    assert BACKEND.claims(service(), elsewhere) == ["/etc/service/superserver-echo"]
+    assert BACKEND.reserved_paths(service(), elsewhere) == ["/etc/service/superserver-echo"]
 
 
 MISSING: tuple[tuple[Platform, Iterable[str], str], ...] = (

@@ -70,7 +70,7 @@ def test_health() -> None:
 
 def test_retired_runtime_leaves_nothing() -> None:
     tree = Tree()
-    BACKEND.retire(HOST, tree)
+    BACKEND.stop_runtime(HOST, tree)
     assert tree.argvs == [
         ["systemctl", "stop", "superserver-s6.service"],
         ["systemctl", "--root=/", "disable", "superserver-s6.service"],
@@ -78,5 +78,5 @@ def test_retired_runtime_leaves_nothing() -> None:
     ]
     assert tree.removed == ["/etc/superserver/s6", DIRECTORIES]
     tree = Tree()
-    BACKEND.retire(AS_PID_1, tree)
+    BACKEND.stop_runtime(AS_PID_1, tree)
     assert (tree.argvs, tree.removed) == ([], [DIRECTORIES])

@@ -54,7 +54,7 @@ REFUSED: tuple[tuple[Fields, str, str], ...] = (
 
 @pytest.mark.parametrize(("native", "path", "gist"), REFUSED)
 def test_raw_directive_is_refused(native: Fields, path: str, gist: str) -> None:
-    (problem,) = SYSTEMD.refuse(service(native={"systemd": native}), HOST)
+    (problem,) = SYSTEMD.further_problems(service(native={"systemd": native}), HOST)
     assert problem.path == f"superserver_services[0].native.systemd.{path}"
     assert gist in problem.message
 
@@ -64,7 +64,7 @@ def test_raw_directives_of_each_section_are_taken() -> None:
         "socket": {"Mark": 7, "PassCredentials": True, "ExecStartPre": ["/bin/true", "/bin/true a"]},
         "service": {"IOSchedulingClass": "idle", "LimitMEMLOCK": "1:2", "ProtectSystem": "strict", "MemoryMax": "1G"},
     }
-    assert SYSTEMD.refuse(service(native={"systemd": native}), HOST) == []
+    assert SYSTEMD.further_problems(service(native={"systemd": native}), HOST) == []
 
 
 def test_what_is_written_cannot_be_a_raw_directive() -> None:
@@ -128,7 +128,7 @@ DIFFERING: tuple[tuple[list[Fields], list[str]], ...] = (
 
 @pytest.mark.parametrize(("listen", "names"), DIFFERING)
 def test_endpoints_that_differ_in_what_they_share(listen: list[Fields], names: list[str]) -> None:
-    problems = SYSTEMD.refuse(service(listen=listen, accept=False), HOST)
+    problems = SYSTEMD.further_problems(service(listen=listen, accept=False), HOST)
     assert sorted(problem.path.rpartition(".")[2] for problem in problems) == sorted(names)
     assert all("split the service" in problem.message for problem in problems)
 
@@ -180,7 +180,7 @@ CLAIMS: tuple[tuple[Fields, set[str]], ...] = (
 
 @pytest.mark.parametrize(("fields", "units"), CLAIMS)
 def test_claims_are_every_place_of_a_unit_of_its_name(fields: Fields, units: set[str]) -> None:
-    claims = [Path(path) for path in SYSTEMD.claims(service(**fields), HOST)]
+    claims = [Path(path) for path in SYSTEMD.reserved_paths(service(**fields), HOST)]
     folders = {str(path.parent) for path in claims}
     assert folders >= {"/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system"}
     assert {str(path) for path in claims} == {f"{folder}/{unit}" for folder in folders for unit in units}
@@ -213,7 +213,7 @@ def test_checker_is_not_asked_about_links(tmp_path: Path) -> None:
 def test_what_read_messages_ends_with_its_unit(old: Fields, new: Fields, stopped: list[list[str]]) -> None:
     host = FakeHost()
     change = Change(refresh=((service(name="test", **old), service(name="test", **new)),))
-    SYSTEMD.settle(change, HOST, host)
+    SYSTEMD.after_activate(change, HOST, host)
     assert [argv[1:] for argv in host.argvs] == stopped
 
 

@@ -152,7 +152,9 @@ def test_the_way_out_leads_out(disk: Disk) -> None:
     for link in links:
         disk.put(link, None)
     assert said(disk, NAMED) == ([], [])
-    assert not {*links, *(str(Path(link).parent) for link in links)} & set(SYSTEMD.claims(service(**NAMED), HOST))
+    assert not {*links, *(str(Path(link).parent) for link in links)} & set(
+        SYSTEMD.reserved_paths(service(**NAMED), HOST)
+    )
 
 
 def test_one_unit_needs_one_link(disk: Disk) -> None:

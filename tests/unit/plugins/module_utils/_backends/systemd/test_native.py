@@ -55,7 +55,7 @@ OF_READER = {"ExecStartPre", "RuntimeDirectory", "RuntimeDirectoryMode", "Runtim
 def refused(way: str, section: str, directives: Fields, platform: Platform = NEW) -> dict[str, str]:
     made = service(**WAYS[way], native={"systemd": {section: directives}})
     prefix = f"superserver_services[0].native.systemd.{section}."
-    return {problem.path[len(prefix) :]: problem.message for problem in SYSTEMD.refuse(made, platform)}
+    return {problem.path[len(prefix) :]: problem.message for problem in SYSTEMD.further_problems(made, platform)}
 
 
 def units(way: str, section: str, directives: Fields) -> dict[str, dict[str, list[str]]]:

@@ -32,7 +32,7 @@ XINETD = Xinetd()
 
 def activate(machine: Machine, platform: Platform = UNDER_SYSTEMD, **change: t.Any) -> list[str]:
     XINETD.activate(Change(**change), platform, machine)
-    XINETD.settle(Change(**change), platform, machine)
+    XINETD.after_activate(Change(**change), platform, machine)
     return machine.done
 
 
@@ -83,13 +83,13 @@ def test_starting_without_systemd(way: str) -> None:
 
 def test_waking() -> None:
     machine = Machine()
-    XINETD.wake(UNDER_SYSTEMD, machine.effects_of(restart=machine.starts))
+    XINETD.start_runtime(UNDER_SYSTEMD, machine.effects_of(restart=machine.starts))
     assert machine.done == ["systemctl reset-failed xinetd.service", "systemctl restart xinetd.service"]
 
 
 def test_waking_one_that_runs() -> None:
     machine = Machine(MAIN)
-    XINETD.wake(UNDER_SYSTEMD, machine)
+    XINETD.start_runtime(UNDER_SYSTEMD, machine)
     assert machine.done == []
 
 

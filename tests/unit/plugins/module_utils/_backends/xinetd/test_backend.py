@@ -80,7 +80,7 @@ def test_retiring(foreign: bool, files: tuple[str, ...], disabled: str) -> None:
     machine = Shared(MAIN, enabled=foreign)
     machine.files.update(dict.fromkeys(files, ""))
     machine.effects_of(stop=machine.ends)
-    XINETD.retire(UNDER_SYSTEMD, machine)
+    XINETD.stop_runtime(UNDER_SYSTEMD, machine)
     assert machine.done == ([] if foreign else ["systemctl stop xinetd.service", disabled])
 
 
@@ -95,19 +95,19 @@ def test_retiring(foreign: bool, files: tuple[str, ...], disabled: str) -> None:
 def test_what_inetd_had_is_not_lost(option: str, text: str, stays: bool) -> None:
     machine = Machine(replace(MAIN, argv=(*MAIN.argv, option)))
     machine.files["/etc/inetd.conf"] = text
-    XINETD.retire(UNDER_SYSTEMD, machine.effects_of(stop=machine.ends))
+    XINETD.stop_runtime(UNDER_SYSTEMD, machine.effects_of(stop=machine.ends))
     assert ("systemctl stop xinetd.service" in machine.done) != stays
 
 
 def test_retiring_without_systemd() -> None:
     machine = Machine(MAIN)
-    XINETD.retire(WITHOUT, machine.effects_of(terminate=machine.ends))
+    XINETD.stop_runtime(WITHOUT, machine.effects_of(terminate=machine.ends))
     assert machine.done[-1] == "signal 15 to 100"
 
 
 def test_retiring_that_does_not_work() -> None:
     with pytest.raises(SwitchFailed, match="does not end"):
-        XINETD.retire(WITHOUT, Machine(MAIN))
+        XINETD.stop_runtime(WITHOUT, Machine(MAIN))
 
 
 def test_excerpt_of_logs() -> None:
@@ -134,14 +134,14 @@ def test_a_log_that_is_about_to_be_written_is_waited_for() -> None:
 def test_what_is_missing() -> None:
     assert XINETD.missing(UNDER_SYSTEMD, Machine()) == ""
     assert XINETD.missing(replace(UNDER_SYSTEMD, xinetd=""), Machine()) == "xinetd"
-    assert XINETD.claims(made(), UNDER_SYSTEMD) == []
+    assert XINETD.reserved_paths(made(), UNDER_SYSTEMD) == []
 
 
 def test_it_cuts_off_clients_of_what_it_loses_while_it_goes_on() -> None:
     plain, daemon, stays = service(name="plain"), DAEMON, service(name="stays")
 
     def cut(**change: t.Any) -> list[Service]:
-        return XINETD.cuts(Change(**change), UNDER_SYSTEMD, Shared(MAIN, enabled=False))
+        return XINETD.interrupted_services(Change(**change), UNDER_SYSTEMD, Shared(MAIN, enabled=False))
 
     assert cut(stop=(plain, daemon), kept=(stays,)) == [plain, daemon]
     # With the last one it is ended without its handlers.

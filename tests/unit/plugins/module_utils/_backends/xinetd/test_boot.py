@@ -136,7 +136,7 @@ def test_health_tells_of_it() -> None:
 
 def test_a_runtime_that_is_retired_is_not_started_any_more() -> None:
     machine = linked("2", **DEBIAN)
-    Xinetd().retire(WITHOUT, machine.effects_of(terminate=machine.ends))
+    Xinetd().stop_runtime(WITHOUT, machine.effects_of(terminate=machine.ends))
     assert commands(machine) == ["/usr/sbin/update-rc.d xinetd disable", "signal 15 to 100"]
 
 
@@ -170,9 +170,9 @@ def test_openrc_takes_nothing_for_started_that_has_ended(files: dict[str, str]) 
     """Its script would say that xinetd has been started already, and do nothing."""
     machine = linked(**{**files, "/etc/init.d/xinetd": ""})
     machine.ends()
-    Xinetd().wake(WITHOUT, machine.effects_of(script=machine.starts))
+    Xinetd().start_runtime(WITHOUT, machine.effects_of(script=machine.starts))
     zap = ["rc-service xinetd zap"] if files else []
     assert machine.done == [*zap, *machine.effects]
     machine.done.clear()
-    Xinetd().retire(WITHOUT, machine.effects_of(terminate=machine.ends))
+    Xinetd().stop_runtime(WITHOUT, machine.effects_of(terminate=machine.ends))
     assert machine.done[-1:] == (zap or ["signal 15 to 100"])

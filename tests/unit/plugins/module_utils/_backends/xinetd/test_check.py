@@ -53,14 +53,14 @@ REFUSED: tuple[tuple[Fields, str], ...] = (
 
 @pytest.mark.parametrize(("native", "gist"), REFUSED)
 def test_raw_attribute_is_refused(native: Fields, gist: str) -> None:
-    (problem,) = XINETD.refuse(service(native={"xinetd": native}), Platform())
+    (problem,) = XINETD.further_problems(service(native={"xinetd": native}), Platform())
     assert problem.path == f"superserver_services[0].native.xinetd.{next(iter(native))}"
     assert gist in problem.message
 
 
 def test_raw_attributes_are_taken() -> None:
     native = {"access_times": ["8:00-9:00", "10:00-11:00"], "max_load": 2.5, "banner": "/etc/motd", "rlimit_as": "8M"}
-    assert XINETD.refuse(service(native={"xinetd": native}), Platform()) == []
+    assert XINETD.further_problems(service(native={"xinetd": native}), Platform()) == []
 
 
 def test_field_to_use_instead_is_one_of_the_schema() -> None:

@@ -101,4 +101,4 @@ def test_one_that_has_just_been_started_is_waited_for(begin: Fields) -> None:
         machine.states[process.pid] = status(process, **begin)
 
     with pytest.raises(SwitchFailed, match="does not run"):
-        Xinetd().wake(UNDER_SYSTEMD, machine.effects_of(restart=starts))
+        Xinetd().start_runtime(UNDER_SYSTEMD, machine.effects_of(restart=starts))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.picture import Request
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.inputs import Request
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight import accounts
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import read
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
@@ -113,8 +113,8 @@ def test_without_a_role_a_declaration_that_needs_it_is_refused() -> None:
 @as_root
 @pytest.mark.usefixtures("lacking")
 def test_with_a_role_it_is_something_that_is_to_be_installed() -> None:
-    picture = read(request(makes_account=True), LocalHost(watcher.Commands()))
-    assert picture.missing["account"] == OWN_ACCOUNT
+    snapshot = read(request(makes_account=True), LocalHost(watcher.Commands()))
+    assert snapshot.missing["account"] == OWN_ACCOUNT
 
 
 def forwarder(path: Path, **fields: object) -> list[str]:

@@ -10,10 +10,10 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import SocketTable
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.owners import Owner
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.foreign import EntryStrangers
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.foreign import CompetingEntries
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.config import XinetdService
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight.problems import (
     Possession,
@@ -49,7 +49,7 @@ HOLDERS: tuple[tuple[str, str, Fields | None, bool], ...] = (
 
 def test_a_daemon_that_outlived_its_super_server_is_ours() -> None:
     declared = service(**ECHO, backend="xinetd")
-    live = Live({("tcp", 7): [SOCKET]}, {INODE: Owner("systemd", "xinetd.service", 99, "p")})
+    live = SocketTable({("tcp", 7): [SOCKET]}, {INODE: Owner("systemd", "xinetd.service", 99, "p")})
     assert holder_problems([declared], Possession({"echo": declared}, live, BACKENDS, Platform()))
     mine = replace(live, orphans={INODE: "echo"})
     assert not holder_problems([declared], Possession({"echo": declared}, mine, BACKENDS, Platform()))
@@ -59,7 +59,7 @@ def test_a_daemon_that_outlived_its_super_server_is_ours() -> None:
 def test_whose_a_port_is(kind: str, name: str, held: Fields | None, ours: bool) -> None:
     declared = service(**ECHO, backend="xinetd")
     have = {"echo": service(**{**ECHO, **held})} if held is not None else {}
-    live = Live({("tcp", 7): [SOCKET]}, {INODE: Owner(kind, name, 99, "p")})
+    live = SocketTable({("tcp", 7): [SOCKET]}, {INODE: Owner(kind, name, 99, "p")})
     problems = holder_problems([declared], Possession(have, live, BACKENDS, Platform()))
     assert [problem.path for problem in problems] == ([] if ours else [f"{declared.path('listen')}[0]"])
 
@@ -76,14 +76,14 @@ def test_whose_a_port_is(kind: str, name: str, held: Fields | None, ours: bool) 
     ],
 )
 def test_the_way_out_is_told(kind: str, name: str, words: str) -> None:
-    live = Live({("tcp", 7): [SOCKET]}, {INODE: Owner(kind, name, 99, "p")})
+    live = SocketTable({("tcp", 7): [SOCKET]}, {INODE: Owner(kind, name, 99, "p")})
     (problem,) = holder_problems([service(**ECHO)], Possession({}, live, BACKENDS, Platform()))
     assert words in problem.message
 
 
 def test_what_must_not_be_taken_over_is_not_offered() -> None:
     owner = Owner("systemd", "user@1000.service", 99, "nc")
-    live = Live({("tcp", 7): [SOCKET]}, {INODE: owner})
+    live = SocketTable({("tcp", 7): [SOCKET]}, {INODE: owner})
     asked: list[t.Any] = []
 
     def objections(owners: t.Mapping[Owner, Socket]) -> dict[Owner, str]:
@@ -103,21 +103,21 @@ def test_what_must_not_be_taken_over_is_not_offered() -> None:
 )
 def test_an_entry_of_others_may_have_the_same_id(adopted: bool, stranger: bool, ours: bool) -> None:
     declared = service(**ECHO, backend="xinetd")
-    live = Live({("tcp", 7): [SOCKET]}, {INODE: Owner("xinetd", "echo", 99, "xinetd")})
+    live = SocketTable({("tcp", 7): [SOCKET]}, {INODE: Owner("xinetd", "echo", 99, "xinetd")})
     entries = [XinetdService("echo", "tcp", 7 if stranger else 8, "", "any")]
     takeover = Takeover(
-        adopted=frozenset({("xinetd", "echo")} if adopted else ()), strangers={"xinetd": EntryStrangers(entries)}
+        adopted=frozenset({("xinetd", "echo")} if adopted else ()), competing={"xinetd": CompetingEntries(entries)}
     )
-    problems = holder_problems([declared], Possession({}, live, BACKENDS, Platform(), takeover.standing))
+    problems = holder_problems([declared], Possession({}, live, BACKENDS, Platform(), takeover.release_status))
     assert bool(problems) != ours
 
 
 def test_a_name_that_is_refused_is_told_once() -> None:
     """Not with the advice to name what is named."""
-    live = Live({("tcp", 7): [SOCKET]}, {INODE: Owner("systemd", "a.socket", 1, "systemd")})
+    live = SocketTable({("tcp", 7): [SOCKET]}, {INODE: Owner("systemd", "a.socket", 1, "systemd")})
     for refused, problems in ((frozenset({("systemd", "a.socket")}), 0), (frozenset({("systemd", "b.socket")}), 1)):
         takeover = Takeover(refused=refused)
-        found = holder_problems([service(**ECHO)], Possession({}, live, BACKENDS, Platform(), takeover.standing))
+        found = holder_problems([service(**ECHO)], Possession({}, live, BACKENDS, Platform(), takeover.release_status))
         assert len(found) == problems
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import live
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live, listener_problem
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import SocketTable, listener_problem
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.preflight import waiting
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.proof import prove
@@ -129,13 +129,15 @@ def test_what_waits_is_told() -> None:
 def test_only_xinetd_need_not_have_it_open(backend: str, freebind: bool, problem: str) -> None:
     declared = made(backend, freebind=freebind)
     declared = replace(declared, listen=declared.listen[3:])
-    assert listener_problem(declared, Live({}, {}), BACKENDS[backend], Platform()) == problem
+    assert listener_problem(declared, SocketTable({}, {}), BACKENDS[backend], Platform()) == problem
 
 
 def test_what_is_not_open_though_its_address_is_there() -> None:
     declared = made(freebind=True)
     declared = replace(declared, listen=declared.listen[2:])
-    assert listener_problem(declared, Live({}, {}), BACKENDS["xinetd"], Platform()) == f"tcp:{HERE}:9 is not open"
+    assert (
+        listener_problem(declared, SocketTable({}, {}), BACKENDS["xinetd"], Platform()) == f"tcp:{HERE}:9 is not open"
+    )
 
 
 def test_proof_does_not_wait_for_what_waits(host: LocalHost, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,14 +148,14 @@ def test_proof_does_not_wait_for_what_waits(host: LocalHost, monkeypatch: pytest
         return {}
 
     monkeypatch.setattr(prove, "bound", bound)
-    monkeypatch.setattr(prove, "look", lambda *_arguments: Live({}, {}))
+    monkeypatch.setattr(prove, "look", lambda *_arguments: SocketTable({}, {}))
     (failure,) = prove.prove_listeners([made(freebind=True)], BACKENDS, Platform(), host)
     assert asked == ["tcp:*:7", "tcp:127.0.0.1:8", f"tcp:{HERE}:9"]
     assert AWAY not in failure.text
 
 
 def test_what_waits_is_shown_beside_its_endpoint() -> None:
-    rows = prove.status_rows([made(freebind=True)], Live({}, {}), BACKENDS, Platform())
+    rows = prove.status_rows([made(freebind=True)], SocketTable({}, {}), BACKENDS, Platform())
     assert [row["waits_for"] for row in rows] == ["", "", "", AWAY]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.base import Change
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import SocketTable
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.owners import Owner
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery.rollback import recover, roll_back
@@ -26,7 +26,7 @@ def test_a_port_that_went_to_another_service_is_not_waited_for() -> None:
     """Nobody closes it again where the run died before its old service had."""
     two, three = (service(name=name, backend="xinetd", listen=[{"tcp": "7"}]) for name in ("two", "three"))
     socket = Socket("tcp", "ipv6", "::", 7, True, "stream", 42, 0, None, "")
-    live = Live({("tcp", 7): [socket]}, {42: Owner("xinetd", "three", 99, "xinetd")})
+    live = SocketTable({("tcp", 7): [socket]}, {42: Owner("xinetd", "three", 99, "xinetd")})
     site = Site(BACKENDS, Platform(), HOST)
     assert staying({"xinetd": Change(stop=(three,))}, {"two": two}, Others(), live, site) == {42}
     moved = service(name="two", backend="xinetd", listen=[{"tcp": "8"}])

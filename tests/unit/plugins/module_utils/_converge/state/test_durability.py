@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import SocketTable
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import report
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge import run as _run
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.picture import Picture, Request
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.inputs import Request, Snapshot
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import confirm as _confirm
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery.rollback import recover
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.run import Plan, converge
@@ -154,8 +154,8 @@ def run(root: Path, monkeypatch: pytest.MonkeyPatch, confirm: str = "never") -> 
     entry = {"service": "", "backend": "xinetd", "kind": "file", "digest": ""}
     seen = dict.fromkeys((file.path for file in files), None)
     manifest = Manifest(files={obsolete: entry})
-    picture = Picture({}, {}, Platform(init="none"), manifest, files, seen, Live({}, {}), {}, {}, [])
-    plan = Plan(picture, [], {}, files, [obsolete], None)
+    snapshot = Snapshot({}, {}, Platform(init="none"), manifest, files, seen, SocketTable({}, {}), {}, {}, [])
+    plan = Plan(snapshot, [], {}, files, [obsolete], None)
     monkeypatch.setattr(_run, "_prepare", lambda _request, _host: plan)
     monkeypatch.setattr(report, "_diff", lambda _plan: [])
     converge(Request([], confirm=confirm, confirm_timeout=60), HOST)

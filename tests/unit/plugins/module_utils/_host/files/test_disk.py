@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import disk
+from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import disk, entries
 
 
 def test_a_file_is_read_as_it_is(tmp_path: Path) -> None:
@@ -39,17 +39,17 @@ def test_links(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("real")
     (tmp_path / "nowhere").symlink_to("none")
     path = str(tmp_path / "nowhere")
-    assert (disk.is_link(path), disk.exists(path), disk.is_directory(path)) == (True, True, False)
-    assert disk.is_directory(str(tmp_path / "link"))
-    assert not disk.exists(str(tmp_path / "none"))
-    assert disk.link(path) == "none"
+    assert (entries.is_link(path), entries.exists(path), entries.is_directory(path)) == (True, True, False)
+    assert entries.is_directory(str(tmp_path / "link"))
+    assert not entries.exists(str(tmp_path / "none"))
+    assert entries.link(path) == "none"
     with pytest.raises(OSError, match="none"):
-        disk.link(str(tmp_path / "none"))
-    assert disk.real(str(tmp_path / "link/file")) == disk.target(f"{tmp_path}/x", b"link/file")
-    assert disk.target(f"{tmp_path}/x", b"link/file") == str((tmp_path / "real/file").resolve())
+        entries.link(str(tmp_path / "none"))
+    assert entries.destination(str(tmp_path / "link/file")) == entries.target(f"{tmp_path}/x", b"link/file")
+    assert entries.target(f"{tmp_path}/x", b"link/file") == str((tmp_path / "real/file").resolve())
 
 
 def test_programs_and_names() -> None:
-    assert disk.executable("/bin/sh")
-    assert not disk.executable("/nonexistent")
+    assert entries.executable("/bin/sh")
+    assert not entries.executable("/nonexistent")
     assert disk.decoded(disk.encoded("\udcff\u00fc")) == "\udcff\u00fc"

@@ -9,7 +9,7 @@ import typing as t
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import Problem
@@ -118,7 +118,16 @@ def test_refusal_says_what_is_meant(fields: Fields, path: str, message: str) -> 
     assert message in found[f"superserver_services[0].{path}"]
 
 
+@pytest.mark.parametrize("path", [*EXAMPLES, *WHOLE])
+def test_every_field_is_answered_in_capital_letters(path: str) -> None:
+    for name in (path.upper(), path.replace(".", "").upper()):
+        found = dict(refusal({**ECHO, name: 1}))
+        assert "write " in found[f"superserver_services[0].{name}"]
+
+
 @given(st.text(max_size=20))
+@example("NATIVESYSTEMD")
+@example("Listen")
 def test_any_word_is_answered(name: str) -> None:
     if name in SERVICE.by_name:
         return

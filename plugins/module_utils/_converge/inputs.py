@@ -9,7 +9,7 @@ import typing as t
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import Live, listener_problem
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.live import SocketTable, listener_problem
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.plan import Condition
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state.manifest import Manifest
@@ -50,7 +50,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Picture:
+class Snapshot:
     """Declaration and host side by side. ``want`` and ``have`` are services by name; ``files`` what is wanted on the
     host and ``seen`` what is there; ``missing`` what of each needed runtime is not installed. ``unknown`` are numbers
     of accounts that the host has not, ``collisions`` those that only its links show."""
@@ -61,7 +61,7 @@ class Picture:
     manifest: Manifest
     files: Sequence[File]
     seen: Mapping[str, Seen | None]
-    live: Live
+    live: SocketTable
     health: Mapping[str, str]
     missing: Mapping[str, str]
     warnings: Sequence[str]
