@@ -78,7 +78,7 @@ def parse_files(files: Mapping[str, str], kind: str, platform: Platform, dialect
     pointless = [finding for _service, without in meant for finding in without]
     services, wrong = _valid(named, kind)
     targets = [name for name in BACKENDS if name != kind]
-    refused = [finding for each in services for finding in _unsupported(each, targets, platform)]
+    refused = _unsupported(services, targets, platform)
     return Parsed(tuple(services), (*read.findings, *pointless, *renamed, *wrong, *refused))
 
 
@@ -118,11 +118,13 @@ def _numbered(name: str) -> Iterator[str]:
 
 
 def _valid(services: Sequence[ParsedService], kind: str) -> tuple[list[ParsedService], list[Finding]]:
-    """Those that the schema takes, first each by itself and then together, and what is wrong with the others."""
+    """Those that the schema takes, and what is wrong with the others: each by itself, and then together."""
     backend = kind if kind in BACKENDS else next(iter(BACKENDS))
-    found = [(service, _problems([service], backend)) for service in services]
-    findings = [_error(service, problem) for service, problems in found for problem in problems]
-    sound = [service for service, problems in found if not problems]
+    sound, findings = list(services), []
+    if _problems(sound, backend):
+        found = [(service, _problems([service], backend)) for service in services]
+        findings = [_error(service, problem) for service, problems in found for problem in problems]
+        sound = [service for service, problems in found if not problems]
     # Numbers of services in problems hold until one of them is left out.
     for problem in iter(lambda: next(iter(_problems(sound, backend)), None), None):
         match = _INDEX.match(problem.path)
@@ -146,29 +148,37 @@ def _error(service: ParsedService, problem: Problem) -> Finding:
     return Finding(ERROR, service.at(re.sub(r"\[[0-9]+\]", "", field)), message, service.name)
 
 
-def _unsupported(service: ParsedService, targets: Sequence[str], platform: Platform) -> Iterator[Finding]:
-    """A finding for each field that some of the backends refuse, with all of those that do."""
-    reasons: dict[str, dict[str, str]] = {}
+def _unsupported(services: Sequence[ParsedService], targets: Sequence[str], platform: Platform) -> Iterator[Finding]:
+    """A finding for each field that some of the backends refuse of a service, with all of those that do."""
+    reasons: dict[str, dict[str, dict[str, str]]] = {service.name: {} for service in services}
     for target in targets:
-        for field, reason in _refused(service, target, platform):
-            reasons.setdefault(field, {})[target] = reason
-    for field, by_backend in reasons.items():
-        yield Finding(
-            UNSUPPORTED,
-            service.at(field.partition(" ")[0]),
-            f"{field}: {'; '.join(_grouped(by_backend))}",
-            service.name,
-            backends=tuple(by_backend),
-        )
+        for name, field, reason in _refused(services, target, platform):
+            reasons[name].setdefault(field, {})[target] = reason
+    for service in services:
+        for field, by_backend in reasons[service.name].items():
+            message = f"{field}: {'; '.join(_grouped(by_backend))}"
+            place = service.at(field.partition(" ")[0])
+            yield Finding(UNSUPPORTED, place, message, service.name, backends=tuple(by_backend))
 
 
-def _refused(service: ParsedService, target: str, platform: Platform) -> Iterator[tuple[str, str]]:
-    [built] = load_services([Layer(BASE, [{**service.fields, "backend": target}])], None, target)
-    for refusal in refusals([built], platform):
-        yield _field_of(refusal), refusal.reason
-    for raw in RAW:
-        for name in built.native.of(raw.field) if raw.backend != target else ():
-            yield f"native.{raw.field}.{name}", f"only {raw.backend} has it"
+def _refused(services: Sequence[ParsedService], target: str, platform: Platform) -> Iterator[tuple[str, str, str]]:
+    """Name of the service, field and reason."""
+    moved = [{**service.fields, "backend": target} for service in services]
+    try:
+        built = load_services([Layer(BASE, moved)], None, target)
+    except InvalidDeclaration as exc:
+        named = [(match, problem) for problem in exc.problems for match in (_INDEX.match(problem.path),) if match]
+        yield from ((services[int(match["index"])].name, match["field"], problem.message) for match, problem in named)
+        culprits = {int(match["index"]) for match, _problem in named} or set(range(len(services)))
+        rest = [service for index, service in enumerate(services) if index not in culprits]
+        yield from _refused(rest, target, platform)
+        return
+    for refusal in refusals(built, platform):
+        yield refusal.service.name, _field_of(refusal), refusal.reason
+    for service in built:
+        for raw in RAW:
+            for name in service.native.of(raw.field) if raw.backend != target else ():
+                yield service.name, f"native.{raw.field}.{name}", f"only {raw.backend} has it"
 
 
 def _field_of(refusal: Refusal) -> str:

@@ -71,9 +71,10 @@ def parse_configuration(files: GivenTexts) -> Parsed:
         drafts.append(draft)
         read.append((entry, draft))
     drafts += [own_draft(entries, config.defaults, ports, files) for entries in own.values()]
+    given = set(files.paths)
     findings = [
         *(finding for finding in unread_files(files, config) if not is_beside(finding.place.path)),
-        *(finding for path in config.files if path in files.paths for finding in unread_lines(path, texts, config)),
+        *(finding for finding in unread_lines(texts, config) if finding.place.path in given),
         *_of_defaults(config),
         *(finding for draft in drafts for finding in draft.findings),
         *unwritten(read, config.defaults, _beginning(files, config), hosts.given),

@@ -43,27 +43,37 @@ def unread_files(files: GivenTexts, config: Configuration) -> Iterator[Finding]:
         yield Finding(DROPPED, Place(path), f"xinetd does not read it: {why}")
 
 
-def unread_lines(path: str, texts: GivenTexts, config: Configuration) -> Iterator[Finding]:
+def unread_lines(texts: GivenTexts, config: Configuration) -> Iterator[Finding]:
     """What is included and not given, and lines that are part of nothing."""
-    text = texts.text(path) or ""
-    known = set(_known_lines(path, config))
-    for item in items(text, Entry(""), take_all, path):
-        if isinstance(item, Include):
-            known.add(item.line)
-            target = plain(item.target)
-            if item.keyword == "include" and texts.text(target) is None:
-                yield Finding(ERROR, Place(path, item.line), f"{target} is not among the files")
-            elif not texts.names(target) and texts.text(target) is None:
-                yield Finding(DROPPED, Place(path, item.line), f"no file of the directory {target} is given")
-    yield from _passed_over(path, text, known)
+    known = _known_lines(config)
+    for path in config.files:
+        text = texts.text(path) if path in known else None
+        for item in items(text or "", Entry(""), take_all, path) if text and "include" in text.lower() else ():
+            if isinstance(item, Include):
+                known[path].add(item.line)
+                yield from _not_given(item, texts)
+        yield from _passed_over(path, text or "", known[path])
 
 
-def _known_lines(path: str, config: Configuration) -> Iterator[int]:
+def _not_given(item: Include, texts: GivenTexts) -> Iterator[Finding]:
+    target, place = plain(item.target), Place(item.path, item.line)
+    if item.keyword == "include" and texts.text(target) is None:
+        yield Finding(ERROR, place, f"{target} is not among the files")
+    elif not texts.names(target) and texts.text(target) is None:
+        yield Finding(DROPPED, place, f"no file of the directory {target} is given")
+
+
+def _known_lines(config: Configuration) -> dict[str, set[int]]:
+    """By file, the lines that are read as something."""
+    found: dict[str, set[int]] = {path: set() for path in config.files}
     for entry in (*config.entries, config.defaults):
-        yield from (line.line for line in entry.given if line.path == path)
-        if entry.path == path:
-            yield from (entry.line, entry.brace + 1)
-    yield from (part.line for part in config.parts if part.path == path)
+        for line in entry.given:
+            found[line.path].add(line.line)
+        if entry.path:
+            found[entry.path] |= {entry.line, entry.brace + 1}
+    for part in config.parts:
+        found[part.path].add(part.line)
+    return found
 
 
 def _passed_over(path: str, text: str, known: set[int]) -> Iterator[Finding]:

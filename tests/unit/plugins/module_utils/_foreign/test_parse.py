@@ -12,6 +12,8 @@ import pytest
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.offline import platform_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
 from ansible_collections.ondemand.superserver.plugins.module_utils._foreign import parse
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.loading.services import load_services
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import InvalidDeclaration, Problem
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.findings import (
     DROPPED,
     Finding,
@@ -77,6 +79,24 @@ def test_raw_directives_are_for_one_backend(read: t.Callable[..., Parsed]) -> No
     [finding] = read({**ECHO, "native": {"xinetd": {"rlimit_rss": "1M"}}}, kind="xinetd").findings
     assert (finding.kind, finding.backends) == ("unsupported", ("systemd", "s6"))
     assert finding.message == "native.xinetd.rlimit_rss: systemd, s6: only xinetd has it"
+
+
+def test_what_is_no_declaration_for_another_backend_is_refused_by_it(
+    read: t.Callable[..., Parsed], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others are looked at nevertheless."""
+
+    def strict(layers: t.Any, defaults: t.Any, backend: str) -> t.Any:
+        if backend == "s6" and layers[0].services[0]["name"] == "echo":
+            raise InvalidDeclaration([Problem("superserver_services[0].nice", "is not for s6")])
+        return load_services(layers, defaults, backend)
+
+    monkeypatch.setattr(parse, "load_services", strict)
+    found = read(ECHO, {**ECHO, "name": "other", "listen": [{"unix": "/run/other"}]})
+    assert [(finding.kind, finding.service, finding.backends) for finding in found.findings] == [
+        ("unsupported", "echo", ("s6",)),
+        ("unsupported", "other", ("xinetd",)),
+    ]
 
 
 def test_kinds_that_cannot_be_read_are_named() -> None:
