@@ -192,10 +192,7 @@ def _reason(entry: Entry, line: Assignment, check: Check) -> tuple[str, str]:
         return f"{line.name} is no attribute of xinetd, which passes over the line", nothing
     if wanted not in (0, count):
         comment = ", and # begins no comment behind a value" if any("#" in word for word in line.values) else ""
-        return (
-            f"{line.name} takes {wanted} values and not {count}{comment}; xinetd passes over the line",
-            "nothing of it",
-        )
+        return f"{line.name} takes {wanted} values and not {count}{comment}; the line is passed over", nothing
     once = line.name in entry.specified and not (line.name in MODIFIABLE or not entry.name)
     if not once and not check(entry, line):
         return _wrong(entry, line), _without(entry)
