@@ -39,6 +39,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.inet
     Dialect,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.minimal import minimal
+from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.names import Names, renamed
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.texts import GivenTexts
 
 Reader = t.Callable[[GivenTexts], Parsed]
@@ -74,12 +75,12 @@ def parse_files(files: Mapping[str, str], kind: str, platform: Platform, dialect
         raise UnknownKind(f"{kind} cannot be read yet; these can: {', '.join(sorted(known))}")
     read = known[kind](GivenTexts(files))
     meant = [_meaningful(replace(each, fields=minimal(each.fields))) for each in read.services]
-    named, renamed = _told_apart([service for service, _without in meant])
+    named, told_apart = _told_apart([service for service, _without in meant])
     pointless = [finding for _service, without in meant for finding in without]
     services, wrong = _valid(named, kind)
     targets = [name for name in BACKENDS if name != kind]
     refused = _unsupported(services, targets, platform)
-    return Parsed(tuple(services), (*read.findings, *pointless, *renamed, *wrong, *refused))
+    return Parsed(tuple(services), (*read.findings, *pointless, *told_apart, *wrong, *refused))
 
 
 def _meaningful(service: ParsedService) -> tuple[ParsedService, list[Finding]]:
@@ -94,27 +95,13 @@ def _meaningful(service: ParsedService) -> tuple[ParsedService, list[Finding]]:
 
 def _told_apart(services: Sequence[ParsedService]) -> tuple[list[ParsedService], list[Finding]]:
     """The services with a name for each: the first of several keeps it."""
-    taken = {service.name for service in services}
-    found: dict[str, ParsedService] = {}
-    findings = []
+    names, found, findings = Names(), [], []
     for service in services:
-        old = service.name
-        if old not in found:
-            found[old] = service
-            continue
-        new = next(name for name in _numbered(old) if name not in taken)
-        taken.add(new)
-        message = f'an earlier service is called "{old}" already; this one is called "{new}"'
-        findings.append(Finding(DIFFERS, service.place, message, new, written=old, runs=new))
-        found[new] = replace(service, fields={**service.fields, "name": new})
-    return list(found.values()), findings
-
-
-def _numbered(name: str) -> Iterator[str]:
-    number = 2
-    while True:
-        yield f"{name[:58]}-{number}"
-        number += 1
+        old, new = service.name, names.free(service.name)
+        found.append(service if new == old else replace(service, fields={**service.fields, "name": new}))
+        if new != old:
+            findings.append(Finding(DIFFERS, service.place, renamed(old, new), new, written=old, runs=new))
+    return found, findings
 
 
 def _valid(services: Sequence[ParsedService], kind: str) -> tuple[list[ParsedService], list[Finding]]:

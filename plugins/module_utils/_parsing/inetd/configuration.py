@@ -26,6 +26,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.inet
     Reading,
     read,
 )
+from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.names import renamed
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.ports import Ports
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.texts import GivenTexts
 
@@ -70,7 +71,10 @@ def _drafts(path: str, found: Sequence[Line], dialect: Dialect, known: Known) ->
             continue
         if line.off and len(line.words) < 6:
             continue
-        draft = Draft(_name(line, streams), line.place)
+        wanted = _name(line, streams)
+        draft = Draft(known.names.free(wanted), line.place)
+        if draft.name != wanted:
+            draft.differs(line.place, renamed(wanted, draft.name), wanted, draft.name)
         read(Reading(line, dialect, known, default, draft))
         yield draft
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import ipaddress
 import posixpath
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.draft import Draft
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.hosts_access import HostsAccess
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.inetd.dialects import Dialect
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.inetd.lines import Line
+from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.names import Names
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.ports import Ports
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.tcpd import unwrap
 
@@ -31,6 +32,7 @@ class Known:
 
     ports: Ports
     hosts: HostsAccess
+    names: Names = field(default_factory=Names)
 
 
 @dataclass

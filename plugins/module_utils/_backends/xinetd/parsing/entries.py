@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import typing as t
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.attributes import VALUES
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.parsing import (
@@ -37,6 +37,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xin
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.draft import Draft
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.findings import Place
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.hosts_access import HostsAccess
+from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.names import Names, renamed
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.ports import Ports
 
 Converter = t.Callable[[Source], None]
@@ -109,6 +110,7 @@ _ALWAYS: tuple[Converter, ...] = (
 )
 
 _NAME = re.compile(r"[^A-Za-z0-9_-]+")
+_PORTLESS = {"rpc", "tcpmux", "tcpmuxplus"}
 _RESERVED = ("s6rc-", "s6-rc-", "superserver-")
 
 
@@ -122,14 +124,18 @@ class Known:
     hosts: HostsAccess
     lookup: Lookup
     check: Check
+    names: Names = field(default_factory=Names)
 
 
 def draft_of(entry: Entry, known: Known, is_started: bool) -> Draft:
     """The service that xinetd makes of an entry, whether it starts it or not."""
-    draft = Draft(name_of(entry.id), Place(entry.path, entry.line))
+    wanted = name_of(entry.id)
+    draft = Draft(known.names.free(wanted), Place(entry.path, entry.line))
     source = Source(entry, known.defaults, known.ports.number, draft)
-    if draft.name != entry.id:
-        draft.differs(source.at("id"), "the name of a service has letters, digits, _ and -", entry.id, draft.name)
+    if wanted != entry.id:
+        draft.differs(source.at("id"), "the name of a service has letters, digits, _ and -", entry.id, wanted)
+    if draft.name != wanted:
+        draft.differs(draft.place, renamed(wanted, draft.name), wanted, draft.name)
     ignored(entry, known.check, draft)
     _state(entry, known, is_started, draft)
     ask_for_port(source, known.ports)
@@ -158,10 +164,13 @@ def _state(entry: Entry, known: Known, is_started: bool, draft: Draft) -> None:
     draft.runs = False
     if entry.dropped:
         return
-    found = [*_by_lists(entry, known.defaults), *objections(entry, known.defaults, known.lookup)]
+    # What has no port of its own runs without one.
+    elsewhere = bool(_PORTLESS & {fold(word) for word in entry.many("type")})
+    against = [] if elsewhere else objections(entry, known.defaults, known.lookup)
+    found = [*_by_lists(entry, known.defaults), *against]
     if known.defaults.marked:
         found.append("a wrong value among the defaults ends xinetd")
-    if not found and not entry.marked:
+    if not found and not entry.marked and not elsewhere:
         found.append("another entry has its port already")
     for reason in found:
         draft.differs(draft.place, f"xinetd does not start it: {reason}", "enabled", "disabled")

@@ -45,9 +45,10 @@ def test_services_are_minimal(read: t.Callable[..., Parsed]) -> None:
 
 def test_names_are_told_apart(read: t.Callable[..., Parsed]) -> None:
     found = read(ECHO, {**ECHO, "listen": [{"tcp": "8"}]}, {**ECHO, "name": "echo-2", "listen": [{"tcp": "9"}]})
-    assert [service.name for service in found.services] == ["echo", "echo-3", "echo-2"]
+    assert [service.name for service in found.services] == ["echo", "echo-2", "echo-2-2"]
     assert [(each.kind, each.service, each.written, each.runs) for each in found.findings] == [
-        ("differs", "echo-3", "echo", "echo-3")
+        ("differs", "echo-2", "echo", "echo-2"),
+        ("differs", "echo-2-2", "echo-2", "echo-2-2"),
     ]
 
 

@@ -186,6 +186,7 @@ def test_attribute_is_a_finding(line: str, kind: str, words: str, disabled: bool
 def test_what_no_backend_has_is_no_service(attributes: dict[str, t.Any], words: str) -> None:
     parsed = read(**attributes)
     assert parsed.services == ()
+    assert not any("no port of its own" in message for message in told(parsed, "differs"))
     assert [each.backends for each in parsed.findings if words in each.message] == [("systemd", "xinetd", "s6")]
 
 

@@ -128,3 +128,9 @@ def test_a_port_may_be_known_to_the_host_alone(monkeypatch: pytest.MonkeyPatch) 
     parsed = read(xinetd__conf=entry("known", None, "type = SPECIAL\n"))
     assert [each.fields["listen"] for each in parsed.services] == [[{"tcp": "known"}]]
     assert [each[0] for each in told(parsed)] == ["ask"]
+
+
+def test_findings_name_the_service_that_got_another_name() -> None:
+    parsed = read(xinetd__conf=entry("a", 1, "nice = -1\n") + entry("a", 2, "nice = -2\n"))
+    assert [each.name for each in parsed.services] == ["a", "a-2"]
+    assert [each.service for each in parsed.findings if "priority" in each.message] == ["a", "a-2"]
