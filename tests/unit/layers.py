@@ -22,6 +22,7 @@ LAYERS = (
     ("capabilities", r"module_utils/_capabilities/.+"),
     ("programs", r"module_utils/_programs/.+"),
     ("guard", r"module_utils/_guard/.+"),
+    ("parsing", r"module_utils/_parsing/.+"),
     ("backends", r"module_utils/_backends/.+"),
     ("handover", r"module_utils/_handover/.+"),
     ("foreign", r"module_utils/_foreign/.+"),
@@ -31,7 +32,7 @@ LAYERS = (
 )
 HOST = "host"
 # These only compute: they may import what is listed below, and nothing else.
-PURE = ("model", "capabilities", "guard", "backends")
+PURE = ("model", "capabilities", "guard", "parsing", "backends")
 # Wiring on the controller and in modules, which may ask for the process that they are.
 WIRING = ("module", "plugins")
 

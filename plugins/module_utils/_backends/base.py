@@ -23,6 +23,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoi
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform, Rc
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import Problem
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.findings import Parsed
+from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.texts import GivenTexts
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,8 @@ class Backend(abc.ABC):
     by_rc: t.ClassVar[bool] = False
     # Whether it ends by itself what it started when it goes, so that nobody else has to.
     ends_daemons: t.ClassVar[bool] = False
+    # Whether it reads configuration of its kind that others wrote; see `parse`.
+    parses: t.ClassVar[bool] = False
     # Where files are rendered without any host: fields of the platform, and options that are called otherwise.
     offline: t.ClassVar[Mapping[str, t.Any]] = {}
     offline_options: t.ClassVar[Mapping[str, str]] = {}
@@ -123,6 +127,12 @@ class Backend(abc.ABC):
     @abc.abstractmethod
     def render(self, services: Sequence[Service], platform: Platform) -> list[File]:
         """Every file for these services (present and disabled), shared ones included once. Pure."""
+
+    def parse(self, files: GivenTexts) -> Parsed:
+        """What configuration of its kind that others wrote makes of these files, as services of the schema, and what
+        of it is not in them or not as it is written. What other backends refuse, what is no valid declaration, and
+        names that are there twice are found by :mod:`_foreign.parse` for all of them. Pure."""
+        return Parsed()
 
     def further_problems(self, service: Service, platform: Platform) -> list[Problem]:
         """Problems beyond the capability table: raw directives that the backend does not know or for which the

@@ -38,11 +38,16 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xin
     render_services,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.foreign import Entries
+from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.parsing.configuration import (
+    parse_configuration,
+)
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File, Host, Process, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.problems import Problem
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
+from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.findings import Parsed
+from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.texts import GivenTexts
 
 LINES = 20
 # How long what a handler has said may take to be in its log, in seconds.
@@ -58,6 +63,7 @@ class Xinetd(Backend):
     foreign = Entries()
     offline: t.ClassVar[Mapping[str, t.Any]] = {"xinetd": "2.3.15.4"}
     programs = ("xinetd",)
+    parses = True
     atomic = True
     entries = ENTRIES
     stopping = (DROP_IN, waiting.UNIT_FILE, waiting.UNIT_LINK)
@@ -74,6 +80,9 @@ class Xinetd(Backend):
         front = [*render_services(fronts, platform), *waiting.waiter_files(services, platform)]
         back = tls_files(services, platform)
         return merge_files(secret_files(services), merge_files(back, front))
+
+    def parse(self, files: GivenTexts) -> Parsed:
+        return parse_configuration(files)
 
     def further_problems(self, service: Service, platform: Platform) -> list[Problem]:
         return refuse_native(service)

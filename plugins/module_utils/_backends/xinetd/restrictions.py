@@ -41,7 +41,7 @@ def _set(entry: Entry, defaults: Entry, attribute: str) -> Sequence[str] | None:
 def _only_from(entry: Entry, defaults: Entry) -> Iterator[Restriction]:
     words = _set(entry, defaults, "only_from")
     if words is not None:
-        only = tuple(network for word in words for network in _networks(word) or ())
+        only = tuple(network for word in words for network in networks_of(word) or ())
         told = f"allows only {' '.join(words)}" if words else "allows no client"
         yield Restriction("only_from", told, "access", Filter(only=only))
 
@@ -49,7 +49,7 @@ def _only_from(entry: Entry, defaults: Entry) -> Iterator[Restriction]:
 def _no_access(entry: Entry, defaults: Entry) -> Iterator[Restriction]:
     """Who has a name and no address cannot be compared."""
     words = [*entry.attributes.get("no_access", ()), *defaults.attributes.get("no_access", ())]
-    found = {word: _networks(word) for word in dict.fromkeys(words)}
+    found = {word: networks_of(word) for word in dict.fromkeys(words)}
     told = f"denies {' '.join(found)}"
     if any(each is None for each in found.values()):
         yield Restriction("no_access", told, "rules")
@@ -58,11 +58,11 @@ def _no_access(entry: Entry, defaults: Entry) -> Iterator[Restriction]:
         yield Restriction("no_access", told, "access", Filter(denied=denied))
 
 
-def _networks(word: str) -> tuple[Network, ...] | None:
+def networks_of(word: str) -> tuple[Network, ...] | None:
     """What an address in a list stands for; None for a name. xinetd never finds anybody in a prefix of 128 bits."""
     factors = _FACTORS.fullmatch(word)
     if factors:
-        parts = [_networks(factors["stem"] + last) for last in factors["last"].split(",") if last]
+        parts = [networks_of(factors["stem"] + last) for last in factors["last"].split(",") if last]
         return tuple(network for part in parts for network in part or ())
     if _DOTTED.fullmatch(word):
         return _dotted(word)

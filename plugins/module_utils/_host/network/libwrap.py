@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store
 
@@ -36,31 +37,50 @@ def wraps(program: str) -> bool:
 def rules(daemons: Collection[str]) -> list[str]:
     """The rules that keep somebody out of daemons of these names; the first rule that fits a client counts."""
     found = []
-    for names, clients, options, line in _rules(ALLOW):
-        if not _about(names, daemons):
+    for rule in split(store.text(ALLOW)):
+        if not about(rule.daemons, daemons):
             continue
-        if options[-1:] == ["deny"]:
-            found.append(f"{ALLOW}: {line}")
-        elif clients == ["ALL"]:
+        if rule.options[-1:] == ["deny"]:
+            found.append(f"{ALLOW}: {rule.text}")
+        elif rule.clients == ["ALL"]:
             return found
-    return [*found, *(f"{DENY}: {line}" for names, _clients, _options, line in _rules(DENY) if _about(names, daemons))]
+    return [*found, *(f"{DENY}: {rule.text}" for rule in split(store.text(DENY)) if about(rule.daemons, daemons))]
 
 
-def _rules(path: str) -> Iterator[tuple[list[str], list[str], list[str], str]]:
-    """Daemons, clients, options and the whole of each rule."""
-    for line in store.text(path).replace("\\\n", " ").splitlines():
-        if not line.strip() or line.lstrip().startswith("#"):
+@dataclass(frozen=True)
+class Rule:
+    """Daemons, clients and options of one rule, the whole of it, and the number of its first line."""
+
+    daemons: list[str]
+    clients: list[str]
+    options: list[str]
+    text: str
+    line: int
+
+
+def split(text: str) -> Iterator[Rule]:
+    """The rules of a file; a backslash at its end makes a line go on."""
+    number, before, first = 0, "", 1
+    for line in text.split("\n"):
+        number += 1
+        first = first if before else number
+        if line.endswith("\\"):
+            before += line[:-1] + " "
             continue
-        names, *rest = (part.strip() for part in _FIELDS.split(line))
+        whole, before = before + line, ""
+        if not whole.strip() or whole.lstrip().startswith("#"):
+            continue
+        names, *rest = (part.strip() for part in _FIELDS.split(whole))
         clients, *options = rest or [""]
-        yield _words(names), _words(clients), [option.lower() for option in options], " ".join(line.split())
+        lower = [option.lower() for option in options]
+        yield Rule(_words(names), _words(clients), lower, " ".join(whole.split()), first)
 
 
 def _words(text: str) -> list[str]:
     return re.findall(r"[^\s,]+", text)
 
 
-def _about(names: list[str], daemons: Collection[str]) -> bool:
+def about(names: list[str], daemons: Collection[str]) -> bool:
     """Whether a list of daemons has one of these. A name may be followed by a host's."""
     place = names.index("EXCEPT") if "EXCEPT" in names else len(names)
     return _has(names[:place], daemons) and not _has(names[place + 1 :], daemons)

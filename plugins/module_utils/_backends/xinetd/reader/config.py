@@ -8,8 +8,7 @@ It is read from a host, or from anything else that has files by their paths.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.grammar import (
     Check,
@@ -17,18 +16,21 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xin
     Include,
     items,
     parse,
+    take_all,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.lines import (
     Assignment,
-    plain,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.services import (
     TRANSPORTS,
+    Lookup,
     XinetdService,
     effective,
     enabled,
+    objections,
     service_from,
     started,
+    transport,
     wanted,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.reader.values import (
@@ -43,21 +45,12 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host.network
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.sockets.table import Socket
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Texts
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import ANY
+from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.findings import Place
+from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.texts import GivenTexts, plain
 
 # A file that includes itself twice would be read without end.
 _MOST_FILES = 10000
 _DISK = _disk.Disk()
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where something is: in a file, in the line of this number."""
-
-    path: str
-    line: int
-
-    def __str__(self) -> str:
-        return f"{self.path}:{self.line}"
 
 
 def no_file(_path: str) -> bool:
@@ -121,20 +114,6 @@ class Configuration:
         return [path for path in paths if not self._left_out(path)]
 
 
-class GivenTexts:
-    """Files that are given as texts by their paths; implements :class:`types.Texts`."""
-
-    def __init__(self, files: Mapping[str, str]) -> None:
-        self._files = {plain(path): text for path, text in files.items()}
-
-    def text(self, path: str) -> str | None:
-        return self._files.get(path)
-
-    def names(self, path: str) -> list[str]:
-        inside = path.rstrip("/") + "/"
-        return sorted({file[len(inside) :].partition("/")[0] for file in self._files if file.startswith(inside)})
-
-
 def read_services(path: str) -> list[XinetdService]:
     """The services that xinetd makes of a configuration file of this host and what it includes."""
     return [service for _entry, service in started(*read_entries(path))]
@@ -177,12 +156,15 @@ __all__ = (
     "Entry",
     "GivenTexts",
     "Include",
+    "Lookup",
     "Place",
     "XinetdService",
     "effective",
     "enabled",
     "fits_somewhere",
+    "items",
     "literal_address",
+    "objections",
     "parse",
     "read_entries",
     "read_inetd_services",
@@ -190,5 +172,7 @@ __all__ = (
     "service_from",
     "service_of",
     "started",
+    "take_all",
+    "transport",
     "wanted",
 )

@@ -27,8 +27,8 @@ _OF_DEFAULTS = {
     *("interface", "log_on_failure", "log_on_success", "log_type", "max_load", "no_access", "only_from", "passenv"),
     *("per_source", "umask", "v6only"),
 }
-_MODIFIABLE = {"env", "log_on_failure", "log_on_success", "no_access", "only_from", "passenv"}
-_MODIFIABLE_IN_DEFAULTS = {*_MODIFIABLE, "disabled", "enabled", "log_type"}
+MODIFIABLE = {"env", "log_on_failure", "log_on_success", "no_access", "only_from", "passenv"}
+_MODIFIABLE_IN_DEFAULTS = {*MODIFIABLE, "disabled", "enabled", "log_type"}
 # What a service has from the defaults that were read before it; everything else is looked up when all is read.
 _COPIED = (
     *("log_on_success", "log_on_failure", "only_from", "no_access", "passenv"),
@@ -122,7 +122,7 @@ class Entry:
         return VALUES.get(name, 0) in (0, len(given.values))
 
     def _modifiable(self, given: Assignment) -> bool:
-        return given.name in (_MODIFIABLE if self.name else _MODIFIABLE_IN_DEFAULTS)
+        return given.name in (MODIFIABLE if self.name else _MODIFIABLE_IN_DEFAULTS)
 
     def _operator(self, given: Assignment) -> str:
         adds = given.operator == "=" and not self.name and self._modifiable(given)

@@ -32,11 +32,6 @@ def fold(text: str) -> str:
     return text.translate(_LETTERS)
 
 
-def plain(path: str) -> str:
-    """A path without needless slashes, as xinetd takes it, whose working directory is /."""
-    return "/" + "/".join(part for part in path.split("/") if part not in ("", "."))
-
-
 @dataclass(frozen=True)
 class Assignment:
     """One line of an entry: the attribute in lower case, ``=``, ``+=`` or ``-=``, and the values. ``path`` and ``line``

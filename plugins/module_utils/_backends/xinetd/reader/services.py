@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import typing as t
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -18,6 +19,9 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host.network
     protocol_number,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.endpoints import Listener, collide
+
+# The number of a port by its name and the protocol.
+Lookup = t.Callable[[str, str], t.Optional[int]]
 
 TRANSPORTS = {"stream": "tcp", "dgram": "udp"}
 # By their numbers (IANA); a listener of MPTCP has a port of TCP.
@@ -81,13 +85,15 @@ class _Checked:
         return literal_address(self.bind) or self.bind
 
 
-def started(entries: Iterable[Entry], defaults: Entry) -> list[tuple[Entry, XinetdService]]:
+def started(
+    entries: Iterable[Entry], defaults: Entry, lookup: Lookup = port_number
+) -> list[tuple[Entry, XinetdService]]:
     """What xinetd listens for, with the entries that it is from. A defaults entry with a wrong value ends it."""
     if defaults.marked:
         return []
     taken: list[_Checked] = []
     for entry in entries:
-        checked = _check(entry, defaults) if _is_on(entry, defaults) else None
+        checked = _check(entry, defaults, lookup) if _is_on(entry, defaults) else None
         if checked and not any(checked.repeats(earlier) for earlier in taken):
             taken.append(checked)
     return list(_opened(taken))
@@ -159,54 +165,81 @@ def effective(entry: Entry, defaults: Entry) -> dict[str, tuple[list[str], list[
     return {name: (source.attributes[name], source.origins[name]) for name, source in sources.items()}
 
 
-def service_from(entry: Entry, defaults: Entry) -> XinetdService | None:
+def service_from(entry: Entry, defaults: Entry, lookup: Lookup = port_number) -> XinetdService | None:
     """The service that xinetd makes of an entry; None for one that it cannot start."""
-    checked = _check(entry, defaults)
+    checked = _check(entry, defaults, lookup)
     return checked.service if checked else None
 
 
-def _check(entry: Entry, defaults: Entry) -> _Checked | None:
-    kind, protocol = _transport(entry)
-    port = _port(entry, protocol)
-    if not (kind and protocol and (_is_multiplexed(entry, protocol) if _portless(entry) else port)):
+def _check(entry: Entry, defaults: Entry, lookup: Lookup) -> _Checked | None:
+    if next(objections(entry, defaults, lookup), ""):
         return None
-    if not (_runs(entry, kind) and _logs(entry, defaults)):
-        return None
+    kind, protocol = transport(entry)
     bind = entry.one("bind") or defaults.one("bind")
-    return _Checked(entry, kind, protocol_number(protocol), port, bind)
+    return _Checked(entry, kind, protocol_number(protocol), _port(entry, protocol, lookup), bind)
 
 
-def _transport(entry: Entry) -> tuple[str, str]:
+def objections(entry: Entry, defaults: Entry, lookup: Lookup = port_number) -> Iterator[str]:
+    """Why xinetd cannot start an entry whose values it takes."""
+    kind, protocol = transport(entry)
+    if not (kind and protocol):
+        yield "neither socket_type nor protocol says what socket it is to have"
+    elif _portless(entry):
+        if not _is_multiplexed(entry, protocol):
+            yield "it has no port of its own"
+    elif not _port(entry, protocol, lookup):
+        yield from _without_port(entry, protocol, lookup)
+    yield from _lacks(entry, kind)
+    if not _logs(entry, defaults):
+        yield "log_on_success has TRAFFIC, which is known only of what is redirected"
+
+
+def _without_port(entry: Entry, protocol: str, lookup: Lookup) -> Iterator[str]:
+    listed = lookup(entry.name, protocol)
+    if "unlisted" in _folded(entry.many("type")):
+        yield "it has no port, and its type is UNLISTED"
+    elif listed:
+        yield f"port {entry.one('port')} is not that of {entry.name}, {listed}, and its type is not UNLISTED"
+    else:
+        yield f"{entry.name} is no name of a port, and its type is not UNLISTED"
+
+
+def transport(entry: Entry) -> tuple[str, str]:
     """The type of the socket and the protocol as it is written; one follows from the other."""
     kind, protocol = fold(entry.one("socket_type")), entry.one("protocol")
     return kind or _SOCKET_TYPES.get(fold(protocol), ""), protocol or TRANSPORTS.get(kind, "")
 
 
-def _port(entry: Entry, protocol: str) -> int:
+def _port(entry: Entry, protocol: str, lookup: Lookup) -> int:
     """The number that is set, which has to be the one of its name for a listed service. 0 for none."""
     port = (number(entry.one("port")) or 0) if "port" in entry.attributes else None
     if "unlisted" in _folded(entry.many("type")):
         return port or 0
-    listed = port_number(entry.name, protocol) or 0
+    listed = lookup(entry.name, protocol) or 0
     return listed if port in (None, listed) else 0
 
 
-def _runs(entry: Entry, kind: str) -> bool:
-    """Whether it has all that is needed to answer a client."""
+def _lacks(entry: Entry, kind: str) -> Iterator[str]:
+    """What is needed to answer a client, and is not there, or is not together."""
     types, flags, given = _folded(entry.many("type")), _folded(entry.many("flags")), entry.attributes
     redirects, named = "redirect" in given, "nameinargs" in flags
     # What is redirected needs a user and no server, what xinetd does itself needs neither.
     external = "internal" not in types
-    if "wait" not in given or (external and not ("server" in given or redirects)):
-        return False
+    if "wait" not in given:
+        yield "wait is not set"
+    if external and not ("server" in given or redirects):
+        yield "neither server nor redirect is set"
     if external and named and "server_args" not in given:
-        return False
+        yield "the flag NAMEINARGS needs server_args"
     internal = not external or "sensor" in flags
-    if internal and (named or (_builtin(entry, flags), kind) not in _INTERNAL):
-        return False
+    if internal and named:
+        yield "the flag NAMEINARGS is for programs only"
+    elif internal and (_builtin(entry, flags), kind) not in _INTERNAL:
+        yield f"xinetd has no internal service {_builtin(entry, flags)} for such a socket"
     if redirects and (kind != "stream" or named or fold(entry.one("wait")) == "yes"):
-        return False
-    return internal or "user" in given
+        yield "redirect is for connections that xinetd accepts (stream, wait = no) and without NAMEINARGS"
+    if not internal and "user" not in given:
+        yield "user is not set"
 
 
 def _builtin(entry: Entry, flags: set[str]) -> str:

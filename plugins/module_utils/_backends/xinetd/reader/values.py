@@ -183,11 +183,20 @@ def _load(values: Values) -> bool:
     return match is not None and re.match("0+(?:[.]0*)?$|[.]0+$", match["number"]) is None
 
 
+def load(text: str) -> float | None:
+    """A load as the C library reads it: what comes behind the number is no matter. None for what is none."""
+    match = _FLOAT.match(text)
+    if not match:
+        return None
+    digits = match["number"].lower()
+    return float.fromhex(digits) if digits.startswith("0x") else float(digits)
+
+
 def _limit(values: Values) -> bool:
-    return fold(values[0]) == "unlimited" or _bytes(values[0]) is not None
+    return fold(values[0]) == "unlimited" or size(values[0]) is not None
 
 
-def _bytes(text: str) -> int | None:
+def size(text: str) -> int | None:
     """A size with a unit, or without one; None for what is none."""
     bare = fold(text).rstrip(_BLANKS)
     unit = _UNITS.get(bare[-1:], 1)
@@ -213,7 +222,7 @@ def _log_type(values: Values) -> bool:
 
 
 def _log_limits(values: Values) -> bool:
-    sizes = [_bytes(value) for value in values]
+    sizes = [size(value) for value in values]
     known = [size for size in sizes if size is not None]
     return len(known) == len(sizes) and known == sorted(known)
 
