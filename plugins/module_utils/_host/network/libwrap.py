@@ -61,7 +61,8 @@ class Rule:
 def split(text: str) -> Iterator[Rule]:
     """The rules of a file; a backslash at its end makes a line go on."""
     number, before, first = 0, "", 1
-    for line in text.split("\n"):
+    # The last line may end with a backslash, too.
+    for line in (*text.split("\n"), ""):
         number += 1
         first = first if before else number
         if line.endswith("\\"):
