@@ -23,9 +23,9 @@ from collections.abc import Callable, Iterator
 from ansible.module_utils.answers import Endpoint, endpoints, silent_after
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.inputs import Request
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery import watch as _watch
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.run import converge
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import Request
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import progress as _progress
@@ -269,7 +269,9 @@ def main() -> None:
     options = module.params
     if options["boot"] is not None:
         silent = silent_after(endpoints(options["services"]), options["boot"])
-        (module.fail_json if silent else module.exit_json)(msg=f"silent: {silent}")
+        if silent:
+            module.fail_json(msg=f"silent: {silent}")
+        module.exit_json(msg="silent: []")
     trial = Trial(module)
     start, rows = time.monotonic(), []
     if options["moments"]:

@@ -13,8 +13,8 @@ import typing as t
 from ansible.module_utils.answers import endpoints, silent_after
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.inputs import Request
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.run import converge
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import Request
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import journal as _journal
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.status import status

@@ -19,9 +19,9 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.inputs import Request
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.recovery.confirm import confirm
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.run import converge
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import Request
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.state import manifest as _manifest
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.layers import BASE, Layer

@@ -19,15 +19,16 @@ import time
 import typing as t
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.echo_clients import Session, Wrong, eventually, refused, require, serves
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.registry import BACKENDS
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.detection import detect
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.detection import Settings, detect
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.errors import RunFailed
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge.inputs import Request
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.run import converge
-from ansible_collections.ondemand.superserver.plugins.module_utils._converge.snapshot import Request
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.files import store as _files
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.local import LocalHost
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import File
@@ -130,7 +131,7 @@ class Trial:
         host = LocalHost(self._module)
         loaded = load_services(self._layers([service])[-1:], None, self.backend)
         wanted = resolve_ports([one for one in loaded if one.name == service["name"]], lambda _name, _transport: None)
-        platform = detect(wanted, host.processes(), "auto", "", None, host)
+        platform = detect(wanted, host.processes(), Settings(), host)
         files = BACKENDS[self.backend].render(wanted, platform)
         broken = [_broken(file, old, new) if file.path.endswith(path) else file for file in files]
         require(broken != files, f"no file {path} has {old!r}")
@@ -142,7 +143,7 @@ class Trial:
 
 
 def _broken(file: File, old: str, new: str) -> File:
-    return t.cast(File, file.__class__(**{**file.__dict__, "content": file.content.replace(old, new)}))
+    return replace(file, content=file.content.replace(old, new))
 
 
 def sessions_outlive_changes(trial: Trial) -> None:
@@ -356,7 +357,7 @@ def main() -> None:
         try:
             story(trial)
         except (Wrong, RunFailed, InvalidDeclaration, OSError) as problem:
-            failures.append(f"{story.__name__} ({story.__doc__.partition(':')[0]}): {problem}")
+            failures.append(f"{story.__name__} ({(story.__doc__ or '').partition(':')[0]}): {problem}")
         took = round(time.monotonic() - started, 1)
         checks.append({"name": f"{story.__name__}, {trial.backend}", "seconds": took})
     trial.declare()

@@ -40,10 +40,8 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.runtime import (
     UNIT,
     UNIT_FILE,
-    UNIT_LINK,
-    ailments,
     ensure_running,
-    holder_ailment,
+    health,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.servers import (
     SERVICES,
@@ -274,18 +272,7 @@ class S6(Backend):
         control.forget(undeclared, PATIENCE, platform, host)
 
     def health(self, services: Sequence[Service], platform: Platform, host: Host) -> dict[str, str]:
-        enabled = [service for service in services if service.enabled]
-        if platform.managed and not host.exists(UNIT_LINK):
-            return {service.name: f"{UNIT} is not enabled at boot" for service in enabled}
-        if not control.tell_scanner(platform, control.NOTHING, host):
-            return {service.name: f"no s6-svscan runs on {platform.scan_directory}" for service in enabled}
-        running = [server for service in enabled for server in servers(service, platform)]
-        holder = holder_ailment(platform, host) if any(server.kept for server in running) else ""
-        found = [
-            (server.service.name, (holder if server.kept else "") or ailments(server, platform, host))
-            for server in running
-        ]
-        return {name: ailment for name, ailment in found if ailment}
+        return health(services, platform, host)
 
     def log(self, services: Sequence[Service], platform: Platform, host: Host) -> str:
         lines = []

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends import boot as _systemd_boot
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6 import (
     control,
@@ -16,10 +18,12 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.s6.servers import (
     Server,
     logger_of,
+    servers,
     supervised_at,
 )
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.types import Host, SwitchFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.service import Service
 
 # Runs s6-svscan where systemd is PID 1.
 UNIT = "superserver-s6.service"
@@ -27,7 +31,7 @@ UNIT_FILE = f"/etc/systemd/system/{UNIT}"
 UNIT_LINK = f"/etc/systemd/system/multi-user.target.wants/{UNIT}"
 
 
-def ailments(server: Server, platform: Platform, host: Host) -> str:
+def _ailments(server: Server, platform: Platform, host: Host) -> str:
     if platform.s6_rc and not _s6_rc.known_at_boot(server, platform.s6_rc, host):
         return f"{platform.s6_rc.compiled}, the boot database, does not contain {server.name} as declared"
     return _ailment(server.name, platform, host) or _ailment(logger_of(server.name, platform), platform, host)
@@ -41,7 +45,7 @@ def _ailment(name: str, platform: Platform, host: Host) -> str:
     return "" if control.tell(directory, control.NOTHING, host) else f"{directory} is not supervised"
 
 
-def holder_ailment(platform: Platform, host: Host) -> str:
+def _holder_ailment(platform: Platform, host: Host) -> str:
     directory = supervised_at(HOLDER, platform)
     running = control.status(directory, host).ready
     return _ailment(HOLDER, platform, host) or ("" if running else f"{directory} does not run")
@@ -56,3 +60,19 @@ def ensure_running(platform: Platform, host: Host) -> None:
         host.run(["systemctl", "start", UNIT])
     if not host.wait(scanned, PATIENCE):
         raise SwitchFailed(f"no s6-svscan runs on {platform.scan_directory}")
+
+
+def health(services: Sequence[Service], platform: Platform, host: Host) -> dict[str, str]:
+    """By service, what keeps it from being served although its files are right."""
+    enabled = [service for service in services if service.enabled]
+    if platform.managed and not host.exists(UNIT_LINK):
+        return {service.name: f"{UNIT} is not enabled at boot" for service in enabled}
+    if not control.tell_scanner(platform, control.NOTHING, host):
+        return {service.name: f"no s6-svscan runs on {platform.scan_directory}" for service in enabled}
+    running = [server for service in enabled for server in servers(service, platform)]
+    holder = _holder_ailment(platform, host) if any(server.kept for server in running) else ""
+    found = [
+        (server.service.name, (holder if server.kept else "") or _ailments(server, platform, host))
+        for server in running
+    ]
+    return {name: ailment for name, ailment in found if ailment}

@@ -37,9 +37,7 @@ from ansible_collections.ondemand.superserver.tests.unit.declarations import ser
 SEVEN, EIGHT = Listener("tcp", "dual", "::", 7), Listener("tcp", "dual", "::", 8)
 PATH = Listener("unix", "unix", "/run/a", 0, "/run/a")
 WHY = "hold: nftables is not installed"
-PLAN = HandoverPlan(
-    {"held": [SEVEN, PATH], "closed": [EIGHT]}, {"held": Choice("hold"), "closed": Choice("gap", WHY)}
-)
+PLAN = HandoverPlan({"held": [SEVEN, PATH], "closed": [EIGHT]}, {"held": Choice("hold"), "closed": Choice("gap", WHY)})
 
 
 def test_listeners_of_before_and_after() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.ondemand.superserver.plugins.module_utils._converge import run as a_run
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.errors import RunFailed
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.inputs import Request
 from ansible_collections.ondemand.superserver.plugins.module_utils._converge.run import converge
@@ -61,6 +62,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (progress, "PATH", "run/step"),
     ):
         monkeypatch.setattr(module, name, str(tmp_path / file))
+    monkeypatch.setattr(a_run, "STAGES", str(tmp_path / "stages"))
     (tmp_path / "generations").mkdir()
     return tmp_path
 
