@@ -30,9 +30,9 @@ options:
   dialect:
     description:
       - Which inetd reads the file, for O(kind=inetd). The same file means other things to others.
-      - V(openbsd) is Debian's openbsd-inetd, V(xinetd) is xinetd with its option C(-inetd_compat).
+      - V(openbsd) is Debian's openbsd-inetd, V(inetd_compat) is xinetd with its option of that name.
     type: str
-    choices: [openbsd, inetutils, busybox, freebsd, xinetd]
+    choices: [openbsd, inetutils, busybox, freebsd, inetd_compat]
     default: openbsd
 author:
   - Contributors to the ondemand.superserver collection (@ondemand)

@@ -100,7 +100,7 @@ DIALECTS = {
             words=20,
         ),
         Dialect(
-            "xinetd",
+            "inetd_compat",
             _sockets(bare="any"),
             rate=0,
             limits="",

@@ -196,7 +196,7 @@ def _wait(reading: Reading) -> None:
         reading.refuse(f"{reading.wait} is neither wait nor nowait")
         return
     if given and not dialect.limits and word == "nowait":
-        draft.differs(place, "xinetd does not take the limit", reading.wait, "nowait")
+        draft.differs(place, "this inetd does not take the limit", reading.wait, "nowait")
         limit = ""
     if reading.internal:
         return

@@ -63,8 +63,8 @@ def test_a_line() -> None:
         ("busybox", "tcp6", {"tcp": "21"}),
         ("freebsd", "tcp", {"tcp": "21", "family": "ipv4"}),
         ("freebsd", "tcp46", {"tcp": "21"}),
-        ("xinetd", "tcp", {"tcp": "21"}),
-        ("xinetd", "tcp6", None),
+        ("inetd_compat", "tcp", {"tcp": "21"}),
+        ("inetd_compat", "tcp6", None),
         ("openbsd", "tcp6only", None),
     ],
 )
@@ -83,7 +83,7 @@ def test_the_family_is_the_protocol(dialect: str, protocol: str, endpoint: dict[
         ("inetutils", "nowait.30", 30),
         ("busybox", "nowait", None),
         ("busybox", "nowait.30", 30),
-        ("xinetd", "nowait.30", None),
+        ("inetd_compat", "nowait.30", None),
     ],
 )
 def test_starts_in_a_minute(dialect: str, wait: str, rate: int | None) -> None:
@@ -110,8 +110,8 @@ def test_children_of_freebsd() -> None:
         ("inetutils", "a:b", ("a", "b")),
         ("freebsd", "a:b/staff", ("a", "b")),
         ("freebsd", "a.b", ("a.b", None)),
-        ("xinetd", "a.b", ("a", "b")),
-        ("xinetd", "a:b", None),
+        ("inetd_compat", "a.b", ("a", "b")),
+        ("inetd_compat", "a:b", None),
     ],
 )
 def test_account_and_group(dialect: str, user: str, expected: tuple[str, str | None] | None) -> None:
@@ -162,7 +162,7 @@ def test_small_services() -> None:
         "listen": [{"tcp": "7"}],
         "internal": "echo",
     }
-    refused = read("discard stream tcp nowait root internal", "xinetd", services="discard 9/tcp\n")
+    refused = read("discard stream tcp nowait root internal", "inetd_compat", services="discard 9/tcp\n")
     assert "no internal service discard" in told(refused)[0][1]
 
 
@@ -231,6 +231,6 @@ def test_files_of_a_directory() -> None:
 
 
 def test_dialects_are_named() -> None:
-    assert sorted(DIALECTS) == ["busybox", "freebsd", "inetutils", "openbsd", "xinetd"]
+    assert sorted(DIALECTS) == ["busybox", "freebsd", "inetd_compat", "inetutils", "openbsd"]
     with pytest.raises(UnknownKind, match="no dialect rlinetd"):
         read(FTP, "rlinetd")
