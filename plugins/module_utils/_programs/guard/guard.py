@@ -328,9 +328,19 @@ def end(number: int, _frame: t.Any) -> None:
     os.kill(os.getpid(), number)
 
 
+def wakes() -> socket.socket:
+    """What has something to read when a signal has come. One that comes right before this waits for sockets would not
+    end the waiting otherwise, since Python runs handlers afterwards only."""
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+    signal.set_wakeup_fd(writer.detach())
+    return reader
+
+
 def keep(descriptor: str = "") -> None:
     """Load the rules and stay."""
     signal.signal(signal.SIGTERM, end)
+    woken = wakes()
     begun = installed()
     # Changes that happen while the rules are loaded are read afterwards.
     events = changes()
@@ -338,7 +348,7 @@ def keep(descriptor: str = "") -> None:
     keeper.apply()
     server = listen()
     announce(descriptor)
-    waiting: list[socket.socket] = [server] if keeper.owns else [server, events]
+    waiting: list[socket.socket] = [woken, server] if keeper.owns else [woken, server, events]
     if keeper.owns:
         events.close()
     while True:

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import os
+import select
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ import pytest
 from ansible_collections.ondemand.superserver.plugins.module_utils._capabilities.answers import enforced_by_guard
 from ansible_collections.ondemand.superserver.plugins.module_utils._guard.rules import render_rules
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.platform import Platform
+from ansible_collections.ondemand.superserver.plugins.module_utils._programs.guard import guard
 from ansible_collections.ondemand.superserver.tests.unit.declarations import Fields, load
 from ansible_collections.ondemand.superserver.tests.unit.guard_network import (
     install,
@@ -222,6 +226,18 @@ print(json.dumps([there, keeper.wait(), os.path.exists(FOLDER + "/socket")]))
         tmp_path,
     )
     assert found == [True, -15, False]
+
+
+def test_a_signal_that_comes_before_the_waiting_ends_it() -> None:
+    before = signal.signal(signal.SIGUSR1, lambda *_details: None)
+    woken = guard.wakes()
+    try:
+        signal.raise_signal(signal.SIGUSR1)
+        assert select.select([woken], [], [], 10)[0] == [woken]
+    finally:
+        os.close(signal.set_wakeup_fd(-1))
+        woken.close()
+        signal.signal(signal.SIGUSR1, before)
 
 
 @with_nftables
