@@ -230,14 +230,11 @@ print(json.dumps([there, keeper.wait(), os.path.exists(FOLDER + "/socket")]))
 
 def test_a_signal_that_comes_before_the_waiting_ends_it() -> None:
     before = signal.signal(signal.SIGUSR1, lambda *_details: None)
-    woken = guard.wakes()
-    try:
+    with guard.wakes() as woken:
         signal.raise_signal(signal.SIGUSR1)
         assert select.select([woken], [], [], 10)[0] == [woken]
-    finally:
         os.close(signal.set_wakeup_fd(-1))
-        woken.close()
-        signal.signal(signal.SIGUSR1, before)
+    signal.signal(signal.SIGUSR1, before)
 
 
 @with_nftables
