@@ -23,9 +23,9 @@ options:
     required: true
   kind:
     description:
-      - Whose configuration it is.
+      - Whose configuration it is. That of systemd and s6 cannot be read yet.
     type: str
-    choices: [systemd, xinetd, s6, inetd]
+    choices: [xinetd, inetd]
     required: true
   dialect:
     description:
