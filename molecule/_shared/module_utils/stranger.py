@@ -166,8 +166,8 @@ def lock_everything(begun: Callable[[], object]) -> None:
     time.sleep(600)
 
 
-def hold(begun: Callable[[], object], path: str) -> None:
-    fcntl.flock(os.open(path, os.O_RDONLY), fcntl.LOCK_EX)
+def hold(begun: Callable[[], object], descriptor: int) -> None:
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
     begun()
     time.sleep(600)
 

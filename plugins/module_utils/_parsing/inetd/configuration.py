@@ -95,9 +95,8 @@ def _name(line: Line, streams: set[str]) -> str:
 
 def _unwritten(drafts: Sequence[Draft]) -> Iterator[Finding]:
     """What inetd does although nothing is written."""
-    handlers = [draft.name for draft in drafts if draft.expressible and draft.get("exec")]
+    handlers = [draft for draft in drafts if draft.expressible and draft.get("exec")]
     if handlers:
-        where = next(draft.place for draft in drafts if draft.expressible and draft.get("exec"))
         message = "a server has the whole environment of inetd; a declaration gives it PATH and what it names"
-        names = ", ".join(dict.fromkeys(handlers))
-        yield Finding(DIFFERS, Place(where.path), f"{message} ({names})", runs="environment of inetd")
+        names = ", ".join(dict.fromkeys(draft.name for draft in handlers))
+        yield Finding(DIFFERS, Place(handlers[0].place.path), f"{message} ({names})", runs="environment of inetd")

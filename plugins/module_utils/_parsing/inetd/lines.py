@@ -56,4 +56,4 @@ def _words(line: str, dialect: Dialect) -> Iterator[str]:
         yield from _WORD.findall(line)
         return
     for match in _QUOTED.finditer(line):
-        yield next(group for group in match.groups() if group is not None)
+        yield next((group for group in match.groups() if group is not None), "")

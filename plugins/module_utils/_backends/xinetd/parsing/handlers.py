@@ -56,7 +56,7 @@ def words_of(text: str) -> Iterator[str]:
         parts = []
         part = _PART.match(text, place)
         while part:
-            parts.append(next(group for group in part.groups() if group is not None))
+            parts.append(next((group for group in part.groups() if group is not None), ""))
             place = part.end()
             part = _PART.match(text, place)
         if parts:
