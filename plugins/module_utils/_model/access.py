@@ -81,15 +81,23 @@ def _effective(allowed: set[Network], denied: set[Network]) -> set[Network]:
         if network in allowed:
             result.add(network)
         else:
-            result = {part for entry in result for part in _without(entry, network)}
+            result = {part for entry in result for part in without(entry, network)}
     return result
 
 
-def _without(network: Network, hole: Network) -> Iterable[Network]:
+def within(one: Network, other: Network) -> bool:
+    """Whether all of one network is in the other."""
+    # That both are of one family is what mypy cannot tell.
+    return one.version == other.version and one.subnet_of(other)  # type: ignore[arg-type]
+
+
+def without(network: Network, hole: Network) -> Iterable[Network]:
+    """What is left of a network when another one is taken away from it."""
     if network.version != hole.version or not network.overlaps(hole):
         return (network,)
     if network.prefixlen >= hole.prefixlen:
         return ()
+    # They overlap, so both are of one family.
     return t.cast("Iterable[Network]", network.address_exclude(hole))  # type: ignore[arg-type]
 
 

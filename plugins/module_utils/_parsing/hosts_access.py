@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import typing as t
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._host.network.libwrap import (
@@ -18,7 +18,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._host.network
     about,
     split,
 )
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.access import Network
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.access import Network, within, without
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.draft import Draft
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.findings import Place
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.texts import GivenTexts
@@ -101,15 +101,8 @@ def _networks(word: str) -> Sequence[Network] | None:
 def _without(networks: Iterable[Network], holes: Iterable[Network]) -> list[Network]:
     found = list(networks)
     for hole in holes:
-        found = [part for network in found for part in _cut(network, hole)]
+        found = [part for network in found for part in without(network, hole)]
     return found
-
-
-def _cut(network: Network, hole: Network) -> Iterator[Network]:
-    if network.version != hole.version or not network.overlaps(hole):
-        yield network
-    elif network.prefixlen < hole.prefixlen:
-        yield from t.cast("Iterable[Network]", network.address_exclude(hole))  # type: ignore[arg-type]
 
 
 def _collapsed(networks: Iterable[Network]) -> tuple[Network, ...]:
@@ -135,7 +128,7 @@ def restrict(draft: Draft, verdict: Verdict) -> None:
     else:
         denied = list(_collapsed([*denied, *verdict.networks]))
     lets_nobody_in = verdict.closed or "allow" in draft.get("access", {})
-    allowed = [one for one in allowed if not any(_within(one, other) for other in denied)]
+    allowed = [one for one in allowed if not any(within(one, other) for other in denied)]
     if allowed and not set(EVERYBODY) <= set(allowed):
         draft.set("access.allow", [text_of(network) for network in allowed], verdict.place)
     elif lets_nobody_in and not allowed:
@@ -146,16 +139,12 @@ def restrict(draft: Draft, verdict: Verdict) -> None:
 
 
 def _both(some: Iterable[Network], others: Sequence[Network]) -> list[Network]:
-    found = [one if _within(one, other) else other for one in some for other in others if _overlap(one, other)]
+    found = [one if within(one, other) else other for one in some for other in others if _overlap(one, other)]
     return list(_collapsed(found))
 
 
 def _overlap(one: Network, other: Network) -> bool:
     return one.version == other.version and one.overlaps(other)
-
-
-def _within(one: Network, other: Network) -> bool:
-    return one.version == other.version and one.subnet_of(other)  # type: ignore[arg-type]
 
 
 def text_of(network: Network) -> str:

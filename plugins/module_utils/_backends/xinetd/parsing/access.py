@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.parsing.source import Source, place
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.restrictions import networks_of
-from ansible_collections.ondemand.superserver.plugins.module_utils._model.access import Network
+from ansible_collections.ondemand.superserver.plugins.module_utils._model.access import Network, within
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.findings import Place
 
 _LOOPBACK = (ipaddress.ip_network("127.0.0.1/32"), ipaddress.ip_network("::1/128"))
@@ -32,7 +32,7 @@ def access(source: Source) -> None:
 def _only_from(source: Source, denied: Sequence[Network]) -> None:
     where, draft = source.at("only_from"), source.draft
     listed = _networks(source, "only_from")
-    allowed = [one for one in listed if not any(_within(one, other) for other in denied)]
+    allowed = [one for one in listed if not any(within(one, other) for other in denied)]
     if allowed:
         draft.set("access.allow", [_text(network) for network in allowed], where)
     else:
@@ -47,10 +47,6 @@ def _only_from(source: Source, denied: Sequence[Network]) -> None:
             "keep access.allow",
             "remove access.allow, so that every client may connect",
         )
-
-
-def _within(one: Network, other: Network) -> bool:
-    return one.version == other.version and one.subnet_of(other)  # type: ignore[arg-type]
 
 
 def _text(network: Network) -> str:
