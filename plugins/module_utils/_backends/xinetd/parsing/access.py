@@ -13,6 +13,7 @@ from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xin
 from ansible_collections.ondemand.superserver.plugins.module_utils._backends.xinetd.restrictions import networks_of
 from ansible_collections.ondemand.superserver.plugins.module_utils._model.access import Network, within
 from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.findings import Place
+from ansible_collections.ondemand.superserver.plugins.module_utils._parsing.hosts_access import text_of
 
 _LOOPBACK = (ipaddress.ip_network("127.0.0.1/32"), ipaddress.ip_network("::1/128"))
 _FIELDS = {"only_from": "access.allow", "no_access": "access.deny"}
@@ -24,7 +25,7 @@ def access(source: Source) -> None:
     """Both lists at once: who is in both is denied, however close the prefixes are."""
     denied = _networks(source, "no_access")
     if denied:
-        source.draft.set("access.deny", [_text(network) for network in denied], source.at("no_access"))
+        source.draft.set("access.deny", [text_of(network) for network in denied], source.at("no_access"))
     if source.has("only_from"):
         _only_from(source, denied)
 
@@ -34,7 +35,7 @@ def _only_from(source: Source, denied: Sequence[Network]) -> None:
     listed = _networks(source, "only_from")
     allowed = [one for one in listed if not any(within(one, other) for other in denied)]
     if allowed:
-        draft.set("access.allow", [_text(network) for network in allowed], where)
+        draft.set("access.allow", [text_of(network) for network in allowed], where)
     else:
         draft.runs = False
         text = f"only_from = {' '.join(source.values('only_from'))}".rstrip()
@@ -47,10 +48,6 @@ def _only_from(source: Source, denied: Sequence[Network]) -> None:
             "keep access.allow",
             "remove access.allow, so that every client may connect",
         )
-
-
-def _text(network: Network) -> str:
-    return str(network.network_address) if network.prefixlen == network.max_prefixlen else str(network)
 
 
 def _networks(source: Source, attribute: str) -> list[Network]:
